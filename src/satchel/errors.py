@@ -1,0 +1,95 @@
+"""Every error that Satchel raises on purpose.
+
+    SatchelError                      catch this for all of them
+    ├── InputError (ValueError)               what was given cannot be used
+    │   ├── SourceError                         a folder, archive or table yields no documents
+    │   │   └── SourceNotFoundError (FileNotFoundError)
+    │   ├── TextError                           a document is not text
+    │   ├── LabelError                          the labels do not make a task
+    │   └── SettingError                        a setting has a value it cannot have
+    ├── ModelFileError (ValueError)           a model file is damaged, foreign or hostile
+    ├── SaveError (OSError)                   a file could not be written; the old one is whole
+    ├── UnsupportedHeadError (TypeError)      a Keras head that a satchel cannot carry
+    ├── NotFittedError (ValueError, AttributeError)   predict before fit
+    ├── TrainingError (RuntimeError)          training went wrong, such as a loss that is not finite
+    └── MissingDependencyError (ImportError)  an extra is not installed
+
+A message says what was expected, what was found (file, line, value) and what to do next.
+"""
+
+from __future__ import annotations
+
+
+class SatchelError(Exception):
+    """The root of the tree: everything that Satchel raises on purpose."""
+
+
+class InputError(SatchelError, ValueError):
+    """What was given cannot be used."""
+
+
+class SourceError(InputError):
+    """A source (folder, archive, table) yields no usable documents."""
+
+
+class SourceNotFoundError(SourceError, FileNotFoundError):
+    """The path of a source does not exist."""
+
+
+class TextError(InputError):
+    """A document is not text: not a string, or a string that UTF-8 cannot hold."""
+
+
+class LabelError(InputError):
+    """The labels do not make a classification task."""
+
+
+class SettingError(InputError):
+    """A setting has a value that it cannot have."""
+
+
+class ModelFileError(SatchelError, ValueError):
+    """A model file is damaged, foreign or hostile, and was refused.
+
+    Attributes:
+        member: The part of the file at fault, such as ``manifest.json``; empty for the whole file.
+        reason: Why it was refused.
+    """
+
+    def __init__(self, reason: str, member: str = "") -> None:
+        self.member = member
+        self.reason = reason
+        super().__init__(f"{member}: {reason}" if member else reason)
+
+
+class SaveError(SatchelError, OSError):
+    """A file could not be written; whatever stood there before is untouched."""
+
+
+class UnsupportedHeadError(SatchelError, TypeError):
+    """A Keras head has a layer that a satchel cannot carry."""
+
+
+class NotFittedError(SatchelError, ValueError, AttributeError):
+    """An estimator was asked for answers before ``fit``."""
+
+
+class TrainingError(SatchelError, RuntimeError):
+    """Training went wrong, such as a loss that is not finite."""
+
+
+class MissingDependencyError(SatchelError, ImportError):
+    """An optional dependency is not installed.
+
+    Attributes:
+        package: The package that is missing.
+        extra: The extra of Satchel that brings it.
+    """
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        self.package = package
+        self.extra = extra
+        super().__init__(
+            f"{purpose} needs {package}, which is not installed: "
+            f"run  pip install 'satchel[{extra}]'"
+        )
