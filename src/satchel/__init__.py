@@ -1,3 +1,44 @@
-"""Satchel: labelled text in, one small safe file out."""
+"""Satchel: labelled text in, one small safe file out.
+
+>>> import satchel
+>>> posts = satchel.read("posts")                                           # doctest: +SKIP
+>>> clf = satchel.TextClassifier().fit(posts["text"], posts["category"])    # doctest: +SKIP
+>>> clf.save("posts.satchel")                                               # doctest: +SKIP
+>>> satchel.load("posts.satchel").predict(["a text"])                       # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from satchel.classifier import TextClassifier
+    from satchel.errors import SatchelError
+    from satchel.satchel import Satchel, load
+    from satchel.sources import check, read
+
+# Each public name and its module, imported at first use: ``import satchel`` itself stays light.
+_HOMES = {
+    "Satchel": "satchel.satchel",
+    "SatchelError": "satchel.errors",
+    "TextClassifier": "satchel.classifier",
+    "check": "satchel.sources",
+    "load": "satchel.satchel",
+    "read": "satchel.sources",
+}
+__all__ = ["Satchel", "SatchelError", "TextClassifier", "check", "load", "read"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'satchel' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

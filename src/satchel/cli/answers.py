@@ -1,0 +1,128 @@
+"""Inputs of ``predict`` and its answers, as rows that a terminal, JSON or a table can take."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from satchel.errors import InputError, SettingError
+from satchel.files import write_atomically
+from satchel.sources.documents import Documents
+from satchel.sources.encodings import decode
+from satchel.sources.reading import read_documents
+
+if TYPE_CHECKING:
+    from satchel.progress import Progress
+    from satchel.satchel import Satchel
+
+FORMATS = (".csv", ".tsv", ".jsonl", ".json")
+
+
+def read_inputs(
+    sources: Sequence[str], text: str, label: str | None, lines: bool, progress: Progress
+) -> Documents:
+    """Read every input in the order given; ``-`` is standard input.
+
+    Raises:
+        SourceError: If an input cannot be read or holds no document.
+    """
+    together = Documents(names=[], texts=[], labels=None)
+    for source in sources:
+        if source == "-":
+            documents = Documents(["-"], [decode(sys.stdin.buffer.read()).text], None)
+        else:
+            documents = read_documents(
+                source, text=text, label=label, labelled=False, progress=progress
+            )
+        together.names += documents.names
+        together.texts += documents.texts
+        together.remarks.add(documents.remarks)
+    return _split_lines(together) if lines else together
+
+
+def _split_lines(documents: Documents) -> Documents:
+    names, texts = [], []
+    for name, text in zip(documents.names, documents.texts, strict=True):
+        for number, line in enumerate(text.splitlines(), start=1):
+            names.append(f"{name}:{number}")
+            texts.append(line)
+    if not texts:
+        raise InputError("expected at least one line to predict, found none")
+    return Documents(names, texts, None, documents.remarks)
+
+
+def answers_of(
+    satchel: Satchel, names: list[str], texts: list[str], top: int | None, threads: int | None
+) -> list[dict[str, Any]]:
+    """One answer a document, in input order.
+
+    Returns:
+        Dictionaries with ``file``, ``label``, ``probability`` and ``known`` (tokens that the model
+        knows; 0 means that the answer is the prior), ``top`` (the best K) where asked for, and
+        ``labels`` (all that pass their threshold) for models of several labels a document.
+    """
+    probabilities, known = satchel.model.predict_proba_and_known(texts, threads=threads)
+    labels = satchel.model.labels
+    thresholds = satchel.manifest.thresholds
+    answers: list[dict[str, Any]] = []
+    for name, row, count in zip(names, probabilities, known, strict=True):
+        # A stable sort of the negated row breaks ties by the order of the labels.
+        order = np.argsort(-row, kind="stable")
+        ranked = [{"label": labels[i], "probability": round(float(row[i]), 6)} for i in order]
+        answer: dict[str, Any] = {"file": name, **ranked[0], "known": int(count)}
+        if thresholds:
+            passing = {labels[i] for i in range(len(labels)) if row[i] >= thresholds[i]}
+            answer["labels"] = [choice for choice in ranked if choice["label"] in passing]
+        if top:
+            answer["top"] = ranked[:top]
+        answers.append(answer)
+    return answers
+
+
+def write_answers(path: Path, answers: list[dict[str, Any]]) -> None:
+    """Write answers to a file whose extension names the format.
+
+    Raises:
+        SettingError: If the extension is not one of ``.csv .tsv .jsonl .json``.
+        SaveError: If the file could not be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".json":
+        text = json.dumps(answers, ensure_ascii=False, indent=2) + "\n"
+    elif suffix == ".jsonl":
+        text = "".join(json.dumps(answer, ensure_ascii=False) + "\n" for answer in answers)
+    elif suffix in (".csv", ".tsv"):
+        text = _as_table(answers, "," if suffix == ".csv" else "\t")
+    else:
+        raise SettingError(
+            f"expected --out to end in one of {' '.join(FORMATS)}, found {path.name!r}"
+        )
+    write_atomically(path, text.encode("utf-8"))
+
+
+def _as_table(answers: list[dict[str, Any]], delimiter: str) -> str:
+    """One row a document; the best K, or all labels that pass, are numbered columns."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, delimiter=delimiter, lineterminator="\n")
+    depth = max((len(answer.get("top", ())) for answer in answers), default=0)
+    several = any("labels" in answer for answer in answers)
+    header = ["file", "label", "probability", "known"]
+    header += ["labels"] if several else []
+    for rank in range(1, depth + 1):
+        header += [f"label_{rank}", f"probability_{rank}"]
+    writer.writerow(header)
+    for answer in answers:
+        row = [answer["file"], answer["label"], answer["probability"], answer["known"]]
+        if several:
+            row.append("|".join(choice["label"] for choice in answer["labels"]))
+        for choice in answer.get("top", ()):
+            row += [choice["label"], choice["probability"]]
+        writer.writerow(row)
+    return buffer.getvalue()

@@ -1,0 +1,43 @@
+"""``satchel evaluate``: judge a model on labelled text it has not seen."""
+
+from __future__ import annotations
+
+import click
+
+from satchel.cli import options, terminal
+
+
+@click.command("evaluate")
+@click.argument("model", type=click.Path(dir_okay=False))
+@click.argument("source")
+@options.column_options
+@options.report_option
+@options.threads_option
+@options.json_option
+def command(
+    model: str,
+    source: str,
+    text: str,
+    label: str | None,
+    report: str | None,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Judge MODEL on the labelled text of SOURCE (a folder of folders, an archive or a table)."""
+    from satchel.cli.judging import judge, print_evaluation
+    from satchel.satchel import load
+    from satchel.sources.reading import read_documents
+
+    satchel = load(model)
+    with terminal.progress_bars() as progress:
+        documents = read_documents(source, text=text, label=label, progress=progress)
+    for line in documents.remarks.lines():
+        terminal.remark(line)
+    evaluation = judge(satchel, documents, threads)
+    if report:
+        evaluation.save_report(report)
+        terminal.remark(f"wrote the report: {report}/report.html")
+    if as_json:
+        terminal.print_json(evaluation.to_dict())
+    else:
+        print_evaluation(evaluation)
