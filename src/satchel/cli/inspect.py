@@ -56,8 +56,11 @@ def structure_lines(parts: Parts) -> list[str]:
         )
     for number, member in enumerate(parts.manifest.members):
         layers = " → ".join(
-            f"dense {layer.units}" if layer.kind == "dense" else layer.activation
-            if layer.kind == "activation" else layer.kind.replace("_", " ")
+            f"dense {layer.units}"
+            if layer.kind == "dense"
+            else layer.activation
+            if layer.kind == "activation"
+            else layer.kind.replace("_", " ")
             for layer in member.layers
         )
         lines.append(

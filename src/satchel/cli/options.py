@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -38,3 +39,33 @@ def column_options(function: F) -> F:
     return click.option(
         "--text", default="text", metavar="COLUMN", show_default=True, help="Column of the text."
     )(function)
+
+
+class Quantity(click.ParamType):
+    """A number with a unit, such as ``60s`` or ``2MB``, read as a number of the base unit."""
+
+    def __init__(self, name: str, units: dict[str, float], example: str) -> None:
+        self.name = name
+        self._units = units
+        self._example = example
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read the number and multiply by its unit."""
+        if isinstance(value, (int, float)):
+            return value
+        match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)", value.strip())
+        if match is None or match[2].lower() not in self._units:
+            units = ", ".join(unit for unit in self._units if unit)
+            self.fail(
+                f"expected a number and a unit of {units}, such as {self._example}; "
+                f"found {value!r}",
+                param,
+                ctx,
+            )
+        return float(match[1]) * self._units[match[2].lower()]
+
+
+DURATION = Quantity("duration", {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}, "60s")
+SIZE = Quantity("size", {"b": 1, "kb": 1e3, "mb": 1e6, "kib": 1024, "mib": 1024**2}, "2MB")

@@ -1,0 +1,51 @@
+"""``satchel export``: the model for other runtimes."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+
+@click.command("export")
+@click.argument("model", type=click.Path(dir_okay=False))
+@click.option(
+    "--to",
+    "target",
+    type=click.Choice(["onnx", "keras"]),
+    required=True,
+    help="onnx: one .onnx file; keras: an ordinary .keras file.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False),
+    default=None,
+    help="Where to put it.  [default: MODEL with the new extension]",
+)
+@click.option(
+    "--backend",
+    type=click.Choice(["jax", "torch", "tensorflow"]),
+    default=None,
+    help="Keras backend for --to keras.  [default: $KERAS_BACKEND or jax]",
+)
+def command(model: str, target: str, output: str | None, backend: str | None) -> None:
+    """Turn MODEL into an ONNX or a Keras model: feature ids and values in, probabilities out.
+
+    Text becomes ids and values with ``satchel.load(MODEL).model``; docs/exchange.md shows how.
+    """
+    from satchel import sealed
+
+    parts = sealed.read(model)
+    path = output or f"{os.path.splitext(model)[0]}.{target}"
+    if target == "onnx":
+        from satchel.exchange.onnx_export import to_onnx
+
+        to_onnx(parts, path)
+    else:
+        from satchel.exchange.keras_export import to_keras
+        from satchel.network.backends import use_backend
+
+        use_backend(backend)
+        to_keras(parts).save(path)
+    print(f"wrote {path}")

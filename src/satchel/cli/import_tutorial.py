@@ -1,0 +1,53 @@
+"""``satchel import-tutorial``: what the 2018 tutorial left behind becomes a satchel."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+
+@click.command("import-tutorial")
+@click.option(
+    "--tokenizer",
+    type=click.Path(dir_okay=False),
+    required=True,
+    help="The pickled Tokenizer; read without running any code in it.",
+)
+@click.option(
+    "--model",
+    type=click.Path(dir_okay=False),
+    required=True,
+    help="The .h5 file; read without Keras's loader.",
+)
+@click.option(
+    "--labels",
+    type=click.Path(dir_okay=False),
+    required=True,
+    help="The labels, one a line, in the order of the model's outputs.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["binary", "count", "freq", "tfidf"]),
+    default="tfidf",
+    show_default=True,
+    help="The mode given to texts_to_matrix.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False),
+    required=True,
+    help="Where to put the satchel.",
+)
+def command(tokenizer: str, model: str, labels: str, mode: str, output: str) -> None:
+    """Turn tokenizer.pickle, my_model.h5 and a list of labels into one safe file."""
+    from satchel import sealed
+    from satchel.exchange.rescue import rescue
+
+    parts = rescue(tokenizer, model, labels, mode=mode)
+    sealed.write(output, parts)
+    print(
+        f"wrote {output}: {len(parts.manifest.labels)} labels, "
+        f"{parts.manifest.views[0].size:,} words, {os.path.getsize(output) / 1e6:.1f} MB"
+    )

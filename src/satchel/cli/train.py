@@ -1,0 +1,193 @@
+"""``satchel train``: labelled text in, one sealed file out."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+import click
+
+from satchel.cli import options, terminal
+
+
+@click.command("train")
+@click.argument("source")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False),
+    default="model.satchel",
+    show_default=True,
+    help="Where to put the model.",
+)
+@click.option(
+    "--test", default=None, metavar="SOURCE", help="Judge on this in place of a 20 % part."
+)
+@click.option("--no-test", is_flag=True, help="Train on every document and judge on none.")
+@click.option(
+    "--hold-out",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Set N documents aside that no stage sees, and predict them at the end.",
+)
+@click.option(
+    "--effort",
+    type=click.Choice(["fast", "balanced", "best"]),
+    default="balanced",
+    show_default=True,
+    help="How much time accuracy may cost.",
+)
+@click.option(
+    "--preset",
+    type=click.Choice(["tutorial"]),
+    default=None,
+    help="Repeat the 2018 Keras tutorial, settings and all.",
+)
+@click.option(
+    "--budget",
+    type=options.DURATION,
+    default=None,
+    metavar="TIME",
+    help="Stop searching after this time, such as 60s or 5m.",
+)
+@click.option(
+    "--strip",
+    default="",
+    metavar="PARTS",
+    help="Remove headers, quotes, signatures (comma-separated) before all else.",
+)
+@click.option(
+    "--class-weight",
+    type=click.Choice(["balanced"]),
+    default=None,
+    help="Make every class weigh the same, whatever its size.",
+)
+@click.option(
+    "--max-size",
+    type=options.SIZE,
+    default=None,
+    metavar="SIZE",
+    help="Keep the file below this size, such as 2MB.",
+)
+@click.option(
+    "--backend",
+    type=click.Choice(["jax", "torch", "tensorflow"]),
+    default=None,
+    help="Keras backend.  [default: $KERAS_BACKEND or jax]",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Same data, seed, versions and machine: the same file, byte for byte.",
+)
+@options.column_options
+@options.report_option
+@options.threads_option
+@options.json_option
+def command(
+    source: str,
+    output: str,
+    test: str | None,
+    no_test: bool,
+    hold_out: int,
+    effort: str,
+    preset: str | None,
+    budget: float | None,
+    strip: str,
+    class_weight: str | None,
+    max_size: int | None,
+    backend: str | None,
+    seed: int,
+    text: str,
+    label: str | None,
+    report: str | None,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Train on the labelled text of SOURCE and seal the classifier in one file.
+
+    SOURCE is a folder whose sub-folders are the labels, such a folder inside an archive
+    (mail.tar.gz/inbox), or a table (CSV, TSV, JSONL, Parquet). Unless --test names other text,
+    20 % of the documents are held back to judge the model.
+    """
+    if test is not None and no_test:
+        raise click.UsageError("--test names a source to judge on and --no-test wants none")
+    if report and no_test:
+        raise click.UsageError("--report shows how a model was judged and --no-test judges none")
+    from satchel.classifier import TextClassifier
+    from satchel.cli.judging import judge, print_evaluation
+    from satchel.cli.parts import divide
+    from satchel.sources.reading import read_documents
+
+    start = time.perf_counter()
+    with terminal.progress_bars() as progress:
+        documents = read_documents(source, text=text, label=label, progress=progress)
+        given = None
+        if test is not None:
+            given = read_documents(test, text=text, label=label, progress=progress)
+        share = 0.0 if given is not None or no_test else 0.2
+        parts = divide(documents, share, hold_out, seed, as_tutorial=preset == "tutorial")
+        judged = given if given is not None else parts.test
+        classifier = TextClassifier(
+            effort=effort,
+            preset=preset,
+            budget=budget,
+            strip=tuple(part.strip() for part in strip.split(",") if part.strip()),
+            class_weight=class_weight,
+            max_size=max_size,
+            backend=backend,
+            seed=seed,
+            threads=threads,
+            progress=progress,
+        )
+        classifier.fit(parts.train.texts, parts.train.labels)
+        satchel = classifier.satchel_
+        evaluation = judge(satchel, judged, threads) if judged is not None else None
+    for line in [*documents.remarks.lines(), *(given.remarks.lines() if given else [])]:
+        terminal.remark(line)
+    if evaluation is not None:
+        satchel = satchel.with_scores("test", evaluation)
+    satchel.save(output)
+    seconds = time.perf_counter() - start
+    if report and evaluation is not None:
+        evaluation.save_report(report)
+        terminal.remark(f"wrote the report: {os.path.join(report, 'report.html')}")
+    held_out = _predict_held_out(satchel, parts.held_out)
+    if as_json:
+        answer: dict[str, Any] = {
+            "model": output,
+            "bytes": os.path.getsize(output),
+            "seconds": round(seconds, 3),
+            "documents": len(parts.train.texts),
+            "labels": satchel.model.labels,
+            **classifier.facts_,
+        }
+        if evaluation is not None:
+            answer["test"] = evaluation.to_dict()
+        if hold_out:
+            answer["held_out"] = held_out
+        terminal.print_json(answer)
+        return
+    for line in classifier.summary_lines():
+        print(line)
+    if evaluation is not None:
+        print()
+        print_evaluation(evaluation)
+    for answer in held_out:
+        print("{file}\t{label}\t{probability:.4f}\t(is: {truth})".format(**answer))
+    print(f"\n{output}: {os.path.getsize(output) / 1e6:.1f} MB, {seconds:.1f} s")
+
+
+def _predict_held_out(satchel: Any, held_out: Any) -> list[dict[str, Any]]:
+    if not held_out.texts:
+        return []
+    from satchel.cli.answers import answers_of
+
+    answers = answers_of(satchel, held_out.names, held_out.texts, None, None)
+    for answer, truth in zip(answers, held_out.labels, strict=True):
+        answer["truth"] = truth if isinstance(truth, str) else "|".join(truth)
+    return answers
