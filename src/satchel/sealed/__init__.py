@@ -1,0 +1,32 @@
+"""One model file: plain parts in, plain parts out. The bytes are described in docs/format.md."""
+
+from satchel.sealed.schema import (
+    FORMAT,
+    File,
+    Layer,
+    Manifest,
+    Member,
+    Parts,
+    Score,
+    Training,
+    Trial,
+    View,
+)
+from satchel.sealed.store import dumps, loads, read, write
+
+__all__ = [
+    "FORMAT",
+    "File",
+    "Layer",
+    "Manifest",
+    "Member",
+    "Parts",
+    "Score",
+    "Training",
+    "Trial",
+    "View",
+    "dumps",
+    "loads",
+    "read",
+    "write",
+]

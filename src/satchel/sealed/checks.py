@@ -1,0 +1,142 @@
+"""What must hold between the parts of a model, beyond the bounds of each field.
+
+Everything here is checked by the reader before an answer is computed, and by the writer before a
+byte is written: a file that Satchel wrote is one that it reads.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import NoReturn
+
+import numpy as np
+
+from satchel.bags.features import Features
+from satchel.errors import ModelFileError
+from satchel.sealed import tensors
+from satchel.sealed.schema import Manifest, Member, View
+
+_MANIFEST = "manifest.json"
+_CHUNK = 1 << 17  # elements looked at together, so that a check takes no memory to speak of
+_MAX_WORDS = 16
+_MAX_CHARACTERS = 16
+_MAX_MIN_LENGTH = 1_000
+_CHARACTER_KIND = 32
+_FIELD_KIND = 64
+
+
+def check_manifest(manifest: Manifest) -> None:
+    """Refuse a manifest whose fields contradict each other.
+
+    Raises:
+        ModelFileError: It names the field and the contradiction.
+    """
+    twice = [label for label, count in Counter(manifest.labels).items() if count > 1]
+    if twice:
+        _refuse(f"labels: {twice[0]!r} is there twice")
+    if manifest.task == "single" and len(manifest.labels) < 2:
+        _refuse("labels: the task 'single' chooses among at least 2, found 1")
+    thresholds = len(manifest.labels) if manifest.task == "multiple" else 0
+    if len(manifest.thresholds) != thresholds:
+        _refuse(
+            f"thresholds: found {len(manifest.thresholds)}, the task {manifest.task!r} with "
+            f"{len(manifest.labels)} labels has {thresholds}"
+        )
+    counts = manifest.training.class_counts
+    if len(counts) != len(manifest.labels):
+        _refuse(f"training.class_counts: found {len(counts)}, expected one a label")
+    for index, view in enumerate(manifest.views):
+        _check_features(view.features, f"views[{index}].features")
+    for index, member in enumerate(manifest.members):
+        _check_member(manifest, member, f"members[{index}]")
+
+
+def _check_features(features: Features, path: str) -> None:
+    """Refuse features whose computation a file could make endless."""
+    if not 1 <= features.min_length <= _MAX_MIN_LENGTH:
+        _refuse(f"{path}.min_length is {features.min_length}, expected 1 to {_MAX_MIN_LENGTH}")
+    if not 0 <= features.words <= _MAX_WORDS:
+        _refuse(f"{path}.words is {features.words}, expected 0 to {_MAX_WORDS}")
+    if features.characters is not None:
+        shortest, longest = features.characters
+        if not 1 <= shortest <= longest <= _MAX_CHARACTERS:
+            _refuse(
+                f"{path}.characters is {shortest} to {longest}, "
+                f"expected a range within 1 to {_MAX_CHARACTERS}"
+            )
+
+
+def _check_member(manifest: Manifest, member: Member, path: str) -> None:
+    """Refuse a member that reads columns that are not there, or whose layers do not fit."""
+    if member.view >= len(manifest.views):
+        _refuse(f"{path}.view is {member.view}, there are {len(manifest.views)} views")
+    width = manifest.views[member.view].width
+    if not member.start < member.stop <= width:
+        _refuse(f"{path} reads columns {member.start} to {member.stop} of {width}")
+    units = member.stop - member.start
+    for depth, layer in enumerate(member.layers):
+        if layer.kind != "dense" and layer.units != units:
+            _refuse(
+                f"{path}.layers[{depth}]: {layer.kind} has {layer.units} units, {units} go into it"
+            )
+        units = layer.units
+    if units != len(manifest.labels):
+        _refuse(f"{path} ends with {units} numbers, there are {len(manifest.labels)} labels")
+
+
+def check_arrays(manifest: Manifest, arrays: dict[str, np.ndarray]) -> None:
+    """Refuse arrays that hold what no model holds.
+
+    Types and shapes have been checked before (`tensors`).
+
+    Raises:
+        ModelFileError: A number is not finite, the hashes of a vocabulary do not strictly increase,
+            or an entry is of a kind that its view does not have.
+    """
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and not all(map(_finite, _chunks(array))):
+            _refuse(f"{name} holds a number that is not finite", tensors.NAME)
+    for index, view in enumerate(manifest.views):
+        if not _increasing(arrays[f"view{index}.hashes"]):
+            _refuse(f"view{index}.hashes does not strictly increase", tensors.NAME)
+        _check_kinds(view, arrays[f"view{index}.kinds"], f"view{index}.kinds")
+
+
+def _check_kinds(view: View, kinds: np.ndarray, name: str) -> None:
+    """Refuse a kind of entry that the features of the view do not make."""
+    allowed = np.zeros(256, dtype=bool)
+    allowed[1 : view.features.words + 1] = True
+    allowed[_CHARACTER_KIND] = view.features.characters is not None
+    allowed[_FIELD_KIND] = view.features.fields
+    for chunk in _chunks(kinds):
+        if not allowed[chunk].all():
+            found = int(chunk[~allowed[chunk]][0])
+            _refuse(f"{name} holds {found}, which the view's features never make", tensors.NAME)
+
+
+def _chunks(array: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield an array in pieces of bounded size."""
+    flat = array.reshape(-1)
+    for start in range(0, flat.size, _CHUNK):
+        yield flat[start : start + _CHUNK]
+
+
+def _finite(chunk: np.ndarray) -> bool:
+    """Return whether all numbers are finite."""
+    if chunk.dtype.itemsize == 2:  # NumPy has no fast loop for float16: look at the exponents
+        return bool((chunk.view("<u2") & 0x7FFF).max() < 0x7C00)
+    return bool(np.isfinite(chunk).all())
+
+
+def _increasing(hashes: np.ndarray) -> bool:
+    """Return whether each number is greater than the one before it."""
+    for start in range(0, hashes.size - 1, _CHUNK):
+        piece = hashes[start : start + _CHUNK + 1]
+        if not (piece[:-1] < piece[1:]).all():
+            return False
+    return True
+
+
+def _refuse(reason: str, member: str = _MANIFEST) -> NoReturn:
+    raise ModelFileError(reason, member)

@@ -1,0 +1,236 @@
+"""Writing and reading a model file: the order in which things are trusted.
+
+Reading goes from the outside in, and takes memory only for what has been vouched for: the records
+of the container (`container`), the manifest (`manifest`), whether the sizes that both state agree
+with what the manifest's arrays take (`tensors`), then the members, whose SHA-256 is computed beside
+the checks of their contents. Whatever fails is a `ModelFileError` that names the member.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+from typing import BinaryIO
+
+import msgspec
+import numpy as np
+
+from satchel import files
+from satchel.errors import ModelFileError
+from satchel.sealed import checks, container, manifests, tensors, terms
+from satchel.sealed.container import Buffer, Span
+from satchel.sealed.schema import File, Manifest, Parts
+
+CARD = "card.md"
+MAX_CARD_BYTES = 1 << 20
+
+
+def write(path: str | os.PathLike[str], parts: Parts) -> None:
+    """Write a model file: afterwards the path holds the whole new model, or what it held before.
+
+    Args:
+        path: Where to.
+        parts: The model; ``manifest.files`` is computed, whatever it says.
+
+    Raises:
+        SaveError: The file could not be written; the old one is whole.
+        ModelFileError: The parts do not make a model that could be read again.
+    """
+    files.write_atomically(path, _pieces(parts))
+
+
+def dumps(parts: Parts) -> bytes:
+    """Return the bytes of a model file; the same parts always give the same bytes.
+
+    Args:
+        parts: The model; ``manifest.files`` is computed, whatever it says.
+
+    Raises:
+        ModelFileError: The parts do not make a model that could be read again.
+    """
+    return b"".join(_pieces(parts))
+
+
+def _pieces(parts: Parts) -> Iterator[Buffer]:
+    """Return the bytes of a model file, piece by piece, once its parts have been checked."""
+    manifest = manifests.validated(parts.manifest)
+    members: dict[str, Buffer] = {tensors.NAME: tensors.encode(manifest, parts.arrays)}
+    checks.check_arrays(manifest, dict(parts.arrays))
+    sizes = [view.size for view in manifest.views]
+    if parts.terms is not None:
+        members[terms.NAME] = terms.encode(parts.terms, sizes)
+        terms.check(members[terms.NAME], sizes)
+    members[CARD] = _encode_card(parts.card)
+    vouched = tuple(
+        File(name=name, size=len(data), sha256=hashlib.sha256(data).hexdigest())
+        for name, data in members.items()
+    )
+    manifest = msgspec.structs.replace(manifest, files=vouched)
+    return container.pieces({manifests.NAME: manifests.encode(manifest), **members})
+
+
+def _encode_card(card: str) -> bytes:
+    try:
+        data = card.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ModelFileError(f"the card cannot be written as UTF-8: {error}", CARD) from error
+    if len(data) > MAX_CARD_BYTES:
+        raise ModelFileError(f"the card has {len(data)} bytes, at most {MAX_CARD_BYTES}", CARD)
+    return data
+
+
+def read(path: str | os.PathLike[str]) -> Parts:
+    """Read a model file that may come from anyone.
+
+    Opens that one file and no other. Memory grows by the size of the file at most, and by a few
+    times the manifest, the card and a constant.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The model; its arrays are read-only views of one buffer.
+
+    Raises:
+        ModelFileError: The file is damaged, foreign or hostile.
+        OSError: There is no such file, or it may not be read.
+    """
+    path = Path(path)
+    if not stat.S_ISREG(path.stat().st_mode):  # before opening: a pipe would wait for its writer
+        raise ModelFileError(f"{path} is not a regular file")
+    with path.open("rb", buffering=0) as file:
+        return _read(_FileSource(file))
+
+
+def loads(data: Buffer) -> Parts:
+    """Read a model from bytes that may come from anyone; see `read`.
+
+    Args:
+        data: The bytes of a model file. Copied once, so they may change afterwards.
+
+    Raises:
+        ModelFileError: The bytes are damaged, foreign or hostile.
+    """
+    return _read(_BytesSource(memoryview(data).cast("B")))
+
+
+class _BytesSource:
+    """Bytes in memory as something to read from."""
+
+    def __init__(self, data: memoryview) -> None:
+        self._data = data
+        self.total = len(data)
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        return bytes(self._data[offset : offset + length])
+
+    def read_into(self, offset: int, target: memoryview) -> None:
+        target[:] = self._data[offset : offset + len(target)]
+
+
+class _FileSource:
+    """An open file as something to read from."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.total = os.fstat(file.fileno()).st_size
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        data = bytearray(length)
+        self.read_into(offset, memoryview(data))
+        return bytes(data)
+
+    def read_into(self, offset: int, target: memoryview) -> None:
+        self._file.seek(offset)
+        while target:
+            count = self._file.readinto(target)  # type: ignore[attr-defined]
+            if not count:
+                raise ModelFileError("the file became shorter while it was read")
+            target = target[count:]
+
+
+def _read(source: _BytesSource | _FileSource) -> Parts:
+    """Read a model from bytes or a file, outside in."""
+    spans = container.locate(source.total, source.read_at)
+    manifest = manifests.read(spans[manifests.NAME], source.read_at)
+    _check_sizes(manifest, spans)
+    data = {file.name: _member(source, spans[file.name]) for file in manifest.files}
+    digest = _Digest(data[tensors.NAME])
+    try:
+        arrays = tensors.decode(manifest, data[tensors.NAME])
+        checks.check_arrays(manifest, arrays)
+        sizes = [view.size for view in manifest.views]
+        if terms.NAME in data:
+            terms.check(data[terms.NAME], sizes)
+        card = _decode_card(data[CARD])
+    finally:
+        found = {tensors.NAME: digest.result()}
+    for file in manifest.files:
+        sha256 = found.get(file.name) or hashlib.sha256(data[file.name]).hexdigest()
+        if sha256 != file.sha256:
+            raise ModelFileError(
+                f"its SHA-256 is {sha256}, the manifest says {file.sha256}", file.name
+            )
+    lines = terms.TermLines(data[terms.NAME], sizes) if terms.NAME in data else None
+    return Parts(manifest=manifest, arrays=arrays, terms=lines, card=card)
+
+
+def _check_sizes(manifest: Manifest, spans: dict[str, Span]) -> None:
+    """Refuse a file unless container, manifest and arrays agree on every size."""
+    listed = [file.name for file in manifest.files]
+    present = [name for name in spans if name != manifests.NAME]
+    if listed != present:
+        raise ModelFileError(f"files: lists {listed}, the container has {present}", manifests.NAME)
+    for file in manifest.files:
+        if file.size != spans[file.name].size:
+            raise ModelFileError(
+                f"has {spans[file.name].size} bytes, the manifest says {file.size}", file.name
+            )
+    expected = tensors.total_size(manifest)
+    if spans[tensors.NAME].size != expected:
+        raise ModelFileError(
+            f"has {spans[tensors.NAME].size} bytes, the manifest's arrays take {expected}",
+            tensors.NAME,
+        )
+    if spans[tensors.NAME].offset % tensors.ALIGNMENT:
+        raise ModelFileError(
+            f"starts at byte {spans[tensors.NAME].offset}, expected a multiple of "
+            f"{tensors.ALIGNMENT}: pad the manifest with spaces",
+            tensors.NAME,
+        )
+    if spans[CARD].size > MAX_CARD_BYTES:
+        raise ModelFileError(f"has {spans[CARD].size} bytes, at most {MAX_CARD_BYTES}", CARD)
+
+
+def _member(source: _BytesSource | _FileSource, span: Span) -> memoryview:
+    """Return the bytes of a member, in a buffer that starts at an aligned address."""
+    buffer = np.empty(span.size + tensors.ALIGNMENT, dtype=np.uint8)
+    start = -buffer.ctypes.data % tensors.ALIGNMENT
+    target = buffer.data[start : start + span.size]
+    source.read_into(span.offset, target)
+    return target.toreadonly()
+
+
+def _decode_card(data: Buffer) -> str:
+    try:
+        return str(data, "utf-8")
+    except UnicodeDecodeError as error:
+        raise ModelFileError(f"not UTF-8 at byte {error.start}", CARD) from error
+
+
+class _Digest:
+    """The SHA-256 of a member, computed in a thread: hashing holds no lock of the interpreter."""
+
+    def __init__(self, data: memoryview) -> None:
+        self._sha256 = hashlib.sha256()
+        self._thread = Thread(target=self._sha256.update, args=(data,), daemon=True)
+        self._thread.start()
+
+    def result(self) -> str:
+        """Wait for the digest and return it in hexadecimal."""
+        self._thread.join()
+        return self._sha256.hexdigest()
