@@ -1,0 +1,211 @@
+"""The estimator: texts and labels in, a sealed model out; here the stages meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from satchel.errors import NotFittedError, SettingError
+from satchel.progress import Progress, silent
+from satchel.satchel import Satchel
+from satchel.search.targets import encode
+
+if TYPE_CHECKING:
+    from satchel.evaluation.evaluation import Evaluation
+    from satchel.inference.explain import Explanation
+
+EFFORTS = ("fast", "balanced", "best")
+PRESETS = (None, "tutorial")
+BACKENDS = (None, "jax", "torch", "tensorflow")
+
+
+class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+    """A text classifier with scikit-learn's contract, trained by linear solvers and Keras.
+
+    Args:
+        effort: ``fast`` (one small net, seconds), ``balanced`` or ``best`` (minutes): the one dial.
+        preset: ``tutorial`` repeats the 2018 Keras tutorial, settings and all; None does not.
+        head: A Keras head of your own, ``head(h, n_classes) -> tensor`` or a ``keras.Model``; the
+            classifier is then one network with it. A satchel carries Dense, activations,
+            normalisation and Dropout.
+        hidden: Width of the bag layer of networks; None lets the effort decide.
+        epochs: Passes of networks over the documents; None lets the size of the data decide.
+        words: Longest word n-gram; None lets validation decide between 1 and 2.
+        characters: ``(n, m)`` adds character n-grams; None lets the effort decide.
+        strip: Parts removed from every document first: ``headers``, ``quotes``, ``signatures``.
+        class_weight: ``balanced`` makes every class weigh the same; None goes by documents.
+        budget: Seconds after which the search stops and takes its best so far; None: the effort's.
+        max_size: The largest size of the saved file in bytes; None for no limit.
+        callbacks: Keras callbacks for the networks' final fit.
+        backend: ``jax``, ``torch`` or ``tensorflow``; None takes ``$KERAS_BACKEND`` or JAX.
+        seed: Same data, seed, versions and machine: the same file, byte for byte.
+        threads: Threads to use; None takes all cores. Results do not depend on it.
+        progress: Told how far each stage is; None is silent.
+
+    Attributes:
+        classes_: The labels, sorted, array of shape ``(n_classes,)``.
+        satchel_: The sealed model that answers.
+        n_documents_: How many documents were learnt from.
+        facts_: What training did, ready for JSON.
+
+    Example:
+        >>> import satchel
+        >>> texts = ["a fine film", "a dull film", "fine acting", "dull plot"] * 3
+        >>> clf = satchel.TextClassifier(effort="fast").fit(texts, ["+", "-", "+", "-"] * 3)
+        >>> clf.predict(["a fine plot"]).tolist()
+        ['+']
+    """
+
+    def __init__(
+        self,
+        effort: Literal["fast", "balanced", "best"] = "balanced",
+        *,
+        preset: Literal["tutorial"] | None = None,
+        head: Callable[[Any, int], Any] | Any | None = None,
+        hidden: int | None = None,
+        epochs: int | None = None,
+        words: int | None = None,
+        characters: tuple[int, int] | None = None,
+        strip: Sequence[str] = (),
+        class_weight: Literal["balanced"] | None = None,
+        budget: float | None = None,
+        max_size: int | None = None,
+        callbacks: Sequence[Any] = (),
+        backend: Literal["jax", "torch", "tensorflow"] | None = None,
+        seed: int = 0,
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.effort = effort
+        self.preset = preset
+        self.head = head
+        self.hidden = hidden
+        self.epochs = epochs
+        self.words = words
+        self.characters = characters
+        self.strip = strip
+        self.class_weight = class_weight
+        self.budget = budget
+        self.max_size = max_size
+        self.callbacks = callbacks
+        self.backend = backend
+        self.seed = seed
+        self.threads = threads
+        self.progress = progress
+
+    def fit(self, texts: Sequence[str], labels: Sequence[Any]) -> TextClassifier:
+        """Learn from labelled documents; a second call starts afresh.
+
+        Args:
+            texts: Documents, a sequence of ``str`` of length ``n`` (a list, a NumPy array, a
+                pandas or polars column).
+            labels: One label a document, or one list of labels a document.
+
+        Returns:
+            The classifier itself.
+
+        Raises:
+            TextError: If a document is not text.
+            LabelError: If the labels make no task, such as one class only.
+            SettingError: If a setting has a value that it cannot have.
+            UnsupportedHeadError: If a satchel could not carry your head.
+        """
+        from satchel.search.fitting import Settings, fit
+
+        self._validate()
+        documents, values = list(texts), list(labels)
+        if len(documents) != len(values):
+            raise SettingError(
+                f"expected one label a document, found {len(documents)} documents and "
+                f"{len(values)} labels"
+            )
+        targets = encode(values)
+        parts = fit(
+            documents,
+            targets,
+            Settings(
+                effort=self.effort,
+                preset=self.preset,
+                head=self.head,
+                hidden=self.hidden,
+                epochs=self.epochs,
+                words=self.words,
+                characters=self.characters,
+                strip=tuple(self.strip),
+                class_weight=self.class_weight,
+                budget=self.budget,
+                callbacks=tuple(self.callbacks),
+                backend=self.backend,
+                seed=self.seed,
+                threads=self.threads,
+            ),
+            self.progress or silent,
+        )
+        if self.max_size is not None:
+            from satchel.inference.compress import compress
+
+            parts = compress(parts, max_bytes=int(self.max_size))
+        self.satchel_ = Satchel(parts)
+        self.classes_ = targets.labels
+        self.n_documents_ = parts.manifest.training.documents
+        return self
+
+    def _validate(self) -> None:
+        for name, allowed in (("effort", EFFORTS), ("preset", PRESETS), ("backend", BACKENDS)):
+            value = getattr(self, name)
+            if value not in allowed:
+                raise SettingError(
+                    f"expected {name} to be one of {', '.join(map(str, allowed))}, found {value!r}"
+                )
+        if self.class_weight not in (None, "balanced"):
+            raise SettingError(
+                f"expected class_weight to be None or 'balanced', found {self.class_weight!r}"
+            )
+        for name in ("hidden", "epochs", "words", "threads", "budget", "max_size"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise SettingError(f"expected {name} above 0 or None, found {value!r}")
+        if not isinstance(self.seed, (int, np.integer)) or self.seed < 0:
+            raise SettingError(f"expected seed to be a whole number from 0, found {self.seed!r}")
+
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
+        """The label of each document, array of shape ``(n,)`` in the type of the labels given."""
+        fitted = self._fitted()
+        if fitted.manifest.task == "multiple":
+            return fitted.predict(texts, threads=self.threads)
+        return self.classes_[fitted.predict_proba(texts, threads=self.threads).argmax(axis=1)]
+
+    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
+        """The probability of each class, float32 array of shape ``(n, n_classes)``."""
+        return self._fitted().predict_proba(texts, threads=self.threads)
+
+    def score(self, texts: Sequence[str], labels: Sequence[Any]) -> float:  # type: ignore[override]
+        """Accuracy on labelled documents: the share whose labels are all right."""
+        return self.evaluate(texts, labels).accuracy
+
+    def evaluate(
+        self, texts: Sequence[str], labels: Sequence[Any], *, names: Sequence[str] | None = None
+    ) -> Evaluation:
+        """Judge the classifier on documents that it has not seen."""
+        return self._fitted().evaluate(texts, labels, names=names, threads=self.threads)
+
+    def explain(self, text: str, *, label: str | None = None) -> Explanation:
+        """Say how much each token moved the winning label against the runner-up."""
+        return self._fitted().explain(text, label=label)
+
+    def save(self, path: str | Path) -> None:
+        """Seal the model in one file that :func:`satchel.load` opens without Keras."""
+        self._fitted().save(path)
+
+    def _fitted(self) -> Satchel:
+        if not hasattr(self, "satchel_"):
+            raise NotFittedError("this TextClassifier has not learnt anything yet: call fit first")
+        satchel: Satchel = self.satchel_
+        return satchel
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "satchel_")

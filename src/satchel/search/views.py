@@ -1,0 +1,114 @@
+"""A view: which counted features are kept, what each weighs, and the rows that come of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from satchel.bags import weights
+from satchel.bags.features import Features
+from satchel.bags.rows import Rows
+from satchel.search.recipe import ViewRecipe
+from satchel.search.targets import Targets
+
+CHARACTERS = 32
+FIELD = 64
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Documents as raw counts over every feature that any view may want.
+
+    Attributes:
+        rows: Raw counts, one row a document.
+        hashes: uint64 array of shape ``(columns,)``, strictly increasing.
+        kinds: uint8 array of shape ``(columns,)``.
+    """
+
+    rows: Rows
+    hashes: np.ndarray
+    kinds: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: np.ndarray) -> Counted:
+        return Counted(self.rows[index], self.hashes, self.kinds)
+
+
+@dataclass(frozen=True)
+class View:
+    """A fitted view.
+
+    Attributes:
+        recipe: What it was made from.
+        kept: bool array over the counted columns.
+        weights: float32 array of shape ``(size,)``, the weight of each kept feature.
+    """
+
+    recipe: ViewRecipe
+    kept: np.ndarray
+    weights: np.ndarray
+
+    @property
+    def size(self) -> int:
+        """How many features are kept."""
+        return len(self.weights)
+
+    def rows(self, counted: Counted) -> Rows:
+        """The documents as weighed rows over the kept features."""
+        return weights.weigh(
+            counted.rows.select_columns(self.kept), self.weights, self.recipe.weighting
+        )
+
+
+def fit_view(counted: Counted, targets: Targets, recipe: ViewRecipe) -> View:
+    """Choose a view's features and weigh them, from these documents alone.
+
+    Args:
+        counted: The training documents.
+        targets: Their labels, for the class-entropy weight.
+        recipe: What to keep and how to weigh.
+
+    Returns:
+        The view; its features keep the order of their hashes.
+    """
+    documents = counted.rows.column_counts()
+    kept = _allowed(counted.kinds, recipe.features) & (documents >= recipe.minimum_documents)
+    if not kept.any():
+        # A handful of documents may share no word at all: rare words are better than none.
+        kept = _allowed(counted.kinds, recipe.features) & (documents >= 1)
+    if recipe.maximum_features is not None and kept.sum() > recipe.maximum_features:
+        worth = documents if recipe.keep_by == "documents" else counted.rows.column_sums()
+        candidates = np.flatnonzero(kept)
+        # Ties go to the smaller hash: the columns are sorted by it, and the sort is stable.
+        order = np.argsort(-worth[candidates], kind="stable")[: recipe.maximum_features]
+        kept = np.zeros_like(kept)
+        kept[candidates[order]] = True
+    rows = counted.rows.select_columns(kept)
+    weight = _weigh(rows, documents[kept], len(counted), targets, recipe)
+    weight[counted.kinds[kept] == FIELD] *= recipe.field_weight
+    return View(recipe, kept, weight.astype(np.float32))
+
+
+def _allowed(kinds: np.ndarray, features: Features) -> np.ndarray:
+    allowed = (kinds >= 1) & (kinds <= features.words)
+    if features.characters is not None:
+        allowed |= kinds == CHARACTERS
+    if features.fields:
+        allowed |= kinds == FIELD
+    return allowed
+
+
+def _weigh(
+    rows: Rows, documents: np.ndarray, n: int, targets: Targets, recipe: ViewRecipe
+) -> np.ndarray:
+    if recipe.weights == "none":
+        return np.ones(rows.columns)
+    if recipe.weights == "keras_idf":
+        return weights.keras_inverse_document_frequency(documents, n)
+    weight = weights.inverse_document_frequency(documents, n)
+    if recipe.weights == "idf_entropy":
+        weight = weight * weights.class_entropy(rows, targets.values, len(targets.labels))
+    return weight
