@@ -1,0 +1,1 @@
+"""Hostile model files, made at test time; none is kept as bytes."""
