@@ -1,0 +1,8 @@
+"""Where text comes from: folders, archives and tables in; named, labelled documents out."""
+
+from __future__ import annotations
+
+from satchel.sources.documents import Documents, Labels, Remarks
+from satchel.sources.reading import read, read_documents
+
+__all__ = ["Documents", "Labels", "Remarks", "read", "read_documents"]

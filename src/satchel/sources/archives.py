@@ -1,0 +1,200 @@
+"""The files of a tar or zip archive, read in one pass and never unpacked to disk.
+
+Links, devices and members whose names climb out of the archive (``../x``, ``/x``) are skipped and
+counted. Of members with the same name the last counts, as it would after unpacking.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import itertools
+import os
+import stat
+import tarfile
+import zipfile
+import zlib
+from typing import IO, cast
+
+from satchel.errors import SourceError
+from satchel.progress import Progress
+from satchel.sources.documents import Remarks, Trouble, counted, shown
+from satchel.sources.folders import by_bytes, hidden
+from satchel.sources.limits import (
+    MAX_DOCUMENT_BYTES,
+    Bounded,
+    bomb,
+    expansion_limit,
+    too_large,
+)
+
+SUFFIXES = (".tar.gz", ".tgz", ".tar.bz2", ".tar", ".zip")
+_BLOCK = tarfile.BLOCKSIZE
+_STEP = 256
+_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError)
+
+
+def read_archive(path: str, inside: str, remarks: Remarks, progress: Progress) -> dict[str, bytes]:
+    """Read the files of an archive.
+
+    Args:
+        path: The archive, with one of ``SUFFIXES``.
+        inside: Only what lies below this path within the archive; empty for all.
+        remarks: Where skipped members are noted.
+        progress: Told of members read.
+
+    Returns:
+        Path relative to ``inside`` → bytes, sorted by path as bytes.
+
+    Raises:
+        SourceError: The archive is cut short, damaged, no archive, a decompression bomb, or holds
+            nothing below ``inside``.
+    """
+    files: dict[str, bytes] = {}
+    reader = _read_zip if path.lower().endswith(".zip") else _read_tar
+    seen: set[str] = set()
+    try:
+        reader(path, inside, files, seen, remarks, progress)
+    except SourceError:
+        raise
+    except (*_DAMAGE, NotImplementedError, ValueError, RuntimeError) as error:
+        raise SourceError(
+            f"{shown(path)}: expected a whole archive, found one that is damaged, cut short or of "
+            f"another kind ({error or type(error).__name__}) after {counted(len(files), 'file')}. "
+            f"Fetch it again, or unpack it and name the folder."
+        ) from error
+    if inside and not files and not any(_below(name, inside) for name in seen):
+        tops = sorted({name.partition("/")[0] for name in seen})
+        raise SourceError(
+            f"{shown(path)}: expected {shown(inside)} in the archive, found no such folder. At its "
+            f"top are: {', '.join(map(shown, tops[:20])) or 'no files'}."
+        )
+    return dict(sorted(files.items(), key=lambda item: by_bytes(item[0])))
+
+
+def _below(name: str, inside: str) -> str:
+    """Return a member's path below ``inside``, or an empty string where it lies elsewhere."""
+    if not inside:
+        return name
+    return name[len(inside) + 1 :] if name.startswith(f"{inside}/") else ""
+
+
+def _name(raw: str, remarks: Remarks) -> str:
+    """Return a member's path without ``.`` parts; empty where it is unsafe."""
+    parts = raw.replace("\\", "/").split("/")
+    if raw.startswith(("/", "\\")) or ".." in parts or parts[0].endswith(":"):
+        remarks.special.append(Trouble(raw, "name that leads out of the archive"))
+        return ""
+    return "/".join(part for part in parts if part not in ("", "."))
+
+
+def _wanted(name: str, inside: str, remarks: Remarks) -> str:
+    """Return the path below ``inside`` if the member is to be read; notes hidden ones."""
+    below = _below(name, inside)
+    if below and any(map(hidden, below.split("/"))):
+        remarks.hidden.append(name)
+        return ""
+    return below
+
+
+def _open(path: str) -> IO[bytes]:
+    """Open a tar for reading what it holds, decompressed."""
+    lowered = path.lower()
+    if lowered.endswith((".tar.gz", ".tgz")):
+        return cast("IO[bytes]", gzip.open(path))
+    if lowered.endswith(".tar.bz2"):
+        return bz2.open(path)
+    return open(path, "rb")
+
+
+def _read_tar(
+    path: str,
+    inside: str,
+    files: dict[str, bytes],
+    seen: set[str],
+    remarks: Remarks,
+    progress: Progress,
+) -> None:
+    with _open(path) as stream:
+        bounded = Bounded(stream, path, os.path.getsize(path))
+        with tarfile.open(fileobj=bounded, mode="r:") as archive:
+            for number in itertools.count():
+                if (member := archive.next()) is None:
+                    break
+                if number % _STEP == 0:
+                    progress("reading", number, None, os.path.basename(path))
+                if member.isdir() or not (name := _name(member.name, remarks)):
+                    continue
+                seen.add(name)
+                if not (below := _wanted(name, inside, remarks)):
+                    continue
+                if not member.isreg() or member.issparse():
+                    what = "link" if member.islnk() or member.issym() else "not an ordinary file"
+                    remarks.special.append(Trouble(name, what))
+                elif member.size > MAX_DOCUMENT_BYTES:
+                    remarks.unreadable.append(Trouble(name, too_large(member.size)))
+                else:
+                    file = archive.extractfile(member)
+                    data = file.read() if file else b""
+                    if len(data) != member.size:
+                        raise EOFError(f"{shown(name)} ends early")
+                    files[below] = data
+            # tarfile takes a damaged header for the end; only a block of zeros is the end.
+            if bounded.last.strip(b"\0") or 0 < len(bounded.last) < _BLOCK:
+                raise EOFError("no end mark")
+            if not bounded.last:
+                remarks.notes.append(f"{shown(path)} has no end mark: it may be cut short.")
+            # To its end, so that gzip's checksum is checked.
+            while bounded.read(2**20):
+                pass
+
+
+def _zip_name(member: zipfile.ZipInfo) -> str:
+    """Return a member's name; many programs write UTF-8 without saying so, which reads as cp437."""
+    if not member.flag_bits & 0x800:
+        try:
+            return member.filename.encode("cp437").decode()
+        except UnicodeError:
+            pass
+    return member.filename
+
+
+def _read_zip(
+    path: str,
+    inside: str,
+    files: dict[str, bytes],
+    seen: set[str],
+    remarks: Remarks,
+    progress: Progress,
+) -> None:
+    size = os.path.getsize(path)
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        # The declared sizes bind: zipfile reads no more of a member than it declares.
+        if sum(member.file_size for member in members) > expansion_limit(size):
+            raise bomb(path, size)
+        for number, member in enumerate(members):
+            if number % _STEP == 0:
+                progress("reading", number, len(members), os.path.basename(path))
+            if member.is_dir() or not (name := _name(_zip_name(member), remarks)):
+                continue
+            seen.add(name)
+            if not (below := _wanted(name, inside, remarks)):
+                continue
+            mode = member.external_attr >> 16
+            if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+                what = "link" if stat.S_ISLNK(mode) else "not an ordinary file"
+                remarks.special.append(Trouble(name, what))
+            elif member.flag_bits & 1:
+                remarks.unreadable.append(Trouble(name, "encrypted"))
+            elif member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                remarks.unreadable.append(
+                    Trouble(name, "compressed by another method than deflate")
+                )
+            elif member.file_size > MAX_DOCUMENT_BYTES:
+                remarks.unreadable.append(Trouble(name, too_large(member.file_size)))
+            else:
+                # Told how much to read, it also decompresses no more than that at once.
+                with archive.open(member) as file:
+                    files[below] = file.read(member.file_size)
+        progress("reading", len(members), len(members), os.path.basename(path))

@@ -1,0 +1,223 @@
+"""The pre-flight check: what in the data will spoil the training or flatter the test."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+
+from satchel.sources.documents import Documents, counted, label_sets
+from satchel.sources.duplicates import text_keys
+from satchel.sources.findings import CheckResult, Finding
+
+FEW_DOCUMENTS = 100
+FEW_IN_CLASS = 10
+_EXAMPLES = 5
+
+
+def check(documents: Documents, test: Documents | None = None) -> CheckResult:
+    """Look over labelled documents before training.
+
+    Args:
+        documents: What to learn from.
+        test: What to judge by, if it is a source of its own.
+
+    Returns:
+        The counts and all findings.
+    """
+    classes = _count_labels(documents)
+    keys = text_keys([*documents.texts, *(test.texts if test else [])])
+    findings = [
+        *_check_labels(documents, classes),
+        *_check_texts(documents, keys[: len(documents)]),
+    ]
+    remarks = list(documents.remarks.lines())
+    if test is not None:
+        findings += _check_test(documents, test, classes, keys)
+        remarks += [f"test: {line}" for line in test.remarks.lines()]
+    findings.sort(key=lambda finding: ("error", "warning", "note").index(finding.severity))
+    return CheckResult(
+        len(documents),
+        None if test is None else len(test),
+        dict(classes.most_common()),
+        tuple(findings),
+        tuple(remarks),
+    )
+
+
+def _count_labels(documents: Documents) -> Counter[str]:
+    return Counter(label for each in label_sets(documents.labels or []) for label in each)
+
+
+def _spelling(label: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", label).casefold().split())
+
+
+def _first(items: Iterable[str]) -> tuple[str, ...]:
+    return tuple(item for item, _ in zip(items, range(_EXAMPLES), strict=False))
+
+
+def _check_labels(documents: Documents, classes: Counter[str]) -> Iterator[Finding]:
+    if documents.labels is None:
+        yield Finding(
+            "error", "no-labels", "the documents have no labels.", "Read them with their labels."
+        )
+        return
+    if len(classes) < 2:
+        only = f"only one label, {next(iter(classes))!r}" if classes else "no label at all"
+        yield Finding(
+            "error",
+            "one-class",
+            f"there is {only}: nothing to tell apart.",
+            "Add documents of another label, or check the folder or the label column.",
+        )
+    if len(documents) >= 20 and len(classes) > len(documents) / 2:
+        yield Finding(
+            "error",
+            "labels-like-ids",
+            f"there are {len(classes):,} labels for {len(documents):,} documents: they look like "
+            f"identifiers or free text.",
+            "Name the column that holds the label.",
+            _first(classes),
+        )
+        return
+    spellings = defaultdict(list)
+    for label in classes:
+        spellings[_spelling(label)].append(label)
+    alike = [same for same in spellings.values() if len(same) > 1]
+    if alike:
+        yield Finding(
+            "warning",
+            "label-spellings",
+            f"{counted(sum(map(len, alike)), 'label')} differ from another only in case or space.",
+            "Spell each label one way, unless they are meant to differ.",
+            _first(" / ".join(f"{each!r} ({classes[each]:,})" for each in same) for same in alike),
+        )
+    tiny = sorted(
+        (label for label in classes if classes[label] < FEW_IN_CLASS), key=classes.__getitem__
+    )
+    if tiny:
+        are = "label has" if len(tiny) == 1 else "labels have"
+        yield Finding(
+            "warning",
+            "tiny-classes",
+            f"{len(tiny):,} {are} fewer than {FEW_IN_CLASS} documents.",
+            "Add documents, or merge or drop these labels; a label with one document is learnt "
+            "but never tested.",
+            _first(f"{label} ({classes[label]})" for label in tiny),
+        )
+
+
+def _check_texts(documents: Documents, keys: np.ndarray) -> Iterator[Finding]:
+    if len(documents) < FEW_DOCUMENTS:
+        yield Finding(
+            "warning",
+            "few-documents",
+            f"there are only {counted(len(documents), 'document')}.",
+            "Expect a poor and uncertain result; a few hundred documents a label serve well.",
+        )
+    empty = [
+        name for name, text in zip(documents.names, documents.texts, strict=True) if _is_empty(text)
+    ]
+    if empty:
+        yield Finding(
+            "warning",
+            "empty-documents",
+            f"{counted(len(empty), 'document is', 'documents are')} empty.",
+            "Training leaves them out; remove or mend them.",
+            _first(empty),
+        )
+    _, first, group = np.unique(keys, return_index=True, return_inverse=True)
+    filled = np.fromiter((not _is_empty(text) for text in documents.texts), bool, len(documents))
+    copies = np.flatnonzero((first[group] != np.arange(len(keys))) & filled)
+    if not len(copies):
+        return
+    yield Finding(
+        "note",
+        "duplicates",
+        f"{counted(len(copies), 'document has', 'documents have')} the text of an earlier one.",
+        "Nothing, if that is how documents come: a split keeps copies on one side.",
+        _pairs(documents.names, copies, documents.names, first[group]),
+    )
+    labels = [frozenset(each) for each in label_sets(documents.labels or [])]
+    torn = [i for i in copies if labels and labels[i] != labels[first[group[i]]]]
+    if torn:
+        yield Finding(
+            "warning",
+            "conflicting-labels",
+            f"{counted(len(torn), 'document has', 'documents have')} the text of an earlier one, "
+            f"but another label.",
+            "Decide on one label for each text; if it has several, use a column 'labels'.",
+            _pairs(
+                documents.names,
+                np.array(torn),
+                documents.names,
+                first[group],
+                lambda i: ", ".join(sorted(labels[i])),
+            ),
+        )
+
+
+def _check_test(
+    documents: Documents, test: Documents, classes: Counter[str], keys: np.ndarray
+) -> Iterator[Finding]:
+    theirs = _count_labels(test)
+    strange = [label for label in theirs if label not in classes]
+    if strange:
+        number = sum(theirs[label] for label in strange)
+        yield Finding(
+            "warning",
+            "labels-only-in-test",
+            f"{counted(len(strange), 'label')} of the test ({counted(number, 'document')}) "
+            f"{'is' if len(strange) == 1 else 'are'} not in the training part.",
+            "These documents will count as wrong: add training documents, or correct the label.",
+            _first(strange),
+        )
+    absent = [label for label in classes if label not in theirs]
+    if test.labels is not None and absent:
+        yield Finding(
+            "note",
+            "labels-not-in-test",
+            f"{counted(len(absent), 'label')} of the training part never "
+            f"{'occurs' if len(absent) == 1 else 'occur'} in the test.",
+            "The test says nothing about them.",
+            _first(absent),
+        )
+    ours, first = np.unique(keys[: len(documents)], return_index=True)
+    test_keys = keys[len(documents) :]
+    filled = np.fromiter((not _is_empty(text) for text in test.texts), bool, len(test))
+    shared = np.flatnonzero(np.isin(test_keys, ours) & filled)
+    if len(shared):
+        place = np.minimum(np.searchsorted(ours, test_keys), len(ours) - 1)
+        yield Finding(
+            "warning",
+            "test-in-training",
+            f"{len(shared):,} of {counted(len(test), 'test document')} "
+            f"({len(shared) / len(test):.1%}) also {'is' if len(shared) == 1 else 'are'} in the "
+            f"training part.",
+            "The score will flatter: take them out of one side.",
+            _pairs(test.names, shared, documents.names, first[place]),
+        )
+
+
+def _is_empty(text: str) -> bool:
+    """Tell whether a text has nothing but white space."""
+    return not text or text.isspace()
+
+
+def _pairs(
+    names: list[str],
+    chosen: np.ndarray,
+    other_names: list[str],
+    others: np.ndarray,
+    tell: Callable[[int], str] | None = None,
+) -> tuple[str, ...]:
+    def side(name: str, index: int) -> str:
+        return f"{name} ({tell(index)})" if tell else name
+
+    return tuple(
+        f"{side(names[i], i)} = {side(other_names[others[i]], int(others[i]))}"
+        for i in map(int, chosen[:_EXAMPLES])
+    )

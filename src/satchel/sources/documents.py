@@ -1,0 +1,180 @@
+"""What reading gives: the documents, and remarks on all that was not plain sailing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+Labels: TypeAlias = list[str] | list[tuple[str, ...]]
+"""One label a document, or several: a list of ``str`` or a list of tuples of ``str``."""
+
+EXAMPLES = 3
+
+
+def shown(name: str) -> str:
+    """Return a name fit for one line of a terminal: control characters are escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
+def counted(number: int, singular: str, plural: str = "") -> str:
+    """Return a number with its noun, such as ``1 file`` or ``2,000 files``."""
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def examples(names: Iterable[str], total: int) -> str:
+    """Return the first few names and, where there are more, an ellipsis."""
+    first = [shown(name) for name, _ in zip(names, range(EXAMPLES), strict=False)]
+    return ", ".join(first) + (", …" if total > len(first) else "")
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something that was not read.
+
+    Attributes:
+        name: The file or member.
+        reason: Why it was not read.
+        line: The line (row, for Parquet) at fault, from 1; 0 where the whole file is at fault.
+    """
+
+    name: str
+    reason: str
+    line: int = 0
+
+    def __str__(self) -> str:
+        place = f":{self.line}" if self.line else ""
+        return f"{shown(self.name)}{place} ({self.reason})"
+
+
+@dataclass
+class Remarks:
+    """All that a reader wants to know about how a source was read; nothing is dropped in silence.
+
+    Attributes:
+        hidden: Names of hidden files and folders that were skipped (``.git``, ``Thumbs.db`` …).
+        recoded: Encoding → names of the documents that were decoded by it, not by UTF-8.
+        replaced: Name → how many broken sequences of its UTF-8 became ``U+FFFD``.
+        not_western: Whether the files that are not UTF-8 look like no Western European text.
+        unreadable: Files that could not be read, or are too large.
+        binary: Files that are not text.
+        special: FIFOs, sockets, devices; and links or unsafe names in archives. Never opened.
+        rejected: Table rows that could not be used.
+        unlabelled: Files that lie in no labelled folder.
+        notes: Free remarks, such as a folder that was descended into.
+    """
+
+    hidden: list[str] = field(default_factory=list)
+    recoded: dict[str, list[str]] = field(default_factory=dict)
+    replaced: dict[str, int] = field(default_factory=dict)
+    not_western: bool = False
+    unreadable: list[Trouble] = field(default_factory=list)
+    binary: list[Trouble] = field(default_factory=list)
+    special: list[Trouble] = field(default_factory=list)
+    rejected: list[Trouble] = field(default_factory=list)
+    unlabelled: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """Return the remarks as short sentences; empty where there is nothing to say."""
+        said = list(self.notes)
+        if self.hidden:
+            number = len(self.hidden)
+            said.append(
+                f"Skipped {counted(number, 'hidden file or folder', 'hidden files and folders')}: "
+                f"{examples(self.hidden, number)}."
+            )
+        for encoding, names in sorted(self.recoded.items()):
+            were = "was" if len(names) == 1 else "were"
+            said.append(
+                f"{counted(len(names), 'document')} {were} read as {encoding}, not UTF-8: "
+                f"{examples(names, len(names))}."
+            )
+        if self.not_western:
+            said.append(
+                "The documents that are not UTF-8 do not look like Western European text, so "
+                "they may be misread: give their encoding (such as encoding='cp1251'), "
+                "or convert them to UTF-8."
+            )
+        if self.replaced:
+            said.append(
+                f"{counted(sum(self.replaced.values()), 'broken character')} in "
+                f"{counted(len(self.replaced), 'document')} became U+FFFD: "
+                f"{examples(self.replaced, len(self.replaced))}."
+            )
+        if self.unlabelled:
+            number = len(self.unlabelled)
+            said.append(
+                f"Skipped {counted(number, 'file')} outside any labelled folder: "
+                f"{examples(self.unlabelled, number)}."
+            )
+        for opening, troubles in (
+            ("Could not read", self.unreadable),
+            ("Skipped as not text:", self.binary),
+            ("Skipped, not ordinary files:", self.special),
+            ("Rejected", self.rejected),
+        ):
+            if troubles:
+                noun = "row" if troubles is self.rejected else "file"
+                said.append(
+                    f"{opening} {counted(len(troubles), noun)}: "
+                    f"{examples(map(str, troubles), len(troubles))}."
+                )
+        return said
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return counts and sentences, ready for JSON."""
+        return {
+            "hidden": len(self.hidden),
+            "recoded": {name: len(names) for name, names in sorted(self.recoded.items())},
+            "replaced": sum(self.replaced.values()),
+            "unreadable": len(self.unreadable),
+            "binary": len(self.binary),
+            "special": len(self.special),
+            "rejected": len(self.rejected),
+            "unlabelled": len(self.unlabelled),
+            "lines": self.lines(),
+        }
+
+
+@dataclass
+class Documents:
+    """Documents in a stated order.
+
+    Attributes:
+        names: One a document: its path inside the source, or ``file:line`` for a table's row.
+        texts: The texts, decoded, otherwise as they are.
+        labels: One label a document, or a tuple of labels a document; None where unlabelled.
+        remarks: How the reading went.
+    """
+
+    names: list[str]
+    texts: list[str]
+    labels: Labels | None
+    remarks: Remarks = field(default_factory=Remarks)
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @property
+    def multiple(self) -> bool:
+        """Whether a document may have several labels."""
+        return bool(self.labels) and isinstance(self.labels[0], tuple)  # type: ignore[index]
+
+    def classes(self) -> list[str]:
+        """Return the distinct labels, sorted."""
+        return sorted({label for each in label_sets(self.labels or []) for label in each})
+
+    def take(self, indices: Iterable[int]) -> Documents:
+        """Return the documents at some indices, in that order, with the same remarks."""
+        chosen = [int(i) for i in indices]
+        labels: Any = None if self.labels is None else [self.labels[i] for i in chosen]
+        names, texts = self.names, self.texts
+        return Documents(
+            [names[i] for i in chosen], [texts[i] for i in chosen], labels, self.remarks
+        )
+
+
+def label_sets(labels: Sequence[str] | Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Return each document's labels as a tuple, also where it has just one."""
+    return [each if isinstance(each, tuple) else (each,) for each in labels]

@@ -1,0 +1,255 @@
+"""The one door for text: a folder, an archive or a table in, documents out."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from satchel.errors import MissingDependencyError, SourceError, SourceNotFoundError
+from satchel.progress import Progress, silent
+from satchel.sources import archives, tables
+from satchel.sources.columns import Wanted
+from satchel.sources.documents import Documents, Remarks, Trouble, counted, shown
+from satchel.sources.encodings import Decoder, known_encoding, not_text
+from satchel.sources.folders import find_files, read_file
+from satchel.sources.layout import find_root, readable, split_labels
+
+if TYPE_CHECKING:
+    import polars
+
+_STEP = 256
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a source is.
+
+    Attributes:
+        kind: What it is.
+        path: The folder or file on disk.
+        inside: The path within the archive; empty for all of it.
+    """
+
+    kind: Literal["folder", "archive", "table", "file"]
+    path: str
+    inside: str = ""
+
+
+def locate(source: str | os.PathLike[str]) -> Place:
+    """Find out what a source is.
+
+    Args:
+        source: A path; it may go on inside an archive, as in ``posts.tar.gz/train``.
+
+    Returns:
+        Its kind and place.
+
+    Raises:
+        SourceNotFoundError: There is nothing at the path.
+    """
+    whole = os.path.expanduser(os.fspath(source))
+    path, inside = whole, ""
+    while path and not os.path.lexists(path):
+        parent, name = os.path.split(path.rstrip("/\\"))
+        if parent == path:
+            break
+        path, inside = parent, f"{name}/{inside}" if inside else name
+    inside = inside.strip("/")
+    if os.path.isdir(path) and not inside:
+        return Place("folder", path)
+    if os.path.exists(path) and not os.path.isdir(path):
+        if path.lower().endswith(archives.SUFFIXES):
+            return Place("archive", path, inside)
+        if not inside:
+            return Place("table" if tables.is_table(path) else "file", path)
+    raise SourceNotFoundError(_not_found(whole, path, inside))
+
+
+def _not_found(whole: str, path: str, inside: str) -> str:
+    expected = f"{shown(whole)}: expected a folder, an archive or a table, found nothing there."
+    if os.path.islink(path):
+        return f"{expected} {shown(path)} is a link that leads nowhere."
+    if os.path.isfile(path):
+        return f"{expected} {shown(path)} is a file, and no archive that a path could enter."
+    name = inside.partition("/")[0]
+    try:
+        near = difflib.get_close_matches(name, os.listdir(path or "."), 1, 0.6)
+    except OSError:
+        near = []
+    if near:
+        return f"{expected} Did you mean {shown(os.path.join(path, near[0]))}?"
+    return f"{expected} Check the path; {shown(path) or 'the current folder'} has no {shown(name)}."
+
+
+def read_documents(
+    source: str | os.PathLike[str],
+    *,
+    text: str = "text",
+    label: str | None = None,
+    labelled: bool = True,
+    encoding: str | None = None,
+    progress: Progress = silent,
+) -> Documents:
+    """Read the documents of a source.
+
+    A source is a folder whose sub-folders are the labels (files of any name, at any depth: the
+    label is the first folder), the same inside a ``.tar.gz``, ``.tgz``, ``.tar.bz2``, ``.tar`` or
+    ``.zip``, or a table: ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson`` (each also ``.gz``) or
+    ``.parquet``. Files come sorted by their path's bytes, rows in the table's order. Empty
+    documents are kept. Text is UTF-8, or what a byte-order mark says, or else Latin-1 or
+    windows-1252, decided for all documents together.
+
+    Several labels a document: a list in JSONL or Parquet; in CSV and TSV a column ``labels``
+    whose cells separate them by ``|``. Documents may then have no label at all.
+
+    Args:
+        source: The path; it may go on inside an archive, as in ``posts.tar.gz/train``.
+        text: A table's column that holds the text.
+        label: A table's column that holds the label; None takes ``label``, else ``category``,
+            else ``labels``.
+        labelled: Whether to read labels. If not, a single file and a flat folder do as well.
+        encoding: Encoding of documents that are not UTF-8; None decides from their bytes.
+        progress: Told of documents read.
+
+    Returns:
+        The documents, with remarks on all that was skipped or is unusual.
+
+    Raises:
+        SourceNotFoundError: There is nothing at the path.
+        SourceError: The source yields no document, or is damaged; the message says why.
+        SettingError: The encoding is unknown.
+        MissingDependencyError: Parquet needs polars.
+    """
+    place = locate(source)
+    named = shown(os.fspath(source))
+    known_encoding(encoding)
+    remarks = Remarks()
+    if place.kind == "table":
+        wanted = Wanted(text, label, labelled)
+        documents = tables.read_table(place.path, wanted, remarks, progress, encoding)
+    else:
+        documents = _read_files(place, named, labelled, remarks, progress, encoding)
+    if not len(documents):
+        said = remarks.lines()
+        why = "\n".join(f"  {line}" for line in said) if said else "  It is empty."
+        raise SourceError(f"{named}: expected documents, found none.\n{why}")
+    progress("reading", len(documents), len(documents), named)
+    return documents
+
+
+def _read_files(
+    place: Place,
+    named: str,
+    labelled: bool,
+    remarks: Remarks,
+    progress: Progress,
+    encoding: str | None,
+) -> Documents:
+    stored: dict[str, bytes] = {}
+    if place.kind == "folder":
+        paths = find_files(place.path, remarks)
+    elif place.kind == "archive":
+        stored = archives.read_archive(place.path, place.inside, remarks, progress)
+        paths = list(stored)
+    elif labelled:
+        raise SourceError(
+            f"{named}: expected a folder of labelled folders, an archive "
+            f"({', '.join(archives.SUFFIXES)}) or a table ({', '.join(tables.SUFFIXES)}); "
+            f"found a single file, which has no label."
+        )
+    else:
+        paths = [os.path.basename(place.path)]
+    root = place.path if place.kind == "folder" else os.path.dirname(place.path)
+    labels: list[str] | None = None
+    prefix = ""
+    if labelled and paths:
+        _refuse_tables(paths, place, named)
+        prefix = find_root(paths, named, remarks)
+        paths, labels = split_labels(paths, prefix, remarks)
+
+    decoder = Decoder(remarks, encoding)
+    names: list[str] = []
+    texts: list[str] = []
+    kept: list[str] = []
+    for number, path in enumerate(paths):
+        if number % _STEP == 0:
+            progress("reading", number, len(paths), named)
+        name = readable(path)
+        if place.kind == "archive":
+            data: bytes | None = stored.pop(path)
+        else:
+            data = read_file(os.path.join(root, path), name, remarks)
+        if data is None:
+            continue
+        if reason := not_text(data):
+            remarks.binary.append(Trouble(name, reason))
+            continue
+        texts.append(decoder.decode(len(texts), name, data))
+        names.append(name[len(prefix) :])
+        if labels is not None:
+            kept.append(labels[number])
+    for index, decoded in decoder.finish().items():
+        texts[index] = decoded
+    return Documents(names, texts, kept if labels is not None else None, remarks)
+
+
+def _refuse_tables(paths: list[str], place: Place, named: str) -> None:
+    """Raise where a folder holds tables and no labelled folder: one of them is what is meant."""
+    if any("/" in path for path in paths):
+        return
+    found = [path for path in paths if tables.is_table(path)]
+    if found:
+        one = "one of them" if len(found) > 1 else "it"
+        joined = ", ".join(shown(os.path.join(named, path)) for path in found[:10])
+        hint = f"Name {one}: {joined}." if place.kind == "folder" else f"Unpack {one} first."
+        raise SourceError(
+            f"{named}: expected sub-folders, one a label; found "
+            f"{counted(len(found), 'table')} and no sub-folder. {hint}"
+        )
+
+
+def read(
+    source: str | os.PathLike[str],
+    *,
+    text: str = "text",
+    label: str | None = None,
+    labelled: bool = True,
+    encoding: str | None = None,
+    progress: Progress = silent,
+) -> polars.DataFrame:
+    """Read a source as a table.
+
+    Args:
+        source: As for :func:`read_documents`, and so are the other arguments.
+        text: A table's column that holds the text.
+        label: A table's column that holds the label.
+        labelled: Whether to read labels.
+        encoding: Encoding of documents that are not UTF-8; None decides from their bytes.
+        progress: Told of documents read.
+
+    Returns:
+        A data frame with the columns ``filename``, ``category`` (or ``labels``, a list of
+        strings, where a document may have several; neither where unlabelled) and ``text``.
+
+    Raises:
+        SourceNotFoundError: There is nothing at the path.
+        SourceError: The source yields no document, or is damaged.
+        MissingDependencyError: polars is not installed.
+    """
+    try:
+        import polars
+    except ImportError as error:
+        raise MissingDependencyError("polars", "train", "satchel.read") from error
+    documents = read_documents(
+        source, text=text, label=label, labelled=labelled, encoding=encoding, progress=progress
+    )
+    columns = {"filename": polars.Series(documents.names, dtype=polars.String)}
+    if documents.labels is not None and documents.multiple:
+        several = [list(labels) for labels in documents.labels]
+        columns["labels"] = polars.Series(several, dtype=polars.List(polars.String))
+    elif documents.labels is not None:
+        columns["category"] = polars.Series(documents.labels, dtype=polars.String)
+    columns["text"] = polars.Series(documents.texts, dtype=polars.String)
+    return polars.DataFrame(columns)
