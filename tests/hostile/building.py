@@ -79,18 +79,18 @@ def central_header(entry: Entry, offset: int) -> bytes:
     )
 
 
-def container(entries: list[Entry], *, lead: bytes = b"", tail: bytes = b"", **end: Any) -> bytes:
-    """A container of any entries; ``end`` overrides fields of the end record."""
+def container(members: list[Entry], *, lead: bytes = b"", tail: bytes = b"", **end: Any) -> bytes:
+    """A container of any members; ``end`` overrides fields of the end record."""
     body, directory = lead, b""
-    for entry in entries:
+    for entry in members:
         body += entry.before
         directory += central_header(entry, len(body))
         body += local_header(entry) + entry.data
     fields = {
         "disk": 0,
         "directory_disk": 0,
-        "here": len(entries),
-        "entries": len(entries),
+        "here": len(members),
+        "entries": len(members),
         "size": len(directory),
         "offset": len(body),
         "comment_length": 0,

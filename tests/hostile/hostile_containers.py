@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import pickle
 import struct
-import zipfile
 import zlib
 
 from hostile.attempts import attempt
@@ -72,13 +70,7 @@ def end_record_in_comment() -> bytes:
 
 @attempt(ARRAYS, "compression method is 8, expected 0")
 def deflated() -> bytes:
-    """Compresses a gigabyte of zeros into a megabyte: the classic bomb, in miniature."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        members = unpacked(linear())
-        info = zipfile.ZipInfo(MANIFEST)
-        info.external_attr = 0o100644 << 16
-        archive.writestr(info, members[MANIFEST])
+    """Compresses a megabyte of zeros into a kilobyte: the classic bomb, in miniature."""
     manifest, rest = good()[0], good()[1:]
     squeezed = zlib.compress(b"\0" * 1_000_000, wbits=-15)
     stated = {"method": 8, "size": 1_000_000}
@@ -136,7 +128,7 @@ def member_comment() -> bytes:
     return container([manifest, *rest])
 
 
-@attempt(MANIFEST, "twice|central directory has")
+@attempt(MANIFEST, "the member is there twice")
 def manifest_twice() -> bytes:
     """Has two manifests: one for the scanner, one for the reader."""
     manifest, *rest = good()
@@ -145,10 +137,9 @@ def manifest_twice() -> bytes:
 
 @attempt("card.md", "offset is")
 def overlapping() -> bytes:
-    """Lets two members share bytes: the quoted overlap that lets a small file unpack into a huge one."""
+    """Lets two members share bytes, as bombs do in which a small file unpacks into a huge one."""
     members = good()
-    first = len(local := members[0].data) + 43
-    members[-1].central["offset"] = first + len(local) % 7
+    members[-1].central["offset"] = 0
     return container(members)
 
 
@@ -195,7 +186,7 @@ def other_case() -> bytes:
     return container([manifest, *rest])
 
 
-@attempt("", r"is no member")
+@attempt("", r"'manifest.json\\x00.py' is no member")
 def name_with_nul() -> bytes:
     """Ends a known name by a NUL, which C programs read as the end of the name."""
     manifest, *rest = good()
@@ -232,7 +223,7 @@ def no_manifest() -> bytes:
     return container(good()[1:])
 
 
-@attempt("", "missing|too short|directory")
+@attempt(MANIFEST, "missing")
 def no_members() -> bytes:
     """Is an empty archive."""
     return container([])

@@ -112,5 +112,8 @@ def network() -> Parts:
     }
     for name, shape in shapes.items():
         arrays[name] = generator.standard_normal(shape).astype(np.float32)
-    terms = [["back\\slash", "line\nfeed", "\r", "\\n", "", "é", "日本", "\u2028", "a\x00b"], [*"abcde"]]
+    terms = [
+        ["back\\slash", "line\nfeed", "\r", "\\n", "", "é", "日本", "\u2028", "a\x00b"],
+        [*"abcde"],
+    ]
     return Parts(manifest=manifest, arrays=arrays, terms=terms, card="")

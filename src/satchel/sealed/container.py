@@ -156,7 +156,7 @@ _END = _Record(
     {"signature": 0x06054B50, "disk": 0, "directory disk": 0, "comment length": 0},
 )
 _END_SIZE = _END.layout.size
-_MAX_DIRECTORY = sum(_CENTRAL.layout.size + len(name) for name in NAMES)
+_MAX_DIRECTORY = 4_096  # ample: enough to say what is wrong with an entry, too little to hurt
 
 
 def header_size(name: str) -> int:
@@ -263,7 +263,7 @@ def _directory(total: int, read_at: ReadAt) -> tuple[int, bytes]:
     size, offset = end["directory size"], end["directory offset"]
     if size > _MAX_DIRECTORY:
         raise ModelFileError(
-            f"the central directory has {size} bytes, that of a satchel at most {_MAX_DIRECTORY}"
+            f"the central directory has {size} bytes, at most {_MAX_DIRECTORY} are read"
         )
     if offset + size + _END_SIZE != total:
         raise ModelFileError(
