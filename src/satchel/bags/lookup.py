@@ -1,0 +1,129 @@
+"""Counting by a vocabulary that is known: from texts to rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+from satchel.bags.features import Features
+from satchel.bags.plain import feature_counts
+from satchel.bags.preparing import check_text, prepare
+from satchel.bags.rows import Rows
+from satchel.errors import SettingError
+
+
+class Lookup:
+    """A vocabulary made ready for look-ups; make it once and keep it.
+
+    Attributes:
+        hashes: uint64 [V], strictly ascending.
+    """
+
+    def __init__(self, hashes: np.ndarray) -> None:
+        """Make a vocabulary ready.
+
+        Args:
+            hashes: uint64 [V], strictly ascending.
+
+        Raises:
+            SettingError: The hashes are not uint64 or do not ascend.
+        """
+        hashes = np.ascontiguousarray(hashes)
+        if hashes.dtype != np.uint64 or hashes.ndim != 1:
+            raise SettingError(
+                f"expected hashes as uint64 [V], but found {hashes.dtype} {hashes.shape}"
+            )
+        if not np.all(hashes[1:] > hashes[:-1]):
+            raise SettingError("hashes must ascend strictly: sort them and drop repeats")
+        self.hashes = hashes
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    @cached_property
+    def shift(self) -> int:
+        """How far a hash is shifted right to give its bucket: about one hash a bucket."""
+        return 64 - max(1, len(self).bit_length())
+
+    @cached_property
+    def buckets(self) -> np.ndarray:
+        """int32 [buckets + 1]; where the hashes of each bucket start.
+
+        Hashes are spread evenly, so that their first bits say almost where each one stands: an
+        index of a few bytes a feature, in place of a second table of hashes.
+        """
+        size = 1 << (64 - self.shift)
+        filled = np.bincount(
+            (self.hashes >> np.uint64(self.shift)).astype(np.int64), minlength=size
+        )
+        starts = np.zeros(size + 1, np.int32)
+        np.cumsum(filled, out=starts[1:])
+        return starts
+
+    def find(self, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Look hashes up with NumPy alone.
+
+        Args:
+            hashes: uint64 [n]; ascending is quicker.
+
+        Returns:
+            The ids of those that are known, int64, and which were known, bool [n].
+        """
+        if not len(self):
+            return np.zeros(0, np.int64), np.zeros(len(hashes), np.bool_)
+        places = np.searchsorted(self.hashes, hashes)
+        places[places == len(self)] = 0
+        known = self.hashes[places] == hashes
+        return places[known], known
+
+
+def document_counts(text: str, features: Features, known: Lookup) -> tuple[np.ndarray, np.ndarray]:
+    """The known features of one prepared text, by the plain path.
+
+    Args:
+        text: A text that ``prepare`` has seen.
+        features: Which features to find.
+        known: The vocabulary.
+
+    Returns:
+        Ids, int32 ascending, and counts, float32.
+    """
+    hashes, _, counts = feature_counts(text, features)
+    ids, is_known = known.find(hashes)
+    return ids.astype(np.int32), counts[is_known]
+
+
+def lookup(
+    texts: Sequence[str],
+    features: Features,
+    hashes: np.ndarray | Lookup,
+    *,
+    threads: int | None = None,
+) -> Rows:
+    """Count the known features of documents; what is not in the vocabulary is dropped.
+
+    Args:
+        texts: Documents.
+        features: The features that the vocabulary was counted with.
+        hashes: The vocabulary, uint64 [V] ascending, or a ``Lookup`` made of it.
+        threads: How many threads work; None means one a core. It never changes the answer.
+
+    Returns:
+        Counts, one row a document.
+
+    Raises:
+        TextError: A document is not text.
+    """
+    known = hashes if isinstance(hashes, Lookup) else Lookup(hashes)
+    ids, counts = [], []
+    offsets = np.zeros(len(texts) + 1, np.int64)
+    for number, text in enumerate(texts):
+        found, count = document_counts(prepare(check_text(text, number), features), features, known)
+        ids.append(found)
+        counts.append(count)
+        offsets[number + 1] = offsets[number] + len(found)
+    if not ids:
+        return Rows(offsets, np.zeros(0, np.int32), np.zeros(0, np.float32), len(known))
+    return Rows(offsets, np.concatenate(ids), np.concatenate(counts), len(known))

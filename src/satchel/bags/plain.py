@@ -1,0 +1,199 @@
+"""The plain path: the features of one text with NumPy alone, quick enough for single documents.
+
+It takes short cuts that the reference (``tokens.py``) does not, and gives the same hashes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import repeat
+
+import numpy as np
+
+from satchel.bags.characters import KERAS_FILTERS, classes
+from satchel.bags.features import Features
+from satchel.bags.fields import name_space_at, name_spaces
+from satchel.bags.hashing import (
+    ADDRESS_SALT,
+    CHARACTER_KIND,
+    CHARACTER_SALT,
+    FIELD_KIND,
+    FIELD_SALT,
+    combine_arrays,
+    hash_text,
+)
+from satchel.bags.tokens import addresses, hangul_pairs, spaceless_grams, units
+
+# Matches the text itself, so it serves only where no character is special (see _SPECIAL).
+_WORD = re.compile(r"[0-9]++(?:[.,][0-9]++(?!\w))++|\w++")
+_SPECIAL = re.compile(r"[mjvhcetr]")
+_RUN = re.compile(r"\w+")
+_CHUNK = re.compile(r"\S+")
+_KERAS = str.maketrans(dict.fromkeys(KERAS_FILTERS, " "))
+
+
+@dataclass
+class _Unigrams:
+    """The tokens of kind 1 of one text.
+
+    ``chain`` takes part in n-grams, which do not reach across ``breaks`` (places in the chain);
+    ``single`` does not. The name spaces lie beside where fields are asked for.
+    """
+
+    chain: list[int] = field(default_factory=list)
+    breaks: list[int] = field(default_factory=list)
+    single: list[int] = field(default_factory=list)
+    chain_spaces: list[str] = field(default_factory=list)
+    single_spaces: list[str] = field(default_factory=list)
+
+
+def _is_simple(lowered: str, features: Features) -> bool:
+    """Whether words can be found in the text itself, without the classes of its characters."""
+    if features.rules != "satchel" or lowered.isascii():
+        return True
+    return not _SPECIAL.search(classes(lowered, "satchel"))
+
+
+def _simple_words(lowered: str, features: Features) -> list[str]:
+    if features.rules == "satchel":
+        words = _WORD.findall(lowered)
+    elif features.rules == "words":
+        words = _RUN.findall(lowered)
+    else:
+        words = [word for word in lowered.translate(_KERAS).split(" ") if word]
+    if features.min_length > 1:
+        words = [word for word in words if len(word) >= features.min_length]
+    return words
+
+
+def _simple(lowered: str, features: Features) -> _Unigrams:
+    found = _Unigrams()
+    if not features.fields:
+        found.chain = list(map(hash_text, _simple_words(lowered, features)))
+    else:
+        starts, names = name_spaces(lowered)
+        for start, end, name in zip(starts, [*starts[1:], len(lowered)], names, strict=True):
+            words = _simple_words(lowered[start:end], features)
+            found.chain.extend(map(hash_text, words))
+            found.chain_spaces.extend(repeat(name, len(words)))
+    return found
+
+
+def _general(lowered: str, features: Features) -> _Unigrams:
+    found = _Unigrams()
+    chain_starts: list[int] = []
+    single_starts: list[int] = []
+    letters = classes(lowered, features.rules)
+    for start, end, form in units(lowered, features):
+        if form == "run":
+            found.breaks.append(len(found.chain))
+            grams = spaceless_grams(letters, start, end)
+        else:
+            found.chain.append(hash_text(lowered[start:end]))
+            chain_starts.append(start)
+            grams = hangul_pairs(letters, start, end)
+        for left, right in grams:
+            found.single.append(hash_text(lowered[left:right]))
+            single_starts.append(left)
+    if features.fields:
+        starts, names = name_spaces(lowered)
+        found.chain_spaces = [name_space_at(starts, names, start) for start in chain_starts]
+        found.single_spaces = [name_space_at(starts, names, start) for start in single_starts]
+    return found
+
+
+def _add_addresses(found: _Unigrams, lowered: str, features: Features) -> None:
+    spans = list(addresses(lowered, features))
+    found.single.extend(hash_text(lowered[start:end], ADDRESS_SALT) for start, end in spans)
+    if features.fields and spans:
+        starts, names = name_spaces(lowered)
+        found.single_spaces.extend(name_space_at(starts, names, start) for start, _ in spans)
+
+
+def _field_hashes(numbers: np.ndarray, spaces: list[str]) -> np.ndarray:
+    named = np.fromiter(map(bool, spaces), np.bool_, len(spaces))
+    salts = np.array([hash_text(name, FIELD_SALT) for name in spaces if name], np.uint64)
+    return combine_arrays(numbers[named], salts, FIELD_SALT)
+
+
+def _word_features(lowered: str, features: Features) -> Iterator[tuple[np.ndarray, int]]:
+    simple = _is_simple(lowered, features)
+    found = _simple(lowered, features) if simple else _general(lowered, features)
+    _add_addresses(found, lowered, features)
+    chain = np.array(found.chain, np.uint64)
+    single = np.array(found.single, np.uint64)
+    yield chain, 1
+    if len(single):
+        yield single, 1
+    if features.fields:
+        unigrams = np.concatenate([chain, single])
+        yield _field_hashes(unigrams, found.chain_spaces + found.single_spaces), FIELD_KIND
+    grams = chain
+    segment = None
+    if found.breaks:
+        segment = np.searchsorted(found.breaks, np.arange(len(chain)), side="right")
+    for order in range(2, features.words + 1):
+        if len(grams) < 2:
+            break
+        grams = combine_arrays(grams[:-1], chain[order - 1 :], order)
+        whole = slice(None) if segment is None else segment[order - 1 :] == segment[: len(grams)]
+        yield grams[whole], order
+
+
+def _character_features(lowered: str, shortest: int, longest: int) -> list[int]:
+    found: list[int] = []
+    for chunk in _CHUNK.findall(lowered):
+        padded = f" {chunk} "
+        for size in range(shortest, longest + 1):
+            if len(padded) <= size:
+                found.append(hash_text(padded, CHARACTER_SALT))
+                break
+            found.extend(
+                hash_text(padded[first : first + size], CHARACTER_SALT)
+                for first in range(len(padded) - size + 1)
+            )
+    return found
+
+
+def feature_hashes(text: str, features: Features) -> tuple[np.ndarray, np.ndarray]:
+    """All features of one prepared text, repeated as often as they occur.
+
+    Args:
+        text: A text that ``prepare`` has seen.
+        features: Which features to find.
+
+    Returns:
+        The hashes, uint64 [n], and the kinds, uint8 [n], in no particular order.
+    """
+    lowered = text.lower()
+    parts = list(_word_features(lowered, features)) if features.words else []
+    if features.characters:
+        grams = _character_features(lowered, *features.characters)
+        parts.append((np.array(grams, np.uint64), CHARACTER_KIND))
+    kinds = np.array([kind for _, kind in parts], np.uint8)
+    return (
+        np.concatenate([hashes for hashes, _ in parts]),
+        np.repeat(kinds, [len(hashes) for hashes, _ in parts]),
+    )
+
+
+def feature_counts(text: str, features: Features) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The distinct features of one prepared text.
+
+    Args:
+        text: A text that ``prepare`` has seen.
+        features: Which features to find.
+
+    Returns:
+        Hashes, uint64 ascending; kinds, uint8; how often each occurs, float32.
+    """
+    hashes, kinds = feature_hashes(text, features)
+    order = np.argsort(hashes, kind="stable")
+    hashes = hashes[order]
+    new = np.ones(len(hashes), np.bool_)
+    np.not_equal(hashes[1:], hashes[:-1], out=new[1:])
+    firsts = np.flatnonzero(new)
+    counts = np.diff(firsts, append=len(hashes)).astype(np.float32)
+    return hashes[firsts], kinds[order[firsts]], counts
