@@ -1,0 +1,103 @@
+"""Labels in fonts that have their letters; what no font has is shown as a numbered box."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, fontManager, get_font
+
+from satchel.evaluation.naming import short_names
+
+BASE = "DejaVu Sans"  # matplotlib brings it, so it is there on every machine
+MISSING = "□"
+_MOST_FONTS = 6
+
+
+@dataclass(frozen=True)
+class Lettering:
+    """How to write the labels.
+
+    Attributes:
+        names: What to write for each label.
+        families: Font families that between them have every letter of ``names``.
+        incomplete: Whether some label has letters that no installed font has.
+    """
+
+    names: tuple[str, ...]
+    families: tuple[str, ...]
+    incomplete: bool
+
+    def font(self, points: float) -> FontProperties:
+        """Return the fonts at a size."""
+        return FontProperties(family=list(self.families), size=points)
+
+    def widest(self, points: float) -> float:
+        """Return the width in inches of the widest name at a size in points."""
+        canvas = FigureCanvasAgg(Figure(dpi=72))
+        measure = canvas.get_renderer().get_text_width_height_descent
+        font = self.font(points)
+        return max(float(measure(name, font, False)[0]) for name in self.names) / 72
+
+
+def letter(labels: Sequence[object], limit: int = 30) -> Lettering:
+    """Choose names and fonts for the labels.
+
+    Args:
+        labels: Any labels, of any script and length.
+        limit: Longest name in character cells.
+    """
+    names = short_names(labels, limit)
+    wanted = {character for name in names for character in name}
+    families, lacking = _cover(frozenset(wanted))
+    written = [
+        f"#{position} " + "".join(MISSING if c in lacking else c for c in name)
+        if lacking.intersection(name)
+        else name
+        for position, name in enumerate(names, start=1)
+    ]
+    return Lettering(tuple(written), families, bool(lacking))
+
+
+def _cover(wanted: frozenset[str]) -> tuple[tuple[str, ...], frozenset[str]]:
+    """Choose fonts greedily; return them and the characters that none of them has."""
+    families = [BASE]
+    lacking = wanted - _characters(_file_of(BASE))
+    while lacking and len(families) < _MOST_FONTS:
+        best = max(
+            _other_fonts(), key=lambda font: len(lacking & _characters(font[1])), default=None
+        )
+        if best is None or not lacking & _characters(best[1]):
+            break
+        families.append(best[0])
+        lacking -= _characters(best[1])
+    return tuple(families), frozenset(lacking)
+
+
+@functools.cache
+def _other_fonts() -> tuple[tuple[str, str], ...]:
+    """Return (family, file) of the upright regular fonts, sorted, so that the choice is stable."""
+    return tuple(
+        sorted(
+            (entry.name, _file_of(entry.name))
+            for entry in fontManager.ttflist
+            if entry.style == "normal" and entry.weight == 400 and "Last Resort" not in entry.name
+        )
+    )
+
+
+@functools.cache
+def _file_of(family: str) -> str:
+    # The file that matplotlib will draw this family with, not just any file of the family.
+    return str(fontManager.findfont(FontProperties(family=[family])))
+
+
+@functools.cache
+def _characters(path: str) -> frozenset[str]:
+    try:
+        return frozenset(chr(code) for code in get_font(path).get_charmap())
+    except (OSError, RuntimeError):
+        return frozenset()  # FreeType refuses some files, such as colour bitmap fonts

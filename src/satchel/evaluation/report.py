@@ -1,0 +1,94 @@
+"""A folder that explains an evaluation: a page for people, figures and answers for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from satchel.errors import InputError, SaveError
+from satchel.evaluation import pictures
+from satchel.evaluation.answers import Answer, sorted_answers
+from satchel.evaluation.evaluation import Evaluation
+from satchel.evaluation.page import render
+
+
+def write_report(
+    evaluation: Evaluation,
+    directory: Path,
+    *,
+    names: Sequence[str] | None = None,
+    texts: Sequence[str] | None = None,
+) -> Path:
+    """Write ``report.html``, ``report.json``, ``predictions.csv`` and the pictures.
+
+    The pictures are ``confusion_matrix.png`` (one label a document), ``classes.png`` and, with
+    probabilities, ``reliability.png``; the page holds them itself, so that it can be sent alone.
+
+    Args:
+        evaluation: What to report.
+        directory: The folder; made where it is not there.
+        names: The documents' names; None numbers them from 0.
+        texts: The documents, to show the beginning of those answered wrongly.
+
+    Returns:
+        The path of ``report.html``.
+
+    Raises:
+        InputError: ``names`` or ``texts`` has another length than the evaluation.
+        SaveError: A file could not be written.
+    """
+    for what, given in (("names", names), ("texts", texts)):
+        if given is not None and len(given) != evaluation.n:
+            raise InputError(
+                f"expected {what} for the {evaluation.n} documents evaluated, found {len(given)}"
+            )
+    answers = sorted_answers(evaluation, names=names, texts=texts)
+    drawn = _draw(evaluation)
+    figures = json.dumps(evaluation.to_dict(), ensure_ascii=False, allow_nan=False, indent=1)
+    files = {
+        **drawn,
+        "report.json": _utf8(figures + "\n"),
+        "predictions.csv": _utf8(_table(answers)),
+        "report.html": _utf8(render(evaluation, answers, drawn)),
+    }
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (directory / name).write_bytes(content)
+    except OSError as error:
+        raise SaveError(f"the report in {directory} could not be written: {error}") from error
+    return directory / "report.html"
+
+
+def _draw(evaluation: Evaluation) -> dict[str, bytes]:
+    drawn = {}
+    if evaluation.task == "single":
+        drawn["confusion_matrix.png"] = pictures.png(pictures.confusion_picture(evaluation))
+    drawn["classes.png"] = pictures.png(pictures.class_bars(evaluation))
+    if evaluation.reliability is not None:
+        drawn["reliability.png"] = pictures.png(pictures.reliability_diagram(evaluation))
+    return drawn
+
+
+def _table(answers: Sequence[Answer]) -> str:
+    table = io.StringIO(newline="")
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["name", "true", "predicted", "right", "probability"])
+    for answer in answers:
+        probability = "" if answer.probability is None else f"{answer.probability:.6f}"
+        row = [answer.name, answer.true, answer.predicted]
+        writer.writerow([*map(_inert, row), str(answer.right).lower(), probability])
+    return table.getvalue()
+
+
+def _inert(cell: str) -> str:
+    # A spreadsheet would run a cell that begins like a formula (OWASP, "CSV injection").
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+
+
+def _utf8(text: str) -> bytes:
+    # A lone surrogate in a file name or label is the only thing that UTF-8 cannot hold.
+    return text.encode("utf-8", errors="backslashreplace")
