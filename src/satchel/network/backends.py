@@ -1,0 +1,71 @@
+"""Which of Keras's backends serves, decided before Keras is imported."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from typing import Literal, get_args
+
+from satchel.errors import MissingDependencyError, SettingError
+
+Backend = Literal["jax", "torch", "tensorflow"]
+DEFAULT: Backend = "jax"
+_EXTRAS = {"jax": "train", "torch": "torch", "tensorflow": "tensorflow"}
+
+
+def use_backend(name: str | None = None) -> Backend:
+    """Choose Keras's backend for this process.
+
+    The head is so small that moving its batches to an accelerator costs more than it saves, so
+    the backend is asked for the processor alone; whoever has set the backend's own variable
+    (``JAX_PLATFORMS``, ``KERAS_TORCH_DEVICE``, ``CUDA_VISIBLE_DEVICES``) is not overruled.
+
+    Args:
+        name: ``jax``, ``torch`` or ``tensorflow``; None for the backend that Keras already runs on,
+            else that of the variable ``KERAS_BACKEND``, else ``jax``.
+
+    Returns:
+        The backend's name.
+
+    Raises:
+        SettingError: An unknown name, or Keras already runs on another backend.
+        MissingDependencyError: Keras or the backend is not installed.
+    """
+    loaded = _loaded()
+    chosen = name or loaded or os.environ.get("KERAS_BACKEND") or DEFAULT
+    if chosen not in get_args(Backend):
+        raise SettingError(
+            f"backend must be one of {', '.join(get_args(Backend))}, not {chosen!r}"
+            + ("" if name else " (from KERAS_BACKEND or from Keras, which is loaded)")
+        )
+    if loaded and loaded != chosen:
+        raise SettingError(
+            f"Keras already runs on {loaded!r} in this process and cannot change to {chosen!r}: "
+            f"set KERAS_BACKEND={chosen} before Keras is imported, or start a new process"
+        )
+    for package in ("keras", chosen):
+        if importlib.util.find_spec(package) is None:
+            extra = "train" if package == "keras" else _EXTRAS[chosen]
+            raise MissingDependencyError(package, extra, f"training on {chosen}")
+    if not loaded:
+        os.environ["KERAS_BACKEND"] = chosen
+        _keep_quiet_and_small(chosen)
+    return chosen  # type: ignore[return-value]
+
+
+def _loaded() -> str | None:
+    keras = sys.modules.get("keras")
+    return str(keras.backend.backend()) if keras is not None else None
+
+
+def _keep_quiet_and_small(name: str) -> None:
+    """Set what the backend reads once, when it is imported: its noise and its devices."""
+    if name == "jax":
+        os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    elif name == "torch":
+        os.environ.setdefault("KERAS_TORCH_DEVICE", "cpu")
+    else:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+        os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")

@@ -1,0 +1,328 @@
+"""The compiled loops of the network room: the sparse first layer and the dual solver.
+
+Each kernel works on a range given by its caller, releases the GIL and writes only to its own range,
+so no result depends on the number of threads or on their timing.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import numpy as np
+from numba import njit
+
+# error_model="numpy": the check for division by zero would keep LLVM from using SIMD.
+_compiled = partial(njit, cache=True, nogil=True, error_model="numpy")
+
+
+@_compiled()
+def mix(seed, position):  # type: ignore[no-untyped-def]
+    """Hash a position under a seed to 64 bits (SplitMix64's finaliser)."""
+    z = np.uint64(seed) + (np.uint64(position) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@_compiled()
+def fill_uniform(seed, limit, out, begin, end):  # type: ignore[no-untyped-def]
+    """Fill ``out[begin:end]`` with float32 numbers in [-limit, limit), by position alone."""
+    step = np.float32(limit) * np.float32(2.0**-23)
+    for row in range(begin, end):
+        for column in range(out.shape[1]):
+            bits = mix(seed, row * out.shape[1] + column) >> np.uint64(40)
+            out[row, column] = np.float32(np.int32(bits) - np.int32(1 << 23)) * step
+
+
+@_compiled()
+def bag_sum(  # type: ignore[no-untyped-def]
+    offsets, ids, values, documents, table, bias, seed, keep, out, begin, end
+):
+    """Sum the weighted rows of each document: ``out[i] = bias + sum_j value_j * table[id_j]``.
+
+    Args:
+        offsets: int64 [n+1], where each document's entries begin.
+        ids: int32 [nnz], rows of the table.
+        values: float32 [nnz].
+        documents: int64 [b], the documents to sum.
+        table: float32 [columns, width].
+        bias: float32 [width].
+        seed: uint64, the token mask's seed.
+        keep: float32, the share of entries kept; 1 keeps all.
+        out: float32 [>= b, width], written.
+        begin: The first place in ``documents`` to do.
+        end: One past the last.
+    """
+    width = table.shape[1]
+    scale = np.float32(1.0) / keep
+    threshold = np.uint64(np.float64(keep) * 2.0**53)
+    for place in range(begin, end):
+        for k in range(width):
+            out[place, k] = bias[k]
+        document = documents[place]
+        for entry in range(offsets[document], offsets[document + 1]):
+            value = values[entry]
+            if keep < np.float32(1.0):
+                if mix(seed, entry) >> np.uint64(11) >= threshold:
+                    continue
+                value = value * scale
+            row = ids[entry]
+            for k in range(width):
+                out[place, k] += value * table[row, k]
+
+
+@_compiled()
+def batch_columns(  # type: ignore[no-untyped-def]
+    offsets, ids, values, documents, seed, keep, slot, unique, starts, places, weights
+):
+    """Turn a batch's entries from by-document to by-row of the table.
+
+    Args:
+        offsets: As in :func:`bag_sum`, and so ``ids``, ``values``, ``documents``, ``seed``, ``keep``.
+        slot: int32 [columns], all -1; it is all -1 again afterwards.
+        unique: int32 [entries of the batch], written: the rows that occur, in order of appearance.
+        starts: int64 [entries + 1], written: where each such row's entries begin.
+        places: int32 [entries], written: the document's place in the batch.
+        weights: float32 [entries], written: the entry's value.
+
+    Returns:
+        The number of rows that occur.
+    """
+    scale = np.float32(1.0) / keep
+    threshold = np.uint64(np.float64(keep) * 2.0**53)
+    found = 0
+    for place in range(len(documents)):
+        document = documents[place]
+        for entry in range(offsets[document], offsets[document + 1]):
+            if keep < np.float32(1.0) and mix(seed, entry) >> np.uint64(11) >= threshold:
+                continue
+            row = ids[entry]
+            if slot[row] < 0:
+                slot[row] = found
+                unique[found] = row
+                starts[found + 1] = 0
+                found += 1
+            starts[slot[row] + 1] += 1
+    starts[0] = 0
+    for index in range(found):
+        starts[index + 1] += starts[index]
+    for place in range(len(documents)):
+        document = documents[place]
+        for entry in range(offsets[document], offsets[document + 1]):
+            value = values[entry]
+            if keep < np.float32(1.0):
+                if mix(seed, entry) >> np.uint64(11) >= threshold:
+                    continue
+                value = value * scale
+            index = slot[ids[entry]]
+            position = starts[index]
+            places[position] = place
+            weights[position] = value
+            starts[index] = position + 1
+    # Each start has walked to its end, which is where the next row begins: move them back by one.
+    for index in range(found, 0, -1):
+        starts[index] = starts[index - 1]
+    starts[0] = 0
+    for index in range(found):
+        slot[unique[index]] = -1
+    return found
+
+
+@_compiled()
+def row_gradient(starts, places, weights, gradient, index, total):  # type: ignore[no-untyped-def]
+    """Sum one row's gradient over the batch: ``total = sum_d weight_d * gradient[d]``."""
+    width = len(total)
+    for k in range(width):
+        total[k] = np.float32(0.0)
+    for position in range(starts[index], starts[index + 1]):
+        place = places[position]
+        weight = weights[position]
+        for k in range(width):
+            total[k] += weight * gradient[place, k]
+
+
+@_compiled()
+def adagrad_rows(  # type: ignore[no-untyped-def]
+    unique, starts, places, weights, gradient, table, squares, rate, epsilon, begin, end
+):
+    """Update the rows of a batch by Adagrad; a row's gradient is summed over the batch first.
+
+    Args:
+        unique: As :func:`batch_columns` wrote it, and so ``starts``, ``places``, ``weights``.
+        gradient: float32 [b, width], the loss's gradient with regard to the bag sums.
+        table: float32 [columns, width], changed in place.
+        squares: float32 [columns, width], the sum of squared gradients, changed in place.
+        rate: float32, the learning rate.
+        epsilon: float32, added under the root, as Keras does.
+        begin: The first place in ``unique`` to do.
+        end: One past the last.
+    """
+    width = table.shape[1]
+    total = np.empty(width, np.float32)
+    for index in range(begin, end):
+        row_gradient(starts, places, weights, gradient, index, total)
+        row = unique[index]
+        for k in range(width):
+            square = squares[row, k] + total[k] * total[k]
+            squares[row, k] = square
+            table[row, k] -= rate * total[k] / np.sqrt(square + epsilon)
+
+
+@_compiled()
+def adam_rows(  # type: ignore[no-untyped-def]
+    unique,
+    starts,
+    places,
+    weights,
+    gradient,
+    table,
+    means,
+    squares,
+    rate,
+    beta_1,
+    beta_2,
+    epsilon,
+    begin,
+    end,
+):
+    """Update the rows of a batch by lazy Adam: the moments of other rows do not decay.
+
+    Args:
+        unique: As in :func:`adagrad_rows`, and so the arguments up to ``table``.
+        means: float32 [columns, width], the first moment, changed in place.
+        squares: float32 [columns, width], the second moment, changed in place.
+        rate: float32, the learning rate with both bias corrections in it.
+        beta_1: float32, the decay of the first moment.
+        beta_2: float32, the decay of the second moment.
+        epsilon: float32, added to the root, as Keras does.
+        begin: The first place in ``unique`` to do.
+        end: One past the last.
+    """
+    width = table.shape[1]
+    total = np.empty(width, np.float32)
+    for index in range(begin, end):
+        row_gradient(starts, places, weights, gradient, index, total)
+        row = unique[index]
+        for k in range(width):
+            mean = means[row, k] + (total[k] - means[row, k]) * (np.float32(1.0) - beta_1)
+            square = squares[row, k] + (total[k] * total[k] - squares[row, k]) * (
+                np.float32(1.0) - beta_2
+            )
+            means[row, k] = mean
+            squares[row, k] = square
+            table[row, k] -= rate * mean / (np.sqrt(square) + epsilon)
+
+
+@_compiled()
+def _hinge_step(score, old, cost, square):  # type: ignore[no-untyped-def]
+    """Solve one dual variable of the squared hinge; give it and the projected gradient."""
+    diagonal = 0.5 / cost
+    slope = score - 1.0 + diagonal * old
+    violation = slope if old > 0.0 else min(slope, 0.0)
+    return max(old - slope / (square + diagonal), 0.0), violation
+
+
+@_compiled()
+def _logistic_step(score, old, cost, square):  # type: ignore[no-untyped-def]
+    """Solve one dual variable of the logistic loss; give it and its gradient.
+
+    Newton's method on the side of the variable (itself, or its distance to ``cost``) where the
+    logarithm does not lose its digits: Yu, Huang and Lin, Machine Learning 85, 2011, algorithm 5.
+    """
+    mirrored = 0.5 * square * (cost - 2.0 * old) + score < 0.0
+    start = cost - old if mirrored else old
+    slant = -score if mirrored else score
+    z = max(start, min(1e-3 * cost, 1e-8))
+    if cost - z < 0.5 * cost:
+        z *= 0.1
+    slope = square * (z - start) + slant + math.log(z / (cost - z))
+    violation = slope
+    for _ in range(100):
+        if abs(slope) < 1e-6:
+            break
+        step = z - slope / (square + cost / (cost - z) / z)
+        z = step if step > 0.0 else 0.1 * z
+        slope = square * (z - start) + slant + math.log(z / (cost - z))
+    return (cost - z if mirrored else z), violation
+
+
+@_compiled()
+def dual_pass(  # type: ignore[no-untyped-def]
+    offsets,
+    ids,
+    values,
+    order,
+    squares,
+    positive,
+    costs,
+    positive_factor,
+    negative_factor,
+    logistic,
+    active,
+    duals,
+    table,
+    bias,
+    highest,
+    lowest,
+):
+    """Make one pass of dual coordinate descent for several one-vs-rest machines at once.
+
+    A document's features are gathered once for all classes, which lie side by side.
+
+    Args:
+        offsets: int64 [n+1], and ``ids`` int32 [nnz], ``values`` float32 [nnz]: the bags.
+        order: int64 [n], the documents in the order of this pass.
+        squares: float64 [n], each document's squared length, the constant feature included.
+        positive: bool [n, k], whether a document is of a class.
+        costs: float64 [n], each document's C.
+        positive_factor: float64 [k], multiplied into it for documents of the class.
+        negative_factor: float64 [k], and for the others.
+        logistic: Whether the loss is logistic; else the squared hinge.
+        active: bool [k], the classes not yet solved.
+        duals: float64 [n, k], changed in place.
+        table: float32 [columns, k], changed in place.
+        bias: float32 [k], the weight of the constant feature 1, changed in place.
+        highest: float64 [k], written: the greatest projected gradient seen.
+        lowest: float64 [k], written: the least.
+    """
+    classes = table.shape[1]
+    scores = np.empty(classes, np.float32)
+    changes = np.empty(classes, np.float32)
+    highest[:] = -np.inf
+    lowest[:] = np.inf
+    for place in range(len(order)):
+        document = order[place]
+        for k in range(classes):
+            scores[k] = bias[k]
+        for entry in range(offsets[document], offsets[document + 1]):
+            row = ids[entry]
+            value = values[entry]
+            for k in range(classes):
+                scores[k] += value * table[row, k]
+        moved = False
+        for k in range(classes):
+            changes[k] = np.float32(0.0)
+            side = 1.0 if positive[document, k] else -1.0
+            cost = costs[document] * (positive_factor[k] if side > 0.0 else negative_factor[k])
+            if not active[k] or cost <= 0.0:
+                continue
+            old = duals[document, k]
+            if logistic:
+                new, violation = _logistic_step(side * scores[k], old, cost, squares[document])
+            else:
+                new, violation = _hinge_step(side * scores[k], old, cost, squares[document])
+            highest[k] = max(highest[k], violation)
+            lowest[k] = min(lowest[k], violation)
+            if new != old:
+                duals[document, k] = new
+                changes[k] = np.float32((new - old) * side)
+                moved = True
+        if moved:
+            for k in range(classes):
+                bias[k] += changes[k]
+            for entry in range(offsets[document], offsets[document + 1]):
+                row = ids[entry]
+                value = values[entry]
+                for k in range(classes):
+                    table[row, k] += value * changes[k]

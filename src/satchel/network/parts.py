@@ -1,0 +1,196 @@
+"""A Keras head as plain parts: numbers and names that any reader can compute with."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from satchel.errors import UnsupportedHeadError
+
+# By identity: Keras's own way from a function to its name would import TensorFlow if it can.
+_ACTIVATIONS = {
+    getattr(keras.activations, name): name
+    for name in (
+        "linear relu relu6 leaky_relu elu selu gelu silu mish tanh sigmoid hard_sigmoid softplus "
+        "softsign softmax"
+    ).split()
+}
+_VANISHING = (
+    keras.layers.InputLayer,
+    keras.layers.Identity,
+    keras.layers.Dropout,
+    keras.layers.GaussianDropout,
+    keras.layers.GaussianNoise,
+    keras.layers.AlphaDropout,
+    keras.layers.ActivityRegularization,
+)
+_CARRIED = (
+    "Dense, Activation, ReLU, LeakyReLU, ELU, Softmax, BatchNormalization, LayerNormalization and "
+    "layers that only train (Dropout, GaussianDropout, GaussianNoise, ActivityRegularization)"
+)
+
+
+class HeadParts(NamedTuple):
+    """What a head computes in inference mode, down to its logits.
+
+    Attributes:
+        layers: In order, each with ``kind``, ``units``, ``activation`` and ``epsilon`` as the model
+            file's schema describes a layer.
+        arrays: float32; ``layer{l}.kernel`` and ``.bias`` of a dense layer, ``layer{l}.scale`` and
+            ``.shift`` of a normalisation.
+        final: The activation that turned logits into probabilities and was left out: ``softmax``,
+            ``sigmoid``, or ``linear`` where the head ends in logits.
+    """
+
+    layers: list[dict[str, Any]]
+    arrays: dict[str, np.ndarray]
+    final: str
+
+
+def head_parts(model: keras.Model) -> HeadParts:
+    """Take a head apart. Works before training too, so that a fault is told before the work.
+
+    Args:
+        model: A built head: a Sequential or Functional model whose layers form one chain.
+
+    Returns:
+        Its layers and arrays. Batch normalisation is folded to scale and shift; dropout and its
+        like vanish; a final softmax or sigmoid is left out.
+
+    Raises:
+        UnsupportedHeadError: A layer, an activation or a shape of graph that a satchel cannot
+            carry, named with what to do instead.
+    """
+    layers: list[dict[str, Any]] = []
+    arrays: dict[str, np.ndarray] = {}
+    for layer in _chain(model):
+        if isinstance(layer, _VANISHING):
+            continue
+        kind, activation = _kind(layer)
+        if kind == "activation":
+            if activation == "linear":
+                continue
+            if layers and layers[-1]["activation"] == "linear":
+                layers[-1]["activation"] = activation
+                continue
+        units = int(layer.units if kind == "dense" else layer.output.shape[-1])
+        prefix = f"layer{len(layers)}"
+        for name, array in _weights(layer, kind).items():
+            arrays[f"{prefix}.{name}"] = np.asarray(array, np.float32)
+        epsilon = float(layer.epsilon) if kind == "layer_normalization" else 1e-3
+        layers.append({"kind": kind, "units": units, "activation": activation, "epsilon": epsilon})
+    final = layers[-1]["activation"] if layers else "linear"
+    if final not in ("softmax", "sigmoid"):
+        return HeadParts(layers, arrays, "linear")
+    if layers[-1]["kind"] == "activation":
+        layers.pop()
+    else:
+        layers[-1]["activation"] = "linear"
+    return HeadParts(layers, arrays, final)
+
+
+def _chain(model: Any) -> list[Any]:
+    """List a model's layers in order, nested models opened."""
+    if isinstance(model, keras.Sequential):
+        return [layer for child in model.layers for layer in _opened(child)]
+    if not hasattr(model, "operations"):
+        raise UnsupportedHeadError(
+            f"the head {model.name!r} ({type(model).__name__}) has code of its own, which a model "
+            "file must not carry: build it from layers, as keras.Sequential or as a function "
+            "head(bags, n_classes) that returns the last layer's tensor"
+        )
+    chain: list[Any] = []
+    previous = None
+    for operation in model.operations:
+        # Only the nodes tell what a layer was called on; a nested model's own input is another.
+        nodes = operation._inbound_nodes
+        inputs = [] if isinstance(operation, keras.layers.InputLayer) else nodes[0].input_tensors
+        if len(nodes) > 1 or (inputs and (len(inputs) > 1 or inputs[0] is not previous)):
+            raise UnsupportedHeadError(
+                f"the head branches, merges or comes back at {operation.name!r} "
+                f"({type(operation).__name__}): a satchel carries one chain of layers; use "
+                "keras.Sequential, or average several models instead"
+            )
+        previous = nodes[0].output_tensors[0]
+        chain.extend(_opened(operation))
+    return chain
+
+
+def _opened(layer: Any) -> list[Any]:
+    return _chain(layer) if isinstance(layer, keras.Model) else [layer]
+
+
+def _kind(layer: Any) -> tuple[str, str]:
+    """Tell which kind of part a layer is, and its activation."""
+    if type(layer) is keras.layers.Dense:
+        return "dense", _activation(layer)
+    if type(layer) is keras.layers.Activation:
+        return "activation", _activation(layer)
+    if type(layer) is keras.layers.ReLU:
+        settings = (layer.max_value, float(layer.negative_slope), float(layer.threshold))
+        known = {(None, 0.0, 0.0): "relu", (6, 0.0, 0.0): "relu6", (None, 0.2, 0.0): "leaky_relu"}
+        return "activation", _known(layer, known.get(settings), "ReLU() or ReLU(max_value=6)")
+    if type(layer) is keras.layers.LeakyReLU:
+        name = "leaky_relu" if abs(layer.negative_slope - 0.2) < 1e-7 else None
+        return "activation", _known(layer, name, "LeakyReLU(negative_slope=0.2)")
+    if type(layer) is keras.layers.ELU:
+        name = "elu" if float(layer.alpha) == 1.0 else None
+        return "activation", _known(layer, name, "ELU(alpha=1.0)")
+    if type(layer) is keras.layers.Softmax:
+        name = "softmax" if layer.axis in (-1, 1) else None
+        return "activation", _known(layer, name, "Softmax(axis=-1)")
+    if type(layer) is keras.layers.BatchNormalization:
+        name = "linear" if layer.axis in (-1, 1) else None
+        return "batch_normalization", _known(layer, name, "BatchNormalization(axis=-1)")
+    if type(layer) is keras.layers.LayerNormalization:
+        plain = layer.axis in (-1, 1, [-1], [1]) and not getattr(layer, "rms_scaling", False)
+        name = "linear" if plain else None
+        return "layer_normalization", _known(layer, name, "LayerNormalization(axis=-1)")
+    raise UnsupportedHeadError(
+        f"the head's layer {layer.name!r} ({type(layer).__name__}) cannot be carried in a satchel: "
+        f"use {_CARRIED}"
+    )
+
+
+def _known(layer: Any, name: str | None, instead: str) -> str:
+    if name is None:
+        raise UnsupportedHeadError(
+            f"the head's layer {layer.name!r} ({type(layer).__name__}) has settings that cannot be "
+            f"carried in a satchel: use {instead}"
+        )
+    return name
+
+
+def _activation(layer: Any) -> str:
+    name = _ACTIVATIONS.get(layer.activation)
+    if name is None:
+        found = getattr(layer.activation, "__name__", layer.activation)
+        raise UnsupportedHeadError(
+            f"the activation of the head's layer {layer.name!r} ({type(layer).__name__}), {found}, "
+            f"cannot be carried in a satchel: use one of {', '.join(_ACTIVATIONS.values())}"
+        )
+    return name
+
+
+def _weights(layer: Any, kind: str) -> dict[str, np.ndarray]:
+    def array(variable: Any, otherwise: np.ndarray) -> np.ndarray:
+        if variable is None:
+            return otherwise
+        return np.array(keras.ops.convert_to_numpy(variable), np.float32)
+
+    if kind == "dense":
+        bias = array(layer.bias, np.zeros(layer.units, np.float32))
+        return {"kernel": array(layer.kernel, bias), "bias": bias}
+    if kind == "activation":
+        return {}
+    width = layer.output.shape[-1]
+    scale = array(layer.gamma, np.ones(width, np.float32))
+    shift = array(layer.beta, np.zeros(width, np.float32))
+    if kind == "batch_normalization":
+        variance = array(layer.moving_variance, scale).astype(np.float64)
+        mean = array(layer.moving_mean, shift).astype(np.float64)
+        folded = scale / np.sqrt(variance + layer.epsilon)
+        return {"scale": folded, "shift": shift - mean * folded}
+    return {"scale": scale, "shift": shift}

@@ -1,0 +1,184 @@
+"""The training loop: bag layer and head in turn, under Keras's callbacks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import keras
+import numpy as np
+
+from satchel.errors import SettingError
+from satchel.network.bag_layer import BagLayer
+from satchel.network.heads import Head, build_head, default_head, tutorial_head
+from satchel.network.judging import Task, check_targets, document_weights
+from satchel.network.loop import Loop
+from satchel.network.parts import HeadParts, head_parts
+from satchel.network.steps import deterministic, make_step
+from satchel.network.watched import WatchedModel
+from satchel.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from satchel.bags.rows import Rows
+
+_EPSILON = 1e-7
+
+TUTORIAL: Mapping[str, Any] = {
+    "head": tutorial_head(),
+    "hidden": 512,
+    "epochs": 30,
+    "batch_size": 100,
+    "optimizer": "adam",
+    "learning_rate": 1e-3,
+    "schedule": "constant",
+}
+"""Settings of :func:`train_network` that make it the old tutorial's 512-512 program."""
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A trained network.
+
+    Attributes:
+        table: float32 [columns, width], the bag layer's rows.
+        bias: float32 [width], added to the bag sum before the head.
+        head: The Keras head, from bag sums to scores.
+        history: Each log's values, one an epoch: ``loss``, ``accuracy``, and with a validation part
+            ``val_loss``, ``val_accuracy``.
+    """
+
+    table: np.ndarray
+    bias: np.ndarray
+    head: keras.Model
+    history: dict[str, list[float]]
+
+    def parts(self) -> HeadParts:
+        """Take the head apart, to be sealed."""
+        return head_parts(self.head)
+
+
+def train_network(
+    rows: Rows,
+    targets: np.ndarray,
+    *,
+    n_classes: int,
+    validation: tuple[Rows, np.ndarray] | None = None,
+    head: Head | None = None,
+    hidden: int = 128,
+    epochs: int = 5,
+    batch_size: int = 64,
+    optimizer: Literal["adagrad", "adam"] = "adagrad",
+    learning_rate: float = 0.1,
+    schedule: Literal["linear", "constant"] = "linear",
+    dropout: float = 0.5,
+    token_dropout: float = 0.0,
+    label_smoothing: float = 0.0,
+    sample_weight: np.ndarray | None = None,
+    class_weight: np.ndarray | None = None,
+    task: Task = "single",
+    seed: int = 0,
+    callbacks: Sequence[Any] = (),
+    threads: int | None = None,
+    progress: Progress = silent,
+) -> TrainedNetwork:
+    """Train a bag layer and a head.
+
+    The order of the documents follows from ``seed`` and the epoch alone. The same seed on the same
+    machine, versions and backend gives the same weights, bit for bit.
+
+    Args:
+        rows: The documents' bags.
+        targets: Integer classes [n]; or float32 [n, n_classes]: several labels a document (0 or 1),
+            or, for one label, a distribution (soft targets).
+        n_classes: How many classes there are.
+        validation: Bags and targets to judge each epoch by; None for none.
+        head: See :func:`satchel.network.heads.build_head`; None for ReLU, dropout and a dense layer.
+        hidden: Width of the bag layer.
+        epochs: Passes over the documents, at most.
+        batch_size: Documents a step.
+        optimizer: Of bag layer and head alike.
+        learning_rate: At the start.
+        schedule: ``linear``: falls to zero at the end of the last epoch; ``constant``.
+        dropout: Of the default head; another head brings its own.
+        token_dropout: Share of a document's entries left out of each step.
+        label_smoothing: Share of each target spread over all classes.
+        sample_weight: float [n], each document's weight in the loss; None for 1.
+        class_weight: float [n_classes], multiplied into the weights of documents of that class
+            (several labels: the mean of its labels' weights); None for 1.
+        task: ``single``: one label a document; ``multiple``: any number.
+        seed: Decides starting weights, order and dropout.
+        callbacks: Keras callbacks; :class:`satchel.network.watched.WatchedModel` is their model.
+        threads: For the bag layer; None for one a processor. It does not change the result.
+        progress: Told of each epoch, with its loss and validation accuracy.
+
+    Returns:
+        The trained network.
+
+    Raises:
+        SettingError: A setting has a value that it cannot have.
+        LabelError: The targets do not fit the bags or the classes.
+        UnsupportedHeadError: The head cannot be carried in a satchel; told before any training.
+        TrainingError: The loss is no longer finite.
+    """
+    _check_settings(optimizer, schedule, epochs=epochs, batch_size=batch_size, hidden=hidden)
+    if not (math.isfinite(learning_rate) and learning_rate > 0):
+        raise SettingError(f"the learning rate must be a number above 0, not {learning_rate}")
+    check_targets(len(rows.offsets) - 1, targets, n_classes, task)
+    if validation is not None:
+        check_targets(len(validation[0].offsets) - 1, validation[1], n_classes, task)
+    model = build_head(head or default_head(dropout), hidden, n_classes, seed)
+    final = head_parts(model).final
+    if final == ("sigmoid" if task == "single" else "softmax"):
+        wanted = "softmax" if task == "single" else "sigmoid"
+        raise SettingError(
+            f"the head ends in {final}, but a task with {task} labels needs {wanted} or none"
+        )
+    losses = keras.losses
+    kind = losses.CategoricalCrossentropy if task == "single" else losses.BinaryCrossentropy
+    loss = kind(from_logits=final == "linear", label_smoothing=label_smoothing, reduction="sum")
+    head_optimizer = (
+        keras.optimizers.Adagrad(learning_rate, initial_accumulator_value=0.0, epsilon=_EPSILON)
+        if optimizer == "adagrad"
+        else keras.optimizers.Adam(learning_rate, epsilon=_EPSILON)
+    )
+    bag = BagLayer(
+        rows.columns,
+        hidden,
+        seed,
+        optimizer=optimizer,
+        dropout=token_dropout,
+        epsilon=_EPSILON,
+        threads=threads,
+    )
+    loop = Loop(
+        rows=rows,
+        targets=targets,
+        weights=document_weights(targets, sample_weight, class_weight),
+        validation=validation,
+        n_classes=n_classes,
+        bag=bag,
+        step=make_step(model, loss, head_optimizer),
+        watched=WatchedModel(model, bag, head_optimizer, loss),
+        task=task,
+        logits=final == "linear",
+        epochs=epochs,
+        batch_size=min(batch_size, len(targets)),
+        decay=schedule == "linear",
+        seed=seed,
+        progress=progress,
+    )
+    with deterministic(seed):
+        history = loop.run(callbacks)
+    return TrainedNetwork(bag.table, bag.bias, model, history)
+
+
+def _check_settings(optimizer: str, schedule: str, **counts: int) -> None:
+    if optimizer not in ("adagrad", "adam"):
+        raise SettingError(f"optimizer must be 'adagrad' or 'adam', not {optimizer!r}")
+    if schedule not in ("linear", "constant"):
+        raise SettingError(f"schedule must be 'linear' or 'constant', not {schedule!r}")
+    for name, value in counts.items():
+        if value < 1:
+            raise SettingError(f"{name} must be at least 1, not {value}")
