@@ -13,7 +13,7 @@ from satchel.sealed.container import ReadAt, Span
 from satchel.sealed.schema import FORMAT, Manifest
 
 NAME = "manifest.json"
-MAX_BYTES = 16 << 20
+MAX_BYTES = 4 << 20
 
 
 class _Probe(msgspec.Struct):
