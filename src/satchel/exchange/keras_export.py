@@ -1,0 +1,108 @@
+"""A model as an ordinary Keras model, for whoever wants to go on in Keras.
+
+Only layers that Keras brings are used, so that the file its ``save`` writes opens anywhere without
+Satchel, and the same model serves on every backend.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from satchel.errors import MissingDependencyError
+from satchel.exchange.bag_inputs import input_names
+from satchel.inference.forward import MemberNetwork, Step, member_networks
+from satchel.sealed.schema import Parts
+
+
+def to_keras(parts: Parts) -> Any:
+    """Return a model as a ``keras.Model`` with an embedding bag.
+
+    The inputs are, for every view, ``ids`` int32 [n, t], filled up with the id V, and ``values``
+    float32 [n, t]; the output is the probabilities, float32 [n, classes]. Rows are expanded to
+    float32.
+
+    Args:
+        parts: The model.
+
+    Returns:
+        The Keras model, on the backend that Keras runs on.
+
+    Raises:
+        MissingDependencyError: Keras is not installed.
+    """
+    try:
+        import keras
+    except ImportError:
+        raise MissingDependencyError("keras", "train", "exporting to Keras") from None
+    names = input_names(parts)
+    inputs = [
+        (
+            keras.Input((None,), dtype="int32", name=ids),
+            keras.Input((None,), dtype="float32", name=values),
+        )
+        for ids, values in names
+    ]
+    members = member_networks(parts)
+    shares = [
+        _member(keras, parts, member, f"member{index}", *inputs[member.view])
+        for index, member in enumerate(members)
+    ]
+    total = shares[0] if len(shares) == 1 else keras.layers.Add(dtype="float32")(shares)
+    link = "softmax" if parts.manifest.task == "single" else "sigmoid"
+    outputs = keras.layers.Activation(link, dtype="float32", name="probabilities")(total)
+    flat = {tensor.name: tensor for pair in inputs for tensor in pair}
+    return keras.Model(flat, outputs, name="satchel")
+
+
+def _member(
+    keras: ModuleType, parts: Parts, member: MemberNetwork, name: str, ids: Any, values: Any
+) -> Any:
+    """Apply a member to the inputs of its view; return its scaled logits."""
+    layers = keras.layers
+    rows = _member_rows(parts, member)
+    embedding = layers.Embedding(*rows.shape, dtype="float32", name=f"{name}_rows")
+    z = layers.Dot(axes=(1, 1), dtype="float32")([embedding(ids), values])
+    embedding.set_weights([rows])
+    z = layers.Rescaling(1.0, offset=member.bias.tolist(), dtype="float32", name=f"{name}_bias")(z)
+    for index, step in enumerate(member.steps):
+        z = _step(keras, step, f"{name}_layer{index}", z)
+    if member.scale != 1.0:
+        z = layers.Rescaling(member.scale, dtype="float32", name=f"{name}_scale")(z)
+    return z
+
+
+def _member_rows(parts: Parts, member: MemberNetwork) -> np.ndarray:
+    """Return the member's columns of its view's rows, float32 [V + 1, columns]; the last is 0."""
+    columns = slice(member.start, member.stop)
+    stored = parts.arrays[f"view{member.view}.rows"][:, columns]
+    rows = np.zeros((len(stored) + 1, stored.shape[1]), np.float32)
+    rows[:-1] = stored
+    scales = parts.arrays.get(f"view{member.view}.scales")
+    if scales is not None:
+        rows *= scales[columns]
+    return rows
+
+
+def _step(keras: ModuleType, step: Step, name: str, z: Any) -> Any:
+    layers = keras.layers
+    if step.weight is not None and step.offset is not None:
+        if step.kind == "batch_normalization":
+            z = layers.Rescaling(
+                step.weight.tolist(), offset=step.offset.tolist(), dtype="float32", name=name
+            )(z)
+        else:
+            layer = (
+                layers.Dense(step.weight.shape[1], dtype="float32", name=name)
+                if step.kind == "dense"
+                else layers.LayerNormalization(epsilon=step.epsilon, dtype="float32", name=name)
+            )
+            z = layer(z)
+            layer.set_weights([step.weight, step.offset])
+    if step.activation == "linear":
+        return z
+    if step.activation == "gelu_tanh":  # no activation of Keras has this by name
+        return keras.ops.gelu(z, approximate=True)
+    return layers.Activation(step.activation, dtype="float32", name=f"{name}_activation")(z)

@@ -1,0 +1,1 @@
+"""From plain parts to answers without Keras: model, layers, explanation, compression."""

@@ -1,0 +1,119 @@
+"""From texts to bag sums: one view of a model, ready to answer.
+
+There are two ways, equal to rounding. The plain one needs NumPy alone and gathers the stored rows
+as they are: best for a few short texts. The fused kernel of `bags` goes from texts to sums on all
+cores, over rows expanded to float32 once: best for bulk, where Numba is installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+from satchel.bags.lookup import Lookup, lookup
+from satchel.bags.rows import Rows
+from satchel.bags.sums import bag_sums
+from satchel.bags.weighing import weigh
+from satchel.sealed.schema import Parts
+
+
+class BagView:
+    """One view of a model.
+
+    Args:
+        parts: The model's parts.
+        index: Which of its views.
+
+    Attributes:
+        features: Which features of a text count.
+        weighting: How counts become values.
+        size: Entries of the vocabulary, V.
+        width: Columns of the bag.
+        hashes: uint64 [V], ascending.
+        weights: float32 [V].
+    """
+
+    def __init__(self, parts: Parts, index: int) -> None:
+        view = parts.manifest.views[index]
+        self.features = view.features
+        self.weighting = view.weighting
+        self.size = view.size
+        self.width = view.width
+        self.hashes = parts.arrays[f"view{index}.hashes"]
+        self._known = Lookup(self.hashes)
+        self.weights = parts.arrays[f"view{index}.weights"]
+        self._rows = parts.arrays[f"view{index}.rows"]
+        self._scales = parts.arrays.get(f"view{index}.scales")
+
+    def read(self, texts: Sequence[str], threads: int | None) -> tuple[np.ndarray, np.ndarray]:
+        """Return the bag sums of texts and how many distinct features of each are known.
+
+        Args:
+            texts: The documents.
+            threads: How many threads may work on many documents; None for one a core.
+
+        Returns:
+            float32 [n, width] and int32 [n].
+
+        Raises:
+            TextError: A document is not text.
+        """
+        return self.read_plain(texts)
+
+    def read_plain(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Do `read` by the plain path."""
+        counts = lookup(texts, self.features, self._known)
+        return self.bag_sums(self._weigh(counts)), counts.lengths.astype(np.int32)
+
+    def read_bulk(self, texts: Sequence[str], threads: int | None) -> tuple[np.ndarray, np.ndarray]:
+        """Do `read` by the fused kernel."""
+        return bag_sums(
+            texts,
+            self.features,
+            self._known,
+            self.weights,
+            self.weighting,
+            self._matrix,
+            threads=threads,
+        )
+
+    def known(self, texts: Sequence[str]) -> np.ndarray:
+        """Return how many distinct features of each text are known, int64 [n]."""
+        return lookup(texts, self.features, self._known).lengths
+
+    def weighed(self, texts: Sequence[str]) -> Rows:
+        """Return the values of the known features of each text: weighed and normed."""
+        return self._weigh(lookup(texts, self.features, self._known))
+
+    def expanded(self, ids: np.ndarray) -> np.ndarray:
+        """Return bag rows, float32 [len(ids), width]."""
+        rows: np.ndarray = self._rows[ids].astype(np.float32)
+        if self._scales is not None:
+            rows *= self._scales
+        return rows
+
+    def bag_sums(self, rows: Rows) -> np.ndarray:
+        """Return Σ value · bag row of each weighed document, float32 [n, width]."""
+        sums = np.empty((len(rows), self.width), np.float32)
+        bounds = rows.offsets.tolist()
+        for document in range(len(rows)):
+            entries = slice(bounds[document], bounds[document + 1])
+            gathered = self._rows[rows.ids[entries]]
+            if gathered.dtype != np.float32:
+                gathered = gathered.astype(np.float32)
+            np.matmul(rows.values[entries], gathered, out=sums[document])
+        # A column's scale is common to all rows, so it may wait until they are summed.
+        return sums if self._scales is None else sums * self._scales
+
+    def _weigh(self, counts: Rows) -> Rows:
+        return weigh(counts, self.weights, self.weighting)
+
+    @cached_property
+    def _matrix(self) -> np.ndarray:
+        """All bag rows as float32 [V, width]."""
+        if self._scales is None:
+            return np.asarray(self._rows, np.float32)
+        matrix: np.ndarray = self._rows * self._scales
+        return matrix

@@ -1,0 +1,178 @@
+"""Small models with random numbers, for the tests of inference and exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from satchel.bags.features import Features, Weighting
+from satchel.bags.tokens import tokenize
+from satchel.inference.compress import quantized
+from satchel.sealed.schema import Layer, Manifest, Member, Parts, RowType, Task, Training, View
+
+TEXTS = [
+    "The engine of the old car would not start, so the car stayed at home.",
+    "Graphics cards and drivers: which driver for the old card?",
+    "Subject: Re: orbit\nFrom: a@b.org\n\nThe shuttle reached orbit, the crew said. Orbit!",
+    "Goal! The goalie had no chance; the team won its last game 4:2.",
+    "Der Zug fährt über die Brücke, ÉTÉ été 東京都 Ночь ночь",
+    "card card card game",
+    "",
+    "\n \t",
+    "zzz qqq unknown-words-only",
+]
+
+DEFAULT_WEIGHTING = Weighting()
+DENSE_HEAD = (
+    Layer(kind="activation", units=6, activation="relu"),
+    Layer(kind="dense", units=5, activation="gelu"),
+    Layer(kind="batch_normalization", units=5),
+    Layer(kind="dense", units=4),
+)
+NORMED_HEAD = (
+    Layer(kind="layer_normalization", units=6, activation="silu", epsilon=1e-3),
+    Layer(kind="dense", units=4),
+)
+
+
+@dataclass(frozen=True)
+class Head:
+    """A member to make: its view, its columns of the bag and its layers."""
+
+    layers: tuple[Layer, ...] = ()
+    view: int = 0
+    columns: int = 4
+    scale: float = 1.0
+
+
+LINEAR = Head()
+NETWORK = Head(DENSE_HEAD, columns=6)
+NORMED = Head(NORMED_HEAD, columns=6)
+
+
+def one_activation(name: str) -> Head:
+    """A member whose hidden layer has this activation."""
+    layers = (
+        Layer(kind="activation", units=5, activation=name),
+        Layer(kind="dense", units=4),
+    )
+    return Head(layers, columns=5)
+
+
+def vocabulary(
+    texts: Sequence[str], features: Features
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """The hashes (ascending), kinds and terms of all features of some texts."""
+    found = {token.hash: token for text in texts for token in tokenize(text, features)}
+    ordered = sorted(found)
+    return (
+        np.array(ordered, np.uint64),
+        np.array([found[key].kind for key in ordered], np.uint8),
+        [found[key].text for key in ordered],
+    )
+
+
+def make_parts(
+    heads: Sequence[Head] = (LINEAR,),
+    *,
+    features: Sequence[Features] = (Features(),),
+    weighting: Weighting = DEFAULT_WEIGHTING,
+    task: Task = "single",
+    rows: RowType = "float32",
+    texts: Sequence[str] = TEXTS[:6],
+    seed: int = 0,
+) -> Parts:
+    """A model of four labels with random rows and layers."""
+    random = np.random.default_rng(seed)
+
+    def normal(*shape: int) -> np.ndarray:
+        return random.standard_normal(shape).astype(np.float32)
+
+    arrays: dict[str, np.ndarray] = {}
+    views, terms = [], []
+    for index, each in enumerate(features):
+        width = sum(head.columns for head in heads if head.view == index)
+        hashes, kinds, words = vocabulary(texts, each)
+        values = normal(len(hashes), width)
+        arrays |= {
+            f"view{index}.hashes": hashes,
+            f"view{index}.kinds": kinds,
+            f"view{index}.weights": np.abs(normal(len(hashes))) + np.float32(0.1),
+        }
+        if rows == "int8":
+            arrays[f"view{index}.rows"], arrays[f"view{index}.scales"] = quantized(values)
+        else:
+            arrays[f"view{index}.rows"] = values.astype(rows)
+        views.append(
+            View(features=each, weighting=weighting, size=len(hashes), width=width, rows=rows)
+        )
+        terms.append(words)
+    members, stops = [], [0] * len(features)
+    for m, head in enumerate(heads):
+        start = stops[head.view]
+        stops[head.view] = units = start + head.columns
+        members.append(
+            Member(view=head.view, start=start, stop=units, scale=head.scale, layers=head.layers)
+        )
+        arrays[f"member{m}.bias"] = normal(head.columns)
+        units = head.columns
+        for number, layer in enumerate(head.layers):
+            prefix = f"member{m}.layer{number}"
+            if layer.kind == "dense":
+                arrays[f"{prefix}.kernel"] = normal(units, layer.units)
+                arrays[f"{prefix}.bias"] = normal(layer.units)
+            elif layer.kind != "activation":
+                arrays[f"{prefix}.scale"] = normal(layer.units)
+                arrays[f"{prefix}.shift"] = normal(layer.units)
+            units = layer.units
+    manifest = Manifest(
+        task=task,
+        labels=("cars", "graphics", "space", "sport"),
+        views=tuple(views),
+        members=tuple(members),
+        thresholds=(0.5, 0.4, 0.3, 0.6) if task == "multiple" else (),
+        training=Training(documents=len(texts), class_counts=(1,) * 4),
+    )
+    return Parts(manifest=manifest, arrays=arrays, terms=terms)
+
+
+def with_views(parts: Parts, **changes: object) -> Parts:
+    """The same model with settings of its views changed."""
+    views = tuple(msgspec.structs.replace(view, **changes) for view in parts.manifest.views)
+    return Parts(
+        manifest=msgspec.structs.replace(parts.manifest, views=views),
+        arrays=parts.arrays,
+        terms=parts.terms,
+    )
+
+
+def restated_scores(parts: Parts, text: str) -> np.ndarray:
+    """The contract's sum for one document, written out without the code under test: float64 [K].
+
+    For heads without layers.
+    """
+    total = np.zeros(len(parts.manifest.labels))
+    for member in parts.manifest.members:
+        view = parts.manifest.views[member.view]
+        prefix = f"view{member.view}."
+        rank = {key: j for j, key in enumerate(parts.arrays[prefix + "hashes"].tolist())}
+        counts: dict[int, int] = {}
+        for token in tokenize(text, view.features):
+            if token.hash in rank:
+                counts[rank[token.hash]] = counts.get(rank[token.hash], 0) + 1
+        values = {
+            j: (1 + np.log(count)) * float(parts.arrays[prefix + "weights"][j])
+            for j, count in counts.items()
+        }
+        length = np.sqrt(sum(value**2 for value in values.values())) or 1.0
+        scales = parts.arrays.get(prefix + "scales", np.float32(1))
+        bag = np.zeros(view.width)
+        for j, value in values.items():
+            bag += value / length * (parts.arrays[prefix + "rows"][j].astype(float) * scales)
+        m = parts.manifest.members.index(member)
+        z = bag[member.start : member.stop] + parts.arrays[f"member{m}.bias"]
+        total += member.scale * z
+    return total

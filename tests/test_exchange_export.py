@@ -1,0 +1,141 @@
+"""Exported models give the scores of the model they came from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from satchel.bags.features import Features
+from satchel.bags.rows import Rows
+from satchel.errors import SaveError, SettingError
+from satchel.exchange.bag_inputs import bag_inputs, padded
+from satchel.exchange.keras_export import to_keras
+from satchel.exchange.onnx_export import to_onnx
+from satchel.inference.activations import ACTIVATIONS
+from satchel.inference.model import Model
+from satchel.sealed.schema import Parts
+from small_models import LINEAR, NETWORK, NORMED, TEXTS, Head, make_parts, one_activation
+
+MIXED = [Head(scale=0.5), Head(NETWORK.layers, view=1, columns=6), Head(scale=-2.0, view=1)]
+TWO_VIEWS = [Features(fields=True), Features(words=0, characters=(2, 4))]
+
+
+def example(name: str) -> Parts:
+    """A model for each thing that an export must carry."""
+    if name == "mixed":
+        return make_parts(MIXED, features=TWO_VIEWS)
+    if name in ("float16", "int8"):
+        return make_parts([NETWORK, LINEAR], rows=name)
+    if name == "multiple":
+        return make_parts([NETWORK], task="multiple")
+    return make_parts([NORMED if name == "normed" else LINEAR])
+
+
+EXAMPLES = ["linear", "mixed", "float16", "int8", "multiple", "normed"]
+
+
+@given(st.lists(st.lists(st.integers(0, 9), unique=True, max_size=5).map(sorted), max_size=5))
+def test_padding_keeps_every_entry(ids: list[list[int]]) -> None:
+    flat = [one for row in ids for one in row]
+    offsets = np.cumsum([0, *map(len, ids)]).astype(np.int64)
+    values = np.arange(1, len(flat) + 1, dtype=np.float32)
+    padded_ids, padded_values = padded(Rows(offsets, np.array(flat, np.int32), values, 10))
+    assert padded_ids.shape == padded_values.shape == (len(ids), max([1, *map(len, ids)]))
+    for number, row in enumerate(ids):
+        rest = padded_ids.shape[1] - len(row)
+        assert padded_ids[number].tolist() == row + [10] * rest
+        start, stop = offsets[number : number + 2]
+        assert padded_values[number].tolist() == values[start:stop].tolist() + [0.0] * rest
+
+
+def onnx_answers(parts: Parts, path: Path) -> tuple[np.ndarray, np.ndarray]:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    to_onnx(parts, path)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return session.run(["probabilities", "scores"], bag_inputs(Model(parts), TEXTS))
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_onnx_answers_as_the_model(name: str, tmp_path: Path) -> None:
+    parts = example(name)
+    probabilities, scores = onnx_answers(parts, tmp_path / "model.onnx")
+    np.testing.assert_allclose(probabilities, Model(parts).predict_proba(TEXTS), atol=1e-5)
+    np.testing.assert_allclose(scores, Model(parts).scores(TEXTS), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+def test_onnx_has_every_activation(name: str, tmp_path: Path) -> None:
+    parts = make_parts([one_activation(name)])
+    _, scores = onnx_answers(parts, tmp_path / "model.onnx")
+    np.testing.assert_allclose(scores, Model(parts).scores(TEXTS), atol=1e-5)
+
+
+def test_an_onnx_file_is_whole_and_says_what_it_is(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    to_onnx(example("int8"), tmp_path / "model.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
+    model = onnx.load(tmp_path / "model.onnx", load_external_data=False)
+    assert all(not tensor.external_data for tensor in model.graph.initializer)
+    assert any(tensor.data_type == onnx.TensorProto.INT8 for tensor in model.graph.initializer)
+    facts = {entry.key: entry.value for entry in model.metadata_props}
+    assert json.loads(facts["labels"]) == ["cars", "graphics", "space", "sport"]
+    assert facts["task"] == "single"
+
+
+def test_the_same_model_gives_the_same_onnx_bytes(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    for name in ("a", "b"):
+        to_onnx(example("mixed"), tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_text_is_refused_with_the_reason(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="hash"):
+        to_onnx(example("linear"), tmp_path / "model.onnx", text=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_onnx_file_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    with pytest.raises(SaveError):
+        to_onnx(example("linear"), tmp_path / "no folder" / "model.onnx")
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_keras_answers_as_the_model(name: str) -> None:
+    keras = pytest.importorskip("keras")
+    parts = example(name)
+    model = Model(parts)
+    answers = to_keras(parts)(bag_inputs(model, TEXTS))
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(answers), model.predict_proba(TEXTS), atol=1e-5
+    )
+
+
+def test_keras_has_every_activation() -> None:
+    keras = pytest.importorskip("keras")
+    parts = make_parts([one_activation(name) for name in sorted(ACTIVATIONS)])
+    model = Model(parts)
+    answers = keras.ops.convert_to_numpy(to_keras(parts)(bag_inputs(model, TEXTS)))
+    np.testing.assert_allclose(answers, model.predict_proba(TEXTS), atol=1e-5)
+
+
+# Keras's TensorFlow backend makes it on saving, with NumPy 2.
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
+def test_a_saved_keras_model_needs_no_satchel(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    parts = make_parts([*MIXED, one_activation("gelu_tanh")], features=TWO_VIEWS, rows="int8")
+    model = to_keras(parts)
+    modules = {type(layer).__module__.split(".")[0] for layer in model.layers}
+    assert modules == {"keras"}
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    inputs = bag_inputs(Model(parts), TEXTS)
+    np.testing.assert_array_equal(
+        keras.ops.convert_to_numpy(again(inputs)), keras.ops.convert_to_numpy(model(inputs))
+    )

@@ -1,0 +1,273 @@
+"""Explanations: they add up to the model's own score, point at the text, and pass deletion."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from satchel.bags.features import Features, Weighting
+from satchel.errors import LabelError, TextError
+from satchel.inference.activations import ACTIVATIONS
+from satchel.inference.explain import Explanation, explain
+from satchel.inference.model import Model
+from satchel.sealed.schema import Layer, Manifest, Member, Parts, Training, View
+from small_models import (
+    LINEAR,
+    NETWORK,
+    NORMED,
+    TEXTS,
+    Head,
+    make_parts,
+    one_activation,
+    vocabulary,
+)
+
+EXACT = sorted(set(ACTIVATIONS) - {"softmax"})
+MIXED = [Head(scale=0.5), Head(NETWORK.layers, view=1, columns=6), Head(scale=-2.0, view=1)]
+MIXED_MODEL = Model(
+    make_parts(MIXED, features=[Features(fields=True), Features(words=0, characters=(2, 4))])
+)
+
+
+def total(explanation: Explanation) -> float:
+    tokens = sum(token.value for token in explanation.tokens)
+    return explanation.base + tokens + explanation.rest + explanation.remainder
+
+
+def check_sums(model: Model, text: str, exact: bool = True) -> Explanation:
+    explanation = explain(model, text)
+    scores = model.scores([text, ""]).astype(np.float64)
+    columns = [model.labels.index(explanation.label)]
+    margins = scores[:, columns[0]]
+    if explanation.against is not None:
+        margins = margins - scores[:, model.labels.index(explanation.against)]
+    assert explanation.margin == pytest.approx(margins[0], abs=1e-5)
+    assert explanation.base == pytest.approx(margins[1], abs=1e-5)
+    assert total(explanation) == pytest.approx(explanation.margin, abs=1e-9)
+    if exact:
+        assert abs(explanation.remainder) < 1e-6
+    by_word = sum(word.value for word in explanation.words)
+    assert by_word == pytest.approx(sum(token.value for token in explanation.tokens), abs=1e-9)
+    return explanation
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("name", EXACT)
+def test_contributions_add_up_through_every_activation(name: str, text: str) -> None:
+    check_sums(Model(make_parts([one_activation(name), LINEAR])), text)
+
+
+@pytest.mark.parametrize("rows", ["float16", "int8"])
+@pytest.mark.parametrize("task", ["single", "multiple"])
+def test_contributions_add_up_for_every_row_type(rows: str, task: str) -> None:
+    model = Model(make_parts([NETWORK, LINEAR], rows=rows, task=task))
+    for text in TEXTS:
+        check_sums(model, text)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.one_of(st.sampled_from(TEXTS), st.text(st.characters(exclude_categories=["Cs"]))))
+def test_contributions_add_up_for_any_text(text: str) -> None:
+    explanation = check_sums(MIXED_MODEL, text)
+    for token in (*explanation.tokens, *explanation.words):
+        assert 0 <= token.start <= token.end <= len(text)
+        assert token.text == text[token.start : token.end]
+
+
+@pytest.mark.parametrize("head", [NORMED, one_activation("softmax")])
+def test_what_no_token_owns_is_stated(head: Head) -> None:
+    model = Model(make_parts([head]))
+    remainders = [check_sums(model, text, exact=False).remainder for text in TEXTS[:5]]
+    assert max(map(abs, remainders)) > 1e-3
+
+
+def test_a_linear_member_is_explained_by_its_own_sum() -> None:
+    features, weighting = Features(words=1), Weighting()
+    parts = make_parts(features=[features], weighting=weighting)
+    model = Model(parts)
+    text = "card card game"
+    explanation = explain(model, text, label="space", against="cars")
+    hashes, _, terms = vocabulary(TEXTS[:6], features)
+    place = {term: number for number, term in enumerate(terms)}
+    weights, rows = parts.arrays["view0.weights"], parts.arrays["view0.rows"]
+    values = {
+        "card": (1 + np.log(2)) * weights[place["card"]],
+        "game": weights[place["game"]],
+    }
+    length = np.sqrt(sum(value**2 for value in values.values()))
+    effect = {
+        word: value / length * (rows[place[word], 2] - rows[place[word], 0])
+        for word, value in values.items()
+    }
+    found = {(token.start, token.end): token.value for token in explanation.tokens}
+    assert found == {
+        (0, 4): pytest.approx(effect["card"] / 2, abs=1e-6),
+        (5, 9): pytest.approx(effect["card"] / 2, abs=1e-6),
+        (10, 14): pytest.approx(effect["game"], abs=1e-6),
+    }
+    assert len(hashes) == len(terms)
+
+
+def test_word_pairs_have_spans_of_their_own() -> None:
+    explanation = explain(Model(make_parts()), "old card!")
+    spans = {(token.text, token.kind) for token in explanation.tokens}
+    assert spans == {("old", "word"), ("card", "word"), ("old card", "words")}
+    assert [word.text for word in explanation.words] == ["old", "card!"]
+
+
+def test_top_keeps_the_strongest_and_sums_the_rest() -> None:
+    model = Model(make_parts())
+    whole, short = explain(model, TEXTS[0]), explain(model, TEXTS[0], top=3)
+    assert short.tokens == whole.tokens[:3]
+    assert short.words == whole.words
+    assert total(short) == pytest.approx(total(whole))
+    strengths = [abs(token.value) for token in whole.tokens]
+    assert strengths == sorted(strengths, reverse=True)
+
+
+def test_labels_may_be_chosen() -> None:
+    model = Model(make_parts())
+    best = model.top(TEXTS[0], k=4)
+    default = explain(model, TEXTS[0])
+    assert (default.label, default.against) == (best[0][0], best[1][0])
+    last = explain(model, TEXTS[0], label=best[3][0])
+    assert (last.label, last.against) == (best[3][0], best[0][0])
+    versus = explain(model, TEXTS[0], against=best[0][0])
+    assert (versus.label, versus.against) == (best[1][0], best[0][0])
+    reverse = explain(model, TEXTS[0], label=best[1][0], against=best[0][0])
+    assert reverse.margin == pytest.approx(-default.margin)
+
+
+def test_labels_that_do_not_fit_are_refused() -> None:
+    model = Model(make_parts())
+    with pytest.raises(LabelError, match="no label 'cheese'"):
+        explain(model, "card", label="cheese")
+    with pytest.raises(LabelError, match="itself"):
+        explain(model, "card", label="cars", against="cars")
+    with pytest.raises(TextError):
+        explain(model, None)  # type: ignore[arg-type]
+
+
+def test_several_labels_are_explained_one_at_a_time() -> None:
+    model = Model(make_parts([NETWORK], task="multiple"))
+    explanation = explain(model, TEXTS[0], label="space")
+    assert explanation.against is None
+    score = model.scores([TEXTS[0]])[0, 2]
+    assert explanation.margin == pytest.approx(float(score), abs=1e-5)
+
+
+def test_an_unknown_text_is_its_base() -> None:
+    explanation = explain(Model(make_parts()), "qqqq")
+    assert (explanation.known, explanation.tokens, explanation.words) == (0, (), ())
+    assert explanation.margin == pytest.approx(explanation.base)
+
+
+def test_an_explanation_is_plain_data() -> None:
+    plain = explain(MIXED_MODEL, TEXTS[2], top=5).to_dict()
+    again = json.loads(json.dumps(plain))
+    assert again["tokens"][0].keys() == {"start", "end", "text", "kind", "value"}
+    assert again["text"] == TEXTS[2]
+
+
+POST = (
+    "From: a@b\nSubject: card\n\nHe wrote:\n> orbit orbit\nThe old card\n"
+    "re\u0301sume\u0301 card\n--\nbye"
+)
+
+
+@pytest.mark.parametrize("strip", [(), ("headers",), ("headers", "quotes", "signatures")])
+@pytest.mark.parametrize("nfc", [False, True])
+def test_spans_refer_to_the_text_that_was_given(strip: tuple[str, ...], nfc: bool) -> None:
+    features = Features(words=2, strip=strip, nfc=nfc)
+    texts = ["head: x\n\nthe old card résumé card r\u00e9sum\u00e9 bye orbit subject"]
+    explanation = explain(Model(make_parts(features=[features], texts=texts)), POST)
+    words = [token for token in explanation.tokens if token.kind == "word"]
+    assert {token.text for token in words} >= {"The", "old", "card"}
+    assert ("re\u0301sume\u0301" in {token.text for token in words}) == nfc
+    kept = POST.index("The old") if strip else 0
+    if strip:
+        assert min(token.start for token in words) >= POST.index("He wrote")
+    if "signatures" in strip:
+        assert all(kept <= token.start < POST.index("--") for token in words)
+    for token in words:
+        assert re.fullmatch(r"[\w\u0301]+", token.text)
+
+
+def learnt(rows: np.ndarray, hashes: np.ndarray, width: int) -> Model:
+    """A model of the linear weights that some learner found."""
+    view = View(features=Features(words=1), weighting=Weighting(), size=len(hashes), width=width)
+    manifest = Manifest(
+        task="single",
+        labels=("a", "b", "c"),
+        views=(view,),
+        members=(
+            Member(
+                view=0,
+                start=0,
+                stop=width,
+                layers=(Layer(kind="activation", units=width, activation="tanh"),),
+            ),
+        ),
+        training=Training(documents=300, class_counts=(100, 100, 100)),
+    )
+    arrays = {
+        "view0.hashes": hashes,
+        "view0.kinds": np.ones(len(hashes), np.uint8),
+        "view0.weights": np.ones(len(hashes), np.float32),
+        "view0.rows": rows.astype(np.float32),
+        "member0.bias": np.zeros(width, np.float32),
+    }
+    return Model(Parts(manifest=manifest, arrays=arrays))
+
+
+def made_documents(random: np.random.Generator, count: int) -> tuple[list[str], np.ndarray]:
+    """Documents of 30 words: some are typical of a class, most are common to all."""
+    common = [f"common{number}" for number in range(40)]
+    classes = random.integers(0, 3, count)
+    texts = []
+    for label in classes:
+        typical = [f"class{'abc'[label]}{number}" for number in range(12)]
+        words = [*random.choice(typical, 8), *random.choice(common, 22)]
+        random.shuffle(words)
+        texts.append(" ".join(words))
+    return texts, classes
+
+
+def test_deleting_the_top_tokens_hurts_more_than_deleting_any() -> None:
+    random = np.random.default_rng(0)
+    texts, classes = made_documents(random, 400)
+    features = Features(words=1)
+    hashes, _, _ = vocabulary(texts, features)
+    model = learnt(np.zeros((len(hashes), 3)), hashes, 3)
+    rows = model.views[0].weighed(texts)
+    bags = np.zeros((400, len(hashes)))
+    bags[np.repeat(np.arange(400), np.diff(rows.offsets)), rows.ids] = rows.values
+    targets = np.where(classes[:300, None] == np.arange(3), 1.0, -1.0)
+    weights = np.linalg.solve(
+        bags[:300].T @ bags[:300] + 0.1 * np.eye(len(hashes)), bags[:300].T @ targets
+    )
+    model = learnt(weights, hashes, 3)
+    assert np.mean(model.predict_proba(texts[300:]).argmax(1) == classes[300:]) > 0.95
+
+    top_drop, random_drop = [], []
+    for text in texts[300:]:
+        explanation = explain(model, text)
+        winner = model.labels.index(explanation.label)
+        before = model.scores([text])[0, winner]
+        strongest = sorted(explanation.tokens, key=lambda token: -token.value)[:5]
+        chosen = random.choice(len(explanation.tokens), 5, replace=False)
+        for tokens, drops in (
+            (strongest, top_drop),
+            ([explanation.tokens[number] for number in chosen], random_drop),
+        ):
+            left = text
+            for token in sorted(tokens, key=lambda token: -token.start):
+                left = left[: token.start] + left[token.end :]
+            drops.append(before - model.scores([left])[0, winner])
+    assert np.mean(np.array(top_drop) > np.array(random_drop)) > 0.9
+    assert np.mean(top_drop) > 3 * max(np.mean(random_drop), 0.01)

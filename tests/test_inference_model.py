@@ -1,0 +1,188 @@
+"""Answers of a model: the contract's sum, whatever the path and however many documents."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from satchel import sealed
+from satchel.bags.features import Features, Weighting
+from satchel.errors import SettingError, TextError
+from satchel.inference.model import Model
+from small_models import LINEAR, NETWORK, NORMED, TEXTS, Head, make_parts, restated_scores
+
+WORDS = Features(words=1)
+CHARACTERS = Features(words=0, characters=(2, 4))
+MIXED = [Head(scale=0.5), Head(NETWORK.layers, view=1, columns=6), Head(scale=-2.0, view=1)]
+SOME_TEXT = st.lists(
+    st.one_of(
+        st.sampled_from(TEXTS),
+        st.lists(st.sampled_from(["card", "old", "orbit", "the", "été", "Goal!", "4:2"])).map(
+            " ".join
+        ),
+        st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
+    ),
+    max_size=6,
+)
+
+
+def mixed(rows: str = "float32") -> Model:
+    return Model(make_parts(MIXED, features=[WORDS, CHARACTERS], rows=rows, seed=5))
+
+
+MIXED_MODEL = mixed()
+
+
+@pytest.mark.parametrize("rows", ["float32", "float16", "int8"])
+@pytest.mark.parametrize("features", [Features(), WORDS, Features(fields=True), CHARACTERS])
+def test_scores_are_the_sum_that_the_contract_states(features: Features, rows: str) -> None:
+    parts = make_parts([LINEAR, Head(scale=0.3)], features=[features], rows=rows)
+    expected = np.stack([restated_scores(parts, text) for text in TEXTS])
+    scores = Model(parts).scores(TEXTS)
+    assert scores.dtype == np.float32
+    np.testing.assert_allclose(scores, expected, atol=1e-5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(SOME_TEXT)
+def test_many_documents_answer_as_each_alone(texts: list[str]) -> None:
+    together = MIXED_MODEL.scores(texts)
+    assert together.shape == (len(texts), 4)
+    for row, text in zip(together, texts, strict=True):
+        np.testing.assert_allclose(row, MIXED_MODEL.scores([text])[0], atol=1e-5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(SOME_TEXT)
+def test_probabilities_sum_to_one(texts: list[str]) -> None:
+    np.testing.assert_allclose(MIXED_MODEL.predict_proba(texts).sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", ["float32", "float16", "int8"])
+@pytest.mark.parametrize(
+    "weighting",
+    [
+        Weighting(),
+        Weighting(term_frequency="freq", norm="none"),
+        Weighting(term_frequency="binary"),
+    ],
+)
+def test_bulk_and_plain_paths_agree(rows: str, weighting: Weighting) -> None:
+    pytest.importorskip("numba")
+    parts = make_parts(
+        MIXED, features=[Features(fields=True), CHARACTERS], rows=rows, weighting=weighting
+    )
+    texts = [f"{text} {number}" for number in range(7) for text in TEXTS]
+    model = Model(parts)
+    for view in model.views:
+        sums, known = view.read_plain(texts)
+        fused, fused_known = view.read_bulk(texts, threads=2)
+        np.testing.assert_allclose(fused, sums, atol=1e-5)
+        np.testing.assert_array_equal(fused_known, known)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_bulk_does_not_depend_on_threads(threads: int) -> None:
+    pytest.importorskip("numba")
+    texts = [f"{text} {number}" for number in range(40) for text in TEXTS]
+    view = MIXED_MODEL.views[0]
+    one, _ = view.read_bulk(texts, threads=1)
+    some, _ = view.read_bulk(texts, threads=threads)
+    np.testing.assert_array_equal(one, some)
+
+
+def test_what_is_unknown_gets_the_prior_and_says_so() -> None:
+    model = MIXED_MODEL
+    texts = ["", "qqqq", TEXTS[0]]
+    known = model.known(texts)
+    assert known[0] == known[1] == 0
+    assert known[2] > 10
+    probabilities, again = model.predict_proba_and_known(texts)
+    np.testing.assert_array_equal(known, again)
+    np.testing.assert_array_equal(probabilities[0], probabilities[1])
+    empty = model.scores_of_bags([np.zeros((1, view.width), np.float32) for view in model.views])
+    np.testing.assert_allclose(model.scores([""]), empty, atol=1e-6)
+
+
+def test_known_counts_distinct_features() -> None:
+    model = Model(make_parts(features=[WORDS]))
+    assert model.known(["card card unknownish game"]).tolist() == [2]
+
+
+def test_one_label_a_document() -> None:
+    model = MIXED_MODEL
+    best = model.predict_proba(TEXTS).argmax(axis=1)
+    assert model.predict(TEXTS) == [model.labels[column] for column in best]
+
+
+def test_several_labels_a_document_follow_the_thresholds() -> None:
+    parts = make_parts([NETWORK], task="multiple")
+    model = Model(parts)
+    for row, labels in zip(model.predict_proba(TEXTS), model.predict(TEXTS), strict=True):
+        assert labels == tuple(
+            label
+            for label, value, least in zip(model.labels, row, (0.5, 0.4, 0.3, 0.6), strict=True)
+            if value >= np.float32(least)
+        )
+
+
+def test_top_ranks_the_probabilities() -> None:
+    one = MIXED_MODEL.top(TEXTS[0], k=2)
+    assert [one] == MIXED_MODEL.top([TEXTS[0]], k=2)
+    probabilities = MIXED_MODEL.predict_proba([TEXTS[0]])[0]
+    assert [value for _, value in one] == sorted(probabilities.tolist(), reverse=True)[:2]
+    assert one[0][0] == MIXED_MODEL.predict([TEXTS[0]])[0]
+    assert len(MIXED_MODEL.top(TEXTS[0], k=99)) == 4
+    with pytest.raises(SettingError, match="1 or more"):
+        MIXED_MODEL.top(TEXTS[0], k=0)
+
+
+@pytest.mark.parametrize("texts", ["one string", [None], ["fine", 3.5], ["\ud800"]])
+def test_what_is_not_text_is_refused(texts: object) -> None:
+    for ask in (MIXED_MODEL.scores, MIXED_MODEL.known, MIXED_MODEL.predict):
+        with pytest.raises(TextError):
+            ask(texts)
+
+
+def test_any_iterable_of_texts_will_do() -> None:
+    expected = MIXED_MODEL.scores(TEXTS)
+    np.testing.assert_array_equal(MIXED_MODEL.scores(iter(TEXTS)), expected)
+    np.testing.assert_array_equal(MIXED_MODEL.scores(np.array(TEXTS, object)), expected)
+    assert MIXED_MODEL.scores([]).shape == (0, 4)
+    assert MIXED_MODEL.predict([]) == []
+
+
+def test_a_normed_head_answers_finitely_for_nothing() -> None:
+    assert np.isfinite(Model(make_parts([NORMED])).scores(["", "card"])).all()
+
+
+def test_a_sealed_model_answers_to_the_bit(tmp_path: Path) -> None:
+    parts = make_parts(MIXED, features=[WORDS, CHARACTERS], rows="int8")
+    sealed.write(tmp_path / "model.satchel", parts)
+    again = Model(sealed.read(tmp_path / "model.satchel"))
+    np.testing.assert_array_equal(again.scores(TEXTS), Model(parts).scores(TEXTS))
+
+
+def test_a_few_short_texts_load_nothing_heavy(tmp_path: Path) -> None:
+    path = tmp_path / "model.satchel"
+    sealed.write(path, make_parts(MIXED, features=[WORDS, CHARACTERS], rows="int8"))
+    program = (
+        "import sys\n"
+        "from satchel import sealed\n"
+        "from satchel.inference.model import Model\n"
+        f"model = Model(sealed.read({str(path)!r}))\n"
+        "model.predict(['The engine of the old car'] * 3)\n"
+        "model.explain('The engine of the old car')\n"
+        "print(*sys.modules)\n"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    heavy = {"numba", "scipy", "keras", "jax", "torch", "tensorflow", "polars", "sklearn"}
+    assert not heavy & set(answer.stdout.split())
