@@ -1,0 +1,293 @@
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import safetensors.numpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hostile import small_models
+from satchel import sealed
+from satchel.bags.features import Features, Weighting
+from satchel.errors import ModelFileError, SaveError
+from satchel.sealed import Layer, Manifest, Member, Parts, Training, View, tensors
+
+MODELS = [small_models.linear(), small_models.network(), small_models.linear(terms=False, card="")]
+
+LABELS = st.lists(
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20),
+    min_size=2,
+    max_size=4,
+    unique=True,
+)
+TERM = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+KINDS = st.sampled_from(["activation", "batch_normalization", "layer_normalization", "dense"])
+FINITE = st.floats(-1e30, 1e30, allow_subnormal=False)
+
+
+@st.composite
+def models(draw: st.DrawFn) -> Parts:
+    labels = draw(LABELS)
+    task = draw(st.sampled_from(["single", "multiple"]))
+    views = tuple(
+        View(
+            features=Features(words=draw(st.integers(1, 3)), fields=draw(st.booleans())),
+            weighting=Weighting(norm=draw(st.sampled_from(["none", "l2"]))),
+            size=draw(st.integers(1, 6)),
+            width=draw(st.integers(1, 5)),
+            rows=draw(st.sampled_from(["float32", "float16", "int8"])),
+        )
+        for _ in range(draw(st.integers(1, 2)))
+    )
+    manifest = Manifest(
+        task=task,
+        labels=tuple(labels),
+        views=views,
+        members=tuple(draw(member(views, len(labels))) for _ in range(draw(st.integers(1, 3)))),
+        thresholds=tuple(draw(st.floats(0, 1)) for _ in labels) if task == "multiple" else (),
+        training=Training(documents=1, class_counts=(1,) * len(labels)),
+    )
+    return Parts(
+        manifest=manifest,
+        arrays=random_arrays(manifest, np.random.default_rng(draw(st.integers(0, 99)))),
+        terms=[[draw(TERM) for _ in range(view.size)] for view in views]
+        if draw(st.booleans())
+        else None,
+        card=draw(TERM),
+    )
+
+
+@st.composite
+def member(draw: st.DrawFn, views: tuple[View, ...], labels: int) -> Member:
+    view = draw(st.integers(0, len(views) - 1))
+    start = draw(st.integers(0, views[view].width - 1))
+    stop = draw(st.integers(start + 1, views[view].width))
+    layers, units = [], stop - start
+    for kind in draw(st.lists(KINDS, max_size=3)):
+        units = draw(st.integers(1, 4)) if kind == "dense" else units
+        layers.append(Layer(kind=kind, units=units, activation="relu"))
+    layers.append(Layer(kind="dense", units=labels))
+    return Member(view=view, start=start, stop=stop, scale=draw(FINITE), layers=tuple(layers))
+
+
+def random_arrays(manifest: Manifest, generator: np.random.Generator) -> dict[str, np.ndarray]:
+    arrays = {}
+    for tensor in tensors.tensors(manifest):
+        raw = generator.integers(0, 100, size=tensor.shape)
+        arrays[tensor.name] = (raw / 8 if tensor.dtype.kind == "f" else raw).astype(tensor.dtype)
+    for index, view in enumerate(manifest.views):
+        arrays[f"view{index}.hashes"] = np.arange(view.size, dtype=np.uint64) ** 3
+        arrays[f"view{index}.kinds"][:] = 1
+    return arrays
+
+
+@given(parts=models())
+@settings(max_examples=60, deadline=None)
+def test_what_was_written_is_what_is_read(parts: Parts) -> None:
+    data = sealed.dumps(parts)
+    read = sealed.loads(data)
+    assert msgspec.structs.replace(read.manifest, files=()) == parts.manifest
+    assert set(read.arrays) == set(parts.arrays)
+    for name, array in parts.arrays.items():
+        assert read.arrays[name].dtype == array.dtype
+        np.testing.assert_array_equal(read.arrays[name], array)
+    assert (None if read.terms is None else list(read.terms)) == parts.terms
+    assert read.card == parts.card
+    assert sealed.dumps(read) == data
+
+
+@pytest.mark.parametrize("parts", MODELS)
+def test_a_file_holds_the_same_bytes_as_memory(parts: Parts, tmp_path: Path) -> None:
+    sealed.write(tmp_path / "model.satchel", parts)
+    assert (tmp_path / "model.satchel").read_bytes() == sealed.dumps(parts)
+    assert sealed.dumps(sealed.read(tmp_path / "model.satchel")) == sealed.dumps(parts)
+
+
+@pytest.mark.parametrize("parts", MODELS)
+def test_ordinary_tools_open_it(parts: Parts, tmp_path: Path) -> None:
+    path = tmp_path / "model.satchel"
+    sealed.write(path, parts)
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        arrays = safetensors.numpy.load(archive.read("arrays.safetensors"))
+        assert archive.read("card.md").decode() == parts.card
+    for name, array in parts.arrays.items():
+        np.testing.assert_array_equal(arrays[name], array)
+    if shutil.which("unzip"):
+        subprocess.run(["unzip", "-tq", path], check=True, capture_output=True)
+
+
+def test_the_manifest_vouches_for_every_other_member() -> None:
+    data = sealed.dumps(MODELS[1])
+    files = sealed.loads(data).manifest.files
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.namelist() == ["manifest.json", *(file.name for file in files)]
+        for file in files:
+            content = archive.read(file.name)
+            assert file.size == len(content)
+            assert file.sha256 == hashlib.sha256(content).hexdigest()
+
+
+BYTES = """
+import hashlib, sys
+sys.path.insert(0, sys.argv[1])
+from hostile import small_models
+from satchel import sealed
+for make in (small_models.linear, small_models.network):
+    print(hashlib.sha256(sealed.dumps(make())).hexdigest())
+"""
+
+
+def test_the_bytes_are_the_same_in_every_process() -> None:
+    command = [sys.executable, "-c", BYTES, str(Path(__file__).parent)]
+    hashes = {
+        subprocess.run(
+            command,
+            check=True,
+            capture_output=True,
+            env={**os.environ, "PYTHONHASHSEED": seed, "TZ": zone},
+        ).stdout
+        for seed, zone in [("1", "UTC"), ("2", "Asia/Tokyo")]
+    }
+    assert len(hashes) == 1
+
+
+def test_arrays_are_aligned_views_of_one_buffer_and_cannot_be_changed() -> None:
+    arrays = sealed.loads(sealed.dumps(MODELS[1])).arrays
+    starts = sorted(array.ctypes.data for array in arrays.values())
+    size = sum(array.nbytes for array in arrays.values())
+    assert starts[0] % 64 == 0
+    assert starts[-1] < starts[0] + size
+    for array in arrays.values():
+        assert array.flags.aligned
+        assert not array.flags.owndata
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0
+
+
+def test_the_arrays_start_at_an_aligned_byte_of_the_file() -> None:
+    for card in ("", "a longer card"):
+        data = sealed.dumps(small_models.linear(card=card))
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            offset = archive.getinfo("arrays.safetensors").header_offset + 30 + 18
+        assert offset % 64 == 0
+        assert (8 + int.from_bytes(data[offset : offset + 8], "little")) % 64 == 0
+
+
+def test_bytes_may_change_after_they_were_read() -> None:
+    data = bytearray(sealed.dumps(MODELS[0]))
+    parts = sealed.loads(data)
+    data[:] = bytes(len(data))
+    assert sealed.dumps(parts) == sealed.dumps(MODELS[0])
+
+
+def test_arrays_may_lie_in_memory_in_any_order() -> None:
+    parts = small_models.linear()
+    columns_first = {name: np.asfortranarray(array) for name, array in parts.arrays.items()}
+    again = Parts(parts.manifest, columns_first, parts.terms, parts.card)
+    assert sealed.dumps(again) == sealed.dumps(parts)
+
+
+def changed(**arrays: np.ndarray) -> Parts:
+    parts = small_models.linear()
+    renamed = {name.replace("__", "."): array for name, array in arrays.items()}
+    return Parts(parts.manifest, {**parts.arrays, **renamed}, parts.terms, parts.card)
+
+
+@pytest.mark.parametrize(
+    ("parts", "reason"),
+    [
+        (changed(member0__bias=np.full(3, np.nan, np.float32)), "member0.bias holds a number"),
+        (changed(member0__bias=np.zeros(4, np.float32)), r"member0.bias is float32 \(4,\)"),
+        (changed(member0__bias=np.zeros(3)), r"member0.bias is float64 \(3,\)"),
+        (changed(member9__bias=np.zeros(3, np.float32)), r"arrays too many: \['member9.bias'\]"),
+        (changed(view0__hashes=np.zeros(7, np.uint64)), "does not strictly increase"),
+        (Parts(MODELS[0].manifest, {}, None), r"arrays missing: \['member0.bias'"),
+        (Parts(MODELS[0].manifest, MODELS[0].arrays, [["a"]]), r"found \[1\] terms"),
+        (Parts(MODELS[0].manifest, MODELS[0].arrays, [["\ud800"] * 7]), "as UTF-8"),
+        (Parts(MODELS[0].manifest, MODELS[0].arrays, [["a" * 5_000] * 7]), "more than 4096 bytes"),
+        (Parts(MODELS[0].manifest, MODELS[0].arrays, None, "\ud800"), "as UTF-8"),
+    ],
+)
+def test_what_could_not_be_read_is_not_written(parts: Parts, reason: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match=reason):
+        sealed.write(tmp_path / "model.satchel", parts)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_label_that_is_no_text_is_not_written() -> None:
+    manifest = msgspec.structs.replace(MODELS[0].manifest, labels=("a", "b", "\ud800"))
+    with pytest.raises(ModelFileError, match="cannot be written as JSON"):
+        sealed.dumps(Parts(manifest, MODELS[0].arrays))
+
+
+def test_a_model_that_exceeds_the_limits_of_zip_is_not_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("satchel.sealed.container.MAX_BYTES", 1_000)
+    with pytest.raises(ModelFileError, match="at most 1000: train with fewer features"):
+        sealed.dumps(MODELS[0])
+
+
+def test_a_folder_that_is_missing_is_said(tmp_path: Path) -> None:
+    with pytest.raises(SaveError, match="there is no folder"):
+        sealed.write(tmp_path / "missing" / "model.satchel", MODELS[0])
+
+
+def test_a_pipe_is_refused_without_waiting_for_its_writer(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ModelFileError, match="not a regular file"):
+        sealed.read(tmp_path / "pipe")
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match="not a regular file"):
+        sealed.read(tmp_path)
+
+
+def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        sealed.read(tmp_path / "model.satchel")
+
+
+def test_terms_are_decoded_once_and_only_when_asked_for() -> None:
+    terms = sealed.loads(sealed.dumps(MODELS[1])).terms
+    assert terms is not None
+    assert len(terms) == 2
+    assert terms[1] is terms[1]
+    assert terms[-1] == [*"abcde"]
+    assert terms[0:2] == MODELS[1].terms
+
+
+LIGHT = """
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"keras", "jax", "torch", "tensorflow", "numba", "safetensors",
+                                  "polars", "sklearn", "scipy", "zipfile", "pickle5", "h5py"}:
+            raise AssertionError(name)
+sys.meta_path.insert(0, Refuse())
+from satchel import sealed
+print(len(sealed.read(sys.argv[1]).manifest.labels))
+"""
+
+
+def test_reading_needs_numpy_and_msgspec_alone(tmp_path: Path) -> None:
+    sealed.write(tmp_path / "model.satchel", MODELS[1])
+    done = subprocess.run(
+        [sys.executable, "-c", LIGHT, tmp_path / "model.satchel"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "3\n"
