@@ -19,7 +19,7 @@ from typing import IO, cast
 from satchel.errors import SourceError
 from satchel.progress import Progress
 from satchel.sources.documents import Remarks, Trouble, counted, shown
-from satchel.sources.folders import by_bytes, hidden
+from satchel.sources.folders import by_bytes, hidden, reason
 from satchel.sources.limits import (
     MAX_DOCUMENT_BYTES,
     Bounded,
@@ -58,6 +58,10 @@ def read_archive(path: str, inside: str, remarks: Remarks, progress: Progress) -
     except SourceError:
         raise
     except (*_DAMAGE, NotImplementedError, ValueError, RuntimeError) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise SourceError(
+                f"{shown(path)}: expected a readable file: {reason(error)}."
+            ) from error
         raise SourceError(
             f"{shown(path)}: expected a whole archive, found one that is damaged, cut short or of "
             f"another kind ({error or type(error).__name__}) after {counted(len(files), 'file')}. "
@@ -81,8 +85,8 @@ def _below(name: str, inside: str) -> str:
 
 def _name(raw: str, remarks: Remarks) -> str:
     """Return a member's path without ``.`` parts; empty where it is unsafe."""
-    parts = raw.replace("\\", "/").split("/")
-    if raw.startswith(("/", "\\")) or ".." in parts or parts[0].endswith(":"):
+    parts = raw.split("/")
+    if raw.startswith("/") or ".." in parts:
         remarks.special.append(Trouble(raw, "name that leads out of the archive"))
         return ""
     return "/".join(part for part in parts if part not in ("", "."))
@@ -134,9 +138,10 @@ def _read_tar(
                 elif member.size > MAX_DOCUMENT_BYTES:
                     remarks.unreadable.append(Trouble(name, too_large(member.size)))
                 else:
-                    file = archive.extractfile(member)
-                    data = file.read() if file else b""
-                    if len(data) != member.size:
+                    # Read to the next header, padding included, which spares tarfile a seek.
+                    bounded.seek(member.offset_data)
+                    data = bounded.read(-(-member.size // _BLOCK) * _BLOCK)[: member.size]
+                    if len(data) < member.size:
                         raise EOFError(f"{shown(name)} ends early")
                     files[below] = data
             # tarfile takes a damaged header for the end; only a block of zeros is the end.

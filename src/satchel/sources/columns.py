@@ -159,11 +159,11 @@ class Rows:
 
     def _decode(self) -> None:
         """Give the cells that hold surrogate escapes their right text, labels included."""
-        pending: list[tuple[int, int]] = []
+        pending: list[int] = []
         for row, text in enumerate(self._texts):
             if not text.isascii() and (raw := undecoded(text)) is not None:
-                self._decoder.decode(len(pending), self._names[row], raw)
-                pending.append((row, -1))
+                self._decoder.wait(len(pending), self._names[row], raw)
+                pending.append(row)
         # A label's spelling must not depend on its row: all distinct ones are decoded as one.
         spellings = {
             label: raw
@@ -173,9 +173,9 @@ class Rows:
         }
         start = len(pending)
         for place, (label, raw) in enumerate(spellings.items(), start):
-            self._decoder.decode(place, f"label {label.encode('utf-8', 'replace').decode()}", raw)
+            self._decoder.wait(place, f"label {label.encode('utf-8', 'replace').decode()}", raw)
         texts = self._decoder.finish()
-        for place, (row, _) in enumerate(pending):
+        for place, row in enumerate(pending):
             self._texts[row] = texts[place]
         renamed = {label: clean_label(texts[place]) for place, label in enumerate(spellings, start)}
         if renamed:

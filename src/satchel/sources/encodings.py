@@ -30,7 +30,7 @@ _C1 = bytes(range(0x80, 0xA0))
 # Where Windows' typographic bytes may stand: an apostrophe within a word, an opening quote before
 # a word, a closing one after it, a dash between blanks or digits, an ellipsis or ™ after a word.
 _TYPOGRAPHIC = re.compile(
-    rb"(?<=[A-Za-z])\x92(?=[A-Za-z])"
+    rb"(?<=[A-Za-z\xc0-\xff])\x92(?=[A-Za-z\xc0-\xff])"
     rb"|(?<![A-Za-z\x80-\xff])[\x91\x93](?=[A-Za-z0-9\xc0-\xff])"
     rb"|(?<=[A-Za-z0-9.,!?\xc0-\xff])[\x92\x94](?![A-Za-z\x80-\xff])"
     rb"|(?<=[\s0-9])[\x96\x97](?=[\s0-9])"
@@ -76,7 +76,7 @@ def known_encoding(name: str | None) -> str | None:
     if name is None:
         return None
     try:
-        b"".decode(name)
+        b" ".decode(name, "replace")
         return codecs.lookup(name).name
     except (LookupError, ValueError) as error:
         raise SettingError(
@@ -149,8 +149,12 @@ class Decoder:
         try:
             return data[length:].decode()
         except UnicodeDecodeError:
-            self._waiting[index] = (name, data[length:])
+            self.wait(index, name, data[length:])
             return ""
+
+    def wait(self, index: int, name: str, data: bytes) -> None:
+        """Take bytes that are known not to be UTF-8; :meth:`finish` will decode them."""
+        self._waiting[index] = (name, data)
 
     def finish(self) -> dict[int, str]:
         """Decode what waits.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 
 from satchel.sources.documents import Remarks, Trouble
 from satchel.sources.limits import MAX_DOCUMENT_BYTES, too_large
@@ -63,7 +64,8 @@ def find_files(root: str, remarks: Remarks) -> list[str]:
         Paths relative to ``root``, with ``/``, sorted as bytes.
     """
     found: list[str] = []
-    visited: set[tuple[int, int]] = set()
+    # A link to a folder that holds the source would read all that lies beside it.
+    visited = {_identity(str(folder)) for folder in Path(os.path.realpath(root)).parents}
     folders = [""]
     linked: list[str] = []
     while folders or linked:
@@ -73,11 +75,11 @@ def find_files(root: str, remarks: Remarks) -> list[str]:
         prefix = linked.pop() if from_link else folders.pop()
         path = os.path.join(root, prefix)
         try:
-            status = os.stat(path)
-            identity = (status.st_dev, status.st_ino)
-            # Windows may give no inode; it has no loops without links either.
-            if identity in visited and status.st_ino:
-                remarks.special.append(Trouble(prefix, "link to a folder that is read already"))
+            identity = _identity(path)
+            if identity in visited:
+                remarks.special.append(
+                    Trouble(prefix, "link to a folder that is read already or holds the source")
+                )
                 continue
             visited.add(identity)
             with os.scandir(path) as entries:
@@ -90,6 +92,11 @@ def find_files(root: str, remarks: Remarks) -> list[str]:
     for troubles in (remarks.special, remarks.unreadable):
         troubles.sort(key=lambda trouble: by_bytes(trouble.name))
     return found
+
+
+def _identity(path: str) -> tuple[int, int]:
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
 
 
 def _sort_in(

@@ -13,7 +13,7 @@ from satchel.sources import archives, tables
 from satchel.sources.columns import Wanted
 from satchel.sources.documents import Documents, Remarks, Trouble, counted, shown
 from satchel.sources.encodings import Decoder, known_encoding, not_text
-from satchel.sources.folders import find_files, read_file
+from satchel.sources.folders import find_files, kind, read_file
 from satchel.sources.layout import find_root, readable, split_labels
 
 if TYPE_CHECKING:
@@ -60,6 +60,11 @@ def locate(source: str | os.PathLike[str]) -> Place:
     if os.path.isdir(path) and not inside:
         return Place("folder", path)
     if os.path.exists(path) and not os.path.isdir(path):
+        if not os.path.isfile(path):
+            what = kind(os.stat(path).st_mode)
+            raise SourceError(
+                f"{shown(whole)}: expected a folder, an archive or a table, found a {what}."
+            )
         if path.lower().endswith(archives.SUFFIXES):
             return Place("archive", path, inside)
         if not inside:
@@ -133,7 +138,7 @@ def read_documents(
         documents = _read_files(place, named, labelled, remarks, progress, encoding)
     if not len(documents):
         said = remarks.lines()
-        why = "\n".join(f"  {line}" for line in said) if said else "  It is empty."
+        why = "\n".join(f"  {line}" for line in said) if said else "  There is nothing in it."
         raise SourceError(f"{named}: expected documents, found none.\n{why}")
     progress("reading", len(documents), len(documents), named)
     return documents
