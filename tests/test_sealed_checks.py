@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from unittest.mock import patch
 
 import numpy as np
@@ -65,7 +66,7 @@ def test_hashes_out_of_order_are_found_wherever_the_pieces_end(
 ) -> None:
     parts = small_models.linear()
     arrays = {**parts.arrays, "view0.hashes": np.array(hashes, dtype=np.uint64)}
-    increasing = all(left < right for left, right in zip(hashes, hashes[1:], strict=False))
+    increasing = all(left < right for left, right in pairwise(hashes))
     with patch.object(checks, "_CHUNK", piece):
         if increasing:
             checks.check_arrays(parts.manifest, arrays)

@@ -1,0 +1,62 @@
+"""docs/format.md against the code: what the page promises is what the bytes are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from formats.worked_example import dump, example
+from satchel import sealed
+from satchel.inference.model import Model
+from satchel.sealed import container, manifests, schema, store, terms
+
+PAGE = (Path(__file__).parents[1] / "docs" / "format.md").read_text(encoding="utf-8")
+
+
+def shown() -> bytes:
+    """The bytes of the worked example, as printed on the page."""
+    lines = re.findall(r"^[0-9a-f]{4}  ((?:[0-9a-f]{2} ?)+)  ", PAGE, re.MULTILINE)
+    return bytes.fromhex("".join(lines))
+
+
+def test_the_worked_example_is_what_satchel_writes() -> None:
+    assert shown() == sealed.dumps(example())
+    assert dump(shown()) in PAGE
+
+
+def test_the_worked_example_is_answered_as_the_page_says() -> None:
+    model = Model(sealed.loads(shown()))
+    np.testing.assert_allclose(model.scores(["Hello, free!"]), [[0.25, -0.25]], atol=1e-6)
+    np.testing.assert_allclose(model.predict_proba(["Hello, free!"]), [[0.6225, 0.3775]], atol=1e-4)
+
+
+def test_the_places_that_the_page_names_are_where_it_says() -> None:
+    data = shown()
+    spans = container.locate(len(data), lambda offset, length: data[offset : offset + length])
+    assert f"{len(data):,} bytes" in PAGE
+    assert f"`{spans['manifest.json'].offset:04x}`" in PAGE
+    assert f"`{spans['arrays.safetensors'].offset:04x}`" in PAGE
+    assert f"starts at `{data.index(b'PK' + bytes([1, 2])):04x}`" in PAGE
+
+
+def test_the_page_names_every_field_and_choice() -> None:
+    structs = [schema.Manifest, schema.View, schema.Member, schema.Layer, schema.Training]
+    structs += [schema.Trial, schema.Score, schema.File, schema.Features, schema.Weighting]
+    for struct in structs:
+        for field in struct.__struct_fields__:
+            assert re.search(rf"`(?:\w+\.)?{field}(?:\.\w+)?`", PAGE), field
+    for choices in (schema.Activation, schema.LayerKind, schema.RowType, schema.Task):
+        for choice in choices.__args__:
+            assert f"`{choice}`" in PAGE, choice
+
+
+def test_the_page_states_the_limits() -> None:
+    assert manifests.MAX_BYTES == 4 << 20
+    assert store.MAX_CARD_BYTES == 1 << 20
+    assert container.MAX_BYTES == 2**32 - 2
+    for limit in (schema.MAX_LABELS, schema.MAX_WIDTH, terms.MAX_TERM_BYTES):
+        assert f"{limit:,}" in PAGE
+    for limit in (schema.MAX_VIEWS, schema.MAX_MEMBERS, schema.MAX_LAYERS):
+        assert re.search(rf"\b{limit}\b", PAGE)
