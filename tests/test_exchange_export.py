@@ -21,6 +21,9 @@ from satchel.inference.model import Model
 from satchel.sealed.schema import Parts
 from small_models import LINEAR, NETWORK, NORMED, TEXTS, Head, make_parts, one_activation
 
+# Keras's torch and TensorFlow backends call NumPy 2 so.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
+
 MIXED = [Head(scale=0.5), Head(NETWORK.layers, view=1, columns=6), Head(scale=-2.0, view=1)]
 TWO_VIEWS = [Features(fields=True), Features(words=0, characters=(2, 4))]
 
@@ -125,8 +128,6 @@ def test_keras_has_every_activation() -> None:
     np.testing.assert_allclose(answers, model.predict_proba(TEXTS), atol=1e-5)
 
 
-# Keras's TensorFlow backend makes it on saving, with NumPy 2.
-@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
 def test_a_saved_keras_model_needs_no_satchel(tmp_path: Path) -> None:
     keras = pytest.importorskip("keras")
     parts = make_parts([*MIXED, one_activation("gelu_tanh")], features=TWO_VIEWS, rows="int8")

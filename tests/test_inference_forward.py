@@ -26,6 +26,8 @@ def test_every_activation_of_the_schema_is_there() -> None:
     assert set(ACTIVATIONS) == set(schema.Activation.__args__)
 
 
+# Keras's torch and TensorFlow backends call NumPy 2 so.
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
 @pytest.mark.parametrize("name", sorted(ACTIVATIONS))
 def test_activations_equal_keras(name: str) -> None:
     keras = pytest.importorskip("keras")

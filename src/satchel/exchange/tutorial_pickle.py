@@ -87,6 +87,7 @@ _ALLOWED: Final[dict[tuple[str, str], Callable[..., Any]]] = {
     ("collections", "defaultdict"): _counts,
     ("builtins", "int"): _integer,
     ("__builtin__", "int"): _integer,
+    ("__builtin__", "long"): _integer,  # what Python 3 calls int in an old protocol
 }
 
 

@@ -12,11 +12,14 @@ from functools import cached_property
 
 import numpy as np
 
+from satchel.bags.kernels import use_kernels
 from satchel.bags.lookup import Lookup, lookup
 from satchel.bags.rows import Rows
 from satchel.bags.sums import bag_sums
 from satchel.bags.weighing import weigh
 from satchel.sealed.schema import Parts
+
+_MUCH = 100_000  # characters from which narrow rows are worth expanding
 
 
 class BagView:
@@ -60,6 +63,11 @@ class BagView:
         Raises:
             TextError: A document is not text.
         """
+        characters = sum(len(text) for text in texts if isinstance(text, str))
+        # Narrow rows are not expanded for little text: the plain path gathers them as they are.
+        little = characters < _MUCH and self._rows.dtype != np.float32
+        if use_kernels(characters) and not little:
+            return self.read_bulk(texts, threads)
         return self.read_plain(texts)
 
     def read_plain(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
