@@ -16,10 +16,10 @@ ROOMS = [
     "sources",
     "bags",
     "network",
-    "search",
     "sealed",
     "inference",
     "evaluation",
+    "search",
     "exchange",
     "cli",
 ]

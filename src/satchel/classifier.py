@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from satchel.errors import NotFittedError, SettingError
 from satchel.progress import Progress, silent
-from satchel.satchel import Satchel
+from satchel.satchel import Satchel, evaluate_answers
 from satchel.search.targets import encode
 
 if TYPE_CHECKING:
@@ -187,11 +187,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         """Accuracy on labelled documents: the share whose labels are all right."""
         return self.evaluate(texts, labels).accuracy
 
-    def evaluate(
-        self, texts: Sequence[str], labels: Sequence[Any], *, names: Sequence[str] | None = None
-    ) -> Evaluation:
-        """Judge the classifier on documents that it has not seen."""
-        return self._fitted().evaluate(texts, labels, names=names, threads=self.threads)
+    def evaluate(self, texts: Sequence[str], labels: Sequence[Any]) -> Evaluation:
+        """Judge the classifier on documents that it has not seen; see :meth:`Satchel.evaluate`."""
+        fitted = self._fitted()
+        probabilities = fitted.predict_proba(texts, threads=self.threads)
+        return evaluate_answers(
+            fitted.model, labels, probabilities, classes=self.classes_.tolist()
+        )
 
     def explain(self, text: str, *, label: str | None = None) -> Explanation:
         """Say how much each token moved the winning label against the runner-up."""

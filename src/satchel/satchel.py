@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from satchel import sealed
 from satchel.inference.model import Model
+from satchel.sealed.card import card
 
 if TYPE_CHECKING:
     from satchel.evaluation.evaluation import Evaluation
@@ -54,7 +57,12 @@ class Satchel:
         Raises:
             TextError: If a document is not text.
         """
-        return self.model.predict(texts, threads=threads)
+        answers = self.model.predict(texts, threads=threads)
+        if self.manifest.task == "single":
+            return np.array(answers, dtype=self.classes_.dtype)
+        rows = np.empty(len(answers), dtype=object)
+        rows[:] = answers
+        return rows
 
     def predict_proba(self, texts: Sequence[str], *, threads: int | None = None) -> np.ndarray:
         """The probability of each label for each document.
@@ -74,31 +82,44 @@ class Satchel:
         texts: Sequence[str],
         labels: Sequence[Label],
         *,
-        names: Sequence[str] | None = None,
+        leaked: np.ndarray | None = None,
         threads: int | None = None,
     ) -> Evaluation:
         """Judge the model on labelled documents that it has not seen.
 
         Args:
             texts: Documents, a sequence of length ``n``.
-            labels: True labels (or tuples of labels), of length ``n``.
-            names: File names for the report's list of mistakes.
+            labels: True labels, or one sequence of labels a document, of length ``n``.
+            leaked: bool array of shape ``(n,)``: documents known to be among the training
+                documents; None where nobody looked.
             threads: Threads to use; None takes all cores.
 
         Returns:
             The evaluation: ``.accuracy``, ``.macro_f1``, ``.confusion_matrix``, ``.plot()`` …
-        """
-        from satchel.evaluation.evaluation import evaluate
 
-        return evaluate(
-            labels,
-            self.predict_proba(texts, threads=threads),
-            list(self.model.labels),
-            task=self.manifest.task,
-            thresholds=self.manifest.thresholds,
-            names=names,
-            texts=texts,
-        )
+        Raises:
+            LabelError: If a label is missing.
+            TextError: If a document is not text.
+        """
+        probabilities = self.predict_proba(texts, threads=threads)
+        return evaluate_answers(self.model, labels, probabilities, leaked=leaked)
+
+    def with_scores(self, part: str, evaluation: Evaluation) -> Satchel:
+        """The same model with an evaluation's figures in its manifest and card.
+
+        Args:
+            part: On which documents it was judged, such as ``test``.
+            evaluation: The figures.
+        """
+        names = ["accuracy", "macro_f1"]
+        names += ["micro_f1"] if self.manifest.task == "multiple" else []
+        scores = [score for score in self.manifest.scores if score.part != part]
+        scores += [
+            sealed.Score(name=name, part=part, value=float(getattr(evaluation, name)))
+            for name in names
+        ]
+        manifest = msgspec.structs.replace(self.manifest, scores=tuple(scores))
+        return Satchel(dataclasses.replace(self.parts, manifest=manifest, card=card(manifest)))
 
     def explain(self, text: str, *, label: str | None = None) -> Explanation:
         """Say how much each token moved the winning label against the runner-up.
@@ -107,9 +128,7 @@ class Satchel:
             text: One document.
             label: Explain this label in place of the winning one.
         """
-        from satchel.inference.explain import explain
-
-        return explain(self.model, text, label=label)
+        return self.model.explain(text, label)
 
     def save(self, path: str | Path) -> None:
         """Seal the model in one file; a failure leaves whatever stood there whole.
@@ -125,6 +144,39 @@ class Satchel:
     def __reduce__(self) -> tuple[Any, ...]:
         # Copies travel as the sealed file's own bytes, which hold no code.
         return load_bytes, (sealed.dumps(self.parts),)
+
+
+def evaluate_answers(
+    model: Model,
+    labels: Sequence[Any],
+    probabilities: np.ndarray,
+    *,
+    classes: Sequence[Any] | None = None,
+    leaked: np.ndarray | None = None,
+) -> Evaluation:
+    """Judge probabilities against the truth, for one or several labels a document.
+
+    Args:
+        model: Whose probabilities they are.
+        labels: The truth, of length ``n``.
+        probabilities: float array of shape ``(n, n_classes)``.
+        classes: The labels in their original type; None for the model's, which are text.
+        leaked: bool array of shape ``(n,)``, or None where nobody looked.
+    """
+    from satchel.evaluation import evaluate, evaluate_multiple
+
+    if model.task == "multiple":
+        return evaluate_multiple(
+            [[str(label) for label in row] for row in labels],
+            model.decide(probabilities),
+            model.labels,
+            probabilities=probabilities,
+            leaked=leaked,
+        )
+    truth = list(labels) if classes is not None else [str(label) for label in labels]
+    names = list(classes) if classes is not None else list(model.labels)
+    answers = [names[column] for column in probabilities.argmax(axis=1)]
+    return evaluate(truth, answers, names, probabilities=probabilities, leaked=leaked)
 
 
 def load(path: str | Path) -> Satchel:

@@ -9,6 +9,7 @@ import numpy as np
 from satchel.bags import weights
 from satchel.bags.features import Features
 from satchel.bags.rows import Rows
+from satchel.bags.weighing import weigh
 from satchel.search.recipe import ViewRecipe
 from satchel.search.targets import Targets
 
@@ -58,9 +59,7 @@ class View:
 
     def rows(self, counted: Counted) -> Rows:
         """The documents as weighed rows over the kept features."""
-        return weights.weigh(
-            counted.rows.select_columns(self.kept), self.weights, self.recipe.weighting
-        )
+        return weigh(counted.rows.select_columns(self.kept), self.weights, self.recipe.weighting)
 
 
 def fit_view(counted: Counted, targets: Targets, recipe: ViewRecipe) -> View:

@@ -1,0 +1,131 @@
+"""Members: a recipe's linear solvers and networks, trained on the rows of their view."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from satchel.progress import Progress, silent
+from satchel.search.assemble import FittedMember
+from satchel.search.recipe import LinearRecipe, NetRecipe
+from satchel.search.settings import Settings
+from satchel.search.targets import Targets
+from satchel.sealed.schema import Layer
+
+if TYPE_CHECKING:
+    from satchel.bags.rows import Rows
+
+
+def train_member(
+    recipe: LinearRecipe | NetRecipe,
+    rows: Rows,
+    targets: Targets,
+    settings: Settings,
+    *,
+    seed: int,
+    final: bool = False,
+    progress: Progress = silent,
+) -> FittedMember:
+    """Train one member.
+
+    Args:
+        recipe: What to train.
+        rows: The documents, as its view weighs them.
+        targets: Their labels.
+        settings: Class weight, threads, backend, head and callbacks.
+        seed: Decides order, starting weights and dropout.
+        final: Whether this is the fit that the user keeps: only then do callbacks run.
+        progress: Told of each epoch.
+
+    Returns:
+        The member in the form that the satchel carries, with scale 1.
+    """
+    class_weight = balanced(targets) if settings.class_weight == "balanced" else None
+    if isinstance(recipe, LinearRecipe):
+        return _train_linear(recipe, rows, targets, settings, class_weight, seed, progress)
+    return _train_net(recipe, rows, targets, settings, class_weight, seed, final, progress)
+
+
+def balanced(targets: Targets) -> np.ndarray:
+    """Class weights that make classes equal, scikit-learn's ``n / (K · n_k)``, float64 (K,)."""
+    counts = np.maximum(targets.counts(), 1)
+    return len(targets) / (len(counts) * counts)
+
+
+def _train_linear(
+    recipe: LinearRecipe,
+    rows: Rows,
+    targets: Targets,
+    settings: Settings,
+    class_weight: np.ndarray | None,
+    seed: int,
+    progress: Progress,
+) -> FittedMember:
+    from satchel.network.linear import train_linear
+
+    fitted = train_linear(
+        rows,
+        targets.values,
+        n_classes=len(targets.labels),
+        loss=recipe.loss,
+        C=recipe.cost,
+        task=targets.task,
+        class_weight=class_weight,
+        seed=seed,
+        threads=settings.threads,
+        progress=progress,
+    )
+    return FittedMember(recipe.view, fitted.table, fitted.bias, (), {}, 1.0)
+
+
+def _train_net(
+    recipe: NetRecipe,
+    rows: Rows,
+    targets: Targets,
+    settings: Settings,
+    class_weight: np.ndarray | None,
+    seed: int,
+    final: bool,
+    progress: Progress,
+) -> FittedMember:
+    from satchel.network.backends import use_backend
+
+    use_backend(settings.backend)
+    from satchel.network.training import TUTORIAL, train_network
+
+    choices: dict[str, Any]
+    if recipe.head == "tutorial":
+        choices = dict(TUTORIAL)
+    else:
+        choices = {
+            "head": settings.head if recipe.head == "own" else None,
+            "hidden": recipe.hidden,
+            "batch_size": recipe.batch_size,
+            "learning_rate": recipe.learning_rate,
+            "dropout": recipe.dropout,
+            "label_smoothing": recipe.label_smoothing,
+        }
+    choices["epochs"] = recipe.epochs
+    validation = None
+    values = targets.values
+    if recipe.validation_share:
+        cut = int(len(targets) * (1 - recipe.validation_share))
+        validation = (rows[cut:], values[cut:])
+        rows, values = rows[:cut], values[:cut]
+    trained = train_network(
+        rows,
+        values,
+        n_classes=len(targets.labels),
+        validation=validation,
+        class_weight=class_weight,
+        task=targets.task,
+        seed=seed,
+        callbacks=settings.callbacks if final else (),
+        threads=settings.threads,
+        progress=progress,
+        **choices,
+    )
+    parts = trained.parts()
+    layers = tuple(Layer(**layer) for layer in parts.layers)
+    return FittedMember(recipe.view, trained.table, trained.bias, layers, parts.arrays, 1.0)
