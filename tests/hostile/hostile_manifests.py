@@ -232,15 +232,15 @@ def layers_that_do_not_fit() -> bytes:
 
 @attempt(MANIFEST, "length <= 32")
 def endless_layers() -> bytes:
-    """Has a million layers that need no arrays and cost nothing to state."""
+    """Has thirty thousand layers that need no arrays and cost nothing to state."""
     layer = {"kind": "activation", "units": 3, "activation": "gelu"}
-    return edited(lambda manifest: manifest["members"][0].update(layers=[layer] * 100_000))
+    return edited(lambda manifest: manifest["members"][0].update(layers=[layer] * 30_000))
 
 
 @attempt(MANIFEST, "length <= 256|members")
 def endless_members() -> bytes:
-    """Has a hundred thousand members over the same columns."""
-    return edited(lambda manifest: manifest.update(members=manifest["members"] * 100_000))
+    """Has thirty thousand members over the same columns."""
+    return edited(lambda manifest: manifest.update(members=manifest["members"] * 30_000))
 
 
 @attempt(MANIFEST, "thresholds: found 1")

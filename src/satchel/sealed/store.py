@@ -161,22 +161,41 @@ def _read(source: _BytesSource | _FileSource) -> Parts:
     data = {file.name: _member(source, spans[file.name]) for file in manifest.files}
     digest = _Digest(data[tensors.NAME])
     try:
-        arrays = tensors.decode(manifest, data[tensors.NAME])
-        checks.check_arrays(manifest, arrays)
+        parts = _checked(manifest, data)
+    except ModelFileError:
+        _verify(manifest, data, digest)  # that a file was damaged says more than what came of it
+        raise
+    _verify(manifest, data, digest)
+    return parts
+
+
+def _checked(manifest: Manifest, data: dict[str, memoryview]) -> Parts:
+    """Return the model that the members hold, or refuse it."""
+    arrays = tensors.decode(manifest, data[tensors.NAME])
+    checks.check_arrays(manifest, arrays)
+    lines = None
+    if terms.NAME in data:
         sizes = [view.size for view in manifest.views]
-        if terms.NAME in data:
-            terms.check(data[terms.NAME], sizes)
-        card = _decode_card(data[CARD])
-    finally:
-        found = {tensors.NAME: digest.result()}
+        terms.check(data[terms.NAME], sizes)
+        lines = terms.TermLines(data[terms.NAME], sizes)
+    return Parts(manifest=manifest, arrays=arrays, terms=lines, card=_decode_card(data[CARD]))
+
+
+def _verify(manifest: Manifest, data: dict[str, memoryview], digest: _Digest) -> None:
+    """Refuse members of which the SHA-256 is not that of the manifest."""
+    found = {
+        name: hashlib.sha256(member).hexdigest()
+        for name, member in data.items()
+        if name != tensors.NAME
+    }
+    found[tensors.NAME] = digest.result()
     for file in manifest.files:
-        sha256 = found.get(file.name) or hashlib.sha256(data[file.name]).hexdigest()
-        if sha256 != file.sha256:
+        if found[file.name] != file.sha256:
             raise ModelFileError(
-                f"its SHA-256 is {sha256}, the manifest says {file.sha256}", file.name
+                f"its SHA-256 is {found[file.name]}, the manifest says {file.sha256}: "
+                "the file was damaged or changed",
+                file.name,
             )
-    lines = terms.TermLines(data[terms.NAME], sizes) if terms.NAME in data else None
-    return Parts(manifest=manifest, arrays=arrays, terms=lines, card=card)
 
 
 def _check_sizes(manifest: Manifest, spans: dict[str, Span]) -> None:

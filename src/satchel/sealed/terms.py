@@ -73,8 +73,11 @@ def encode(terms: Sequence[Sequence[str]], sizes: Sequence[int]) -> Buffer:
         raise ModelFileError(
             f"found {[len(view) for view in terms]} terms, the views have {list(sizes)}", NAME
         )
-    table = str.maketrans(_ESCAPES)
-    text = "".join(term.translate(table) + "\n" for view in terms for term in view)
+    every = [term for view in terms for term in view]
+    text = "".join(term + "\n" for term in every)
+    if "\\" in text or "\r" in text or text.count("\n") != len(every):
+        table = str.maketrans(_ESCAPES)  # seldom needed, and slow
+        text = "".join(term.translate(table) + "\n" for term in every)
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
