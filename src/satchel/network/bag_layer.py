@@ -1,4 +1,4 @@
-"""The first layer, outside the Keras graph: a sparse sum forwards, a row-sparse update backwards."""
+"""The first layer, outside the Keras graph: sparse sums forwards, row-sparse updates backwards."""
 
 from __future__ import annotations
 

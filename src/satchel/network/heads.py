@@ -10,8 +10,9 @@ from typing import Any
 import keras
 
 from satchel.errors import SettingError
+from satchel.network.parts import require_layers
 
-Head = Callable[[Any, int], Any] | keras.Model
+Head = Callable[[Any, int], Any] | Any  # the Any is a keras.Model, which carries no types
 
 
 @contextmanager
@@ -66,9 +67,11 @@ def build_head(head: Head | None, width: int, n_classes: int, seed: int) -> kera
 
     Raises:
         SettingError: The head takes or gives another shape.
+        UnsupportedHeadError: The head is a model with code of its own.
     """
     with seeded_layers(seed):
         if isinstance(head, keras.Model):
+            require_layers(head)
             model = keras.models.clone_model(head)
             if not model.built:
                 model.build((None, width))

@@ -73,7 +73,7 @@ def document_weights(
     Args:
         targets: Integer classes [n], or float [n, n_classes].
         sample_weight: float [n]; None for 1.
-        class_weight: float [n_classes]; None for 1. A document with several labels takes their mean.
+        class_weight: float [n_classes]; None for 1. Several labels count by their mean.
 
     Returns:
         float32 [n].

@@ -79,7 +79,12 @@ def batch_columns(  # type: ignore[no-untyped-def]
     """Turn a batch's entries from by-document to by-row of the table.
 
     Args:
-        offsets: As in :func:`bag_sum`, and so ``ids``, ``values``, ``documents``, ``seed``, ``keep``.
+        offsets: As in :func:`bag_sum`.
+        ids: As in :func:`bag_sum`.
+        values: As in :func:`bag_sum`.
+        documents: As in :func:`bag_sum`.
+        seed: As in :func:`bag_sum`.
+        keep: As in :func:`bag_sum`.
         slot: int32 [columns], all -1; it is all -1 again afterwards.
         unique: int32 [entries of the batch], written: the rows that occur, in order of appearance.
         starts: int64 [entries + 1], written: where each such row's entries begin.
@@ -149,7 +154,10 @@ def adagrad_rows(  # type: ignore[no-untyped-def]
     """Update the rows of a batch by Adagrad; a row's gradient is summed over the batch first.
 
     Args:
-        unique: As :func:`batch_columns` wrote it, and so ``starts``, ``places``, ``weights``.
+        unique: As :func:`batch_columns` wrote it.
+        starts: As :func:`batch_columns` wrote it.
+        places: As :func:`batch_columns` wrote it.
+        weights: As :func:`batch_columns` wrote it.
         gradient: float32 [b, width], the loss's gradient with regard to the bag sums.
         table: float32 [columns, width], changed in place.
         squares: float32 [columns, width], the sum of squared gradients, changed in place.
@@ -189,7 +197,12 @@ def adam_rows(  # type: ignore[no-untyped-def]
     """Update the rows of a batch by lazy Adam: the moments of other rows do not decay.
 
     Args:
-        unique: As in :func:`adagrad_rows`, and so the arguments up to ``table``.
+        unique: As :func:`batch_columns` wrote it.
+        starts: As :func:`batch_columns` wrote it.
+        places: As :func:`batch_columns` wrote it.
+        weights: As :func:`batch_columns` wrote it.
+        gradient: float32 [b, width], the loss's gradient with regard to the bag sums.
+        table: float32 [columns, width], changed in place.
         means: float32 [columns, width], the first moment, changed in place.
         squares: float32 [columns, width], the second moment, changed in place.
         rate: float32, the learning rate with both bias corrections in it.
@@ -271,7 +284,9 @@ def dual_pass(  # type: ignore[no-untyped-def]
     A document's features are gathered once for all classes, which lie side by side.
 
     Args:
-        offsets: int64 [n+1], and ``ids`` int32 [nnz], ``values`` float32 [nnz]: the bags.
+        offsets: int64 [n+1], where each document's entries begin.
+        ids: int32 [nnz], rows of the table.
+        values: float32 [nnz].
         order: int64 [n], the documents in the order of this pass.
         squares: float64 [n], each document's squared length, the constant feature included.
         positive: bool [n, k], whether a document is of a class.

@@ -60,7 +60,7 @@ def train_linear(
 
     Args:
         rows: The documents' bags.
-        targets: Integer classes [n]; or float or bool [n, n_classes], 1 where a document is of a class.
+        targets: Integer classes [n]; or float or bool [n, n_classes], 1 for each of its classes.
         n_classes: How many classes there are.
         loss: ``squared_hinge`` (a linear support vector machine) or ``logistic``.
         C: The price of a document's loss.

@@ -13,9 +13,22 @@ from satchel.errors import UnsupportedHeadError
 _ACTIVATIONS = {
     getattr(keras.activations, name): name
     for name in (
-        "linear relu relu6 leaky_relu elu selu gelu silu mish tanh sigmoid hard_sigmoid softplus "
-        "softsign softmax"
-    ).split()
+        "linear",
+        "relu",
+        "relu6",
+        "leaky_relu",
+        "elu",
+        "selu",
+        "gelu",
+        "silu",
+        "mish",
+        "tanh",
+        "sigmoid",
+        "hard_sigmoid",
+        "softplus",
+        "softsign",
+        "softmax",
+    )
 }
 _VANISHING = (
     keras.layers.InputLayer,
@@ -91,16 +104,38 @@ def head_parts(model: keras.Model) -> HeadParts:
     return HeadParts(layers, arrays, final)
 
 
-def _chain(model: Any) -> list[Any]:
-    """List a model's layers in order, nested models opened."""
-    if isinstance(model, keras.Sequential):
-        return [layer for child in model.layers for layer in _opened(child)]
-    if not hasattr(model, "operations"):
+def require_layers(model: Any) -> None:
+    """Check that a model is made of layers alone.
+
+    Args:
+        model: A ``keras.Model``.
+
+    Raises:
+        UnsupportedHeadError: It is a subclass with code of its own.
+    """
+    if not (isinstance(model, keras.Sequential) or hasattr(model, "operations")):
         raise UnsupportedHeadError(
             f"the head {model.name!r} ({type(model).__name__}) has code of its own, which a model "
             "file must not carry: build it from layers, as keras.Sequential or as a function "
             "head(bags, n_classes) that returns the last layer's tensor"
         )
+
+
+def array_of(variable: Any) -> np.ndarray:
+    """Copy a Keras variable or tensor to a float32 array.
+
+    Not by ``variable.numpy()``, which warns under NumPy 2.
+    """
+    return np.array(
+        keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(variable)), np.float32
+    )
+
+
+def _chain(model: Any) -> list[Any]:
+    """List a model's layers in order, nested models opened."""
+    if isinstance(model, keras.Sequential):
+        return [layer for child in model.layers for layer in _opened(child)]
+    require_layers(model)
     chain: list[Any] = []
     previous = None
     for operation in model.operations:
@@ -178,7 +213,7 @@ def _weights(layer: Any, kind: str) -> dict[str, np.ndarray]:
     def array(variable: Any, otherwise: np.ndarray) -> np.ndarray:
         if variable is None:
             return otherwise
-        return np.array(keras.ops.convert_to_numpy(variable), np.float32)
+        return array_of(variable)
 
     if kind == "dense":
         bias = array(layer.bias, np.zeros(layer.units, np.float32))

@@ -45,8 +45,8 @@ class Step(Protocol):
         """Put the head's weights into its Keras variables."""
 
 
-class JaxStep:
-    """The head as a pure function under ``jax.jit``; its state stays on the device between steps."""
+class _JaxStep:
+    """The head as a pure function under ``jax.jit``; its state stays out of Keras between steps."""
 
     def __init__(self, head: Any, loss: Any, optimizer: Any) -> None:
         import jax
@@ -118,7 +118,17 @@ class JaxStep:
                 variable.assign(jnp.array(value))
 
 
-class TorchStep:
+class _KerasState:
+    """A step whose only state is Keras's variables."""
+
+    def load(self) -> None:
+        pass
+
+    def store(self) -> None:
+        pass
+
+
+class _TorchStep(_KerasState):
     """The head under PyTorch's autograd."""
 
     def __init__(self, head: Any, loss: Any, optimizer: Any) -> None:
@@ -150,14 +160,8 @@ class TorchStep:
             answers: np.ndarray = keras.ops.convert_to_numpy(self._head(bags, training=False))
         return answers
 
-    def load(self) -> None:
-        """Keras's variables are the only state."""
 
-    def store(self) -> None:
-        """Keras's variables are the only state."""
-
-
-class TensorFlowStep:
+class _TensorFlowStep(_KerasState):
     """The head under a gradient tape, traced once by ``tf.function``."""
 
     def __init__(self, head: Any, loss: Any, optimizer: Any) -> None:
@@ -190,12 +194,6 @@ class TensorFlowStep:
         answers: np.ndarray = self._answer(self._tensor(bags)).numpy()
         return answers
 
-    def load(self) -> None:
-        """Keras's variables are the only state."""
-
-    def store(self) -> None:
-        """Keras's variables are the only state."""
-
 
 def make_step(head: Any, loss: Any, optimizer: Any) -> Step:
     """Compile a head's training step for the backend that Keras runs on.
@@ -209,7 +207,7 @@ def make_step(head: Any, loss: Any, optimizer: Any) -> Step:
         The step; call its ``load`` before the first batch.
     """
     optimizer.build(head.trainable_variables)
-    kinds: dict[str, Any] = {"jax": JaxStep, "torch": TorchStep, "tensorflow": TensorFlowStep}
+    kinds: dict[str, Any] = {"jax": _JaxStep, "torch": _TorchStep, "tensorflow": _TensorFlowStep}
     step: Step = kinds[keras.backend.backend()](head, loss, optimizer)
     return step
 

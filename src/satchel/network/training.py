@@ -94,7 +94,7 @@ def train_network(
             or, for one label, a distribution (soft targets).
         n_classes: How many classes there are.
         validation: Bags and targets to judge each epoch by; None for none.
-        head: See :func:`satchel.network.heads.build_head`; None for ReLU, dropout and a dense layer.
+        head: See :func:`satchel.network.heads.build_head`; None for ReLU, dropout, one dense layer.
         hidden: Width of the bag layer.
         epochs: Passes over the documents, at most.
         batch_size: Documents a step.

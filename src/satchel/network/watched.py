@@ -9,9 +9,10 @@ import numpy as np
 
 from satchel.errors import SettingError
 from satchel.network.bag_layer import BagLayer
+from satchel.network.parts import array_of
 
 
-class WatchedModel(keras.Model):
+class WatchedModel(keras.Model):  # type: ignore[misc]
     """The network as callbacks know it.
 
     ``get_weights`` and ``set_weights`` hold the bag layer's table and bias, then the head's
@@ -43,7 +44,7 @@ class WatchedModel(keras.Model):
 
     def get_weights(self) -> list[np.ndarray]:
         """Copy the table, the bag's bias and the head's weights."""
-        return [self._bag.table.copy(), self._bag.bias.copy(), *self.head.get_weights()]
+        return [self._bag.table.copy(), self._bag.bias.copy(), *map(array_of, self.head.weights)]
 
     def set_weights(self, weights: list[np.ndarray]) -> None:
         """Put back what :meth:`get_weights` gave."""

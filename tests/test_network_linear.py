@@ -1,0 +1,145 @@
+"""The linear member solves what liblinear solves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_network_bag_layer import sparse
+
+from satchel.errors import LabelError, SettingError
+from satchel.network.linear import train_linear
+
+svm = pytest.importorskip("sklearn.svm", reason="scikit-learn is the peer compared with")
+linear_model = pytest.importorskip("sklearn.linear_model")
+
+
+def problem(seed: int, classes: int, documents: int = 60, columns: int = 30):
+    generator = np.random.default_rng(seed)
+    dense = generator.random((documents, columns)) * (generator.random((documents, columns)) < 0.3)
+    targets = (dense @ generator.normal(size=(columns, classes))).argmax(axis=1)
+    targets[:classes] = np.arange(classes)
+    return dense.astype(np.float32), targets
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 999), st.integers(2, 5), st.sampled_from([0.1, 1.0, 4.0]), st.booleans())
+def test_it_equals_scikit_learns_linear_svc(seed, classes, C, balanced):
+    dense, targets = problem(seed, classes)
+    weight = len(targets) / (classes * np.bincount(targets, minlength=classes))
+    peer = svm.LinearSVC(
+        C=C,
+        tol=1e-7,
+        max_iter=100_000,
+        random_state=0,
+        dual=True,
+        class_weight=dict(enumerate(weight)) if balanced else None,
+    ).fit(dense, targets)
+    ours = train_linear(
+        sparse(dense),
+        targets,
+        n_classes=classes,
+        C=C,
+        tolerance=1e-5,
+        max_passes=5000,
+        class_weight=weight if balanced else None,
+        seed=seed,
+    )
+    assert ours.solved.all()
+    table, bias = (ours.table, ours.bias) if classes > 2 else (ours.table[:, 1:], ours.bias[1:])
+    np.testing.assert_allclose(table.T, peer.coef_, atol=1e-3)
+    np.testing.assert_allclose(bias, peer.intercept_, atol=1e-3)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 999), st.integers(3, 5), st.sampled_from([0.1, 1.0, 30.0]))
+def test_the_logistic_variant_equals_liblinears(seed, classes, C):
+    dense, targets = problem(seed, classes)
+    ours = train_linear(
+        sparse(dense),
+        targets,
+        n_classes=classes,
+        loss="logistic",
+        C=C,
+        tolerance=1e-4,
+        max_passes=5000,
+    )
+    assert ours.solved.all()
+    for k in range(classes):
+        peer = linear_model.LogisticRegression(C=C, solver="liblinear", tol=1e-8, max_iter=10_000)
+        peer.fit(dense, targets == k)
+        np.testing.assert_allclose(ours.table[:, k], peer.coef_[0], atol=2e-3)
+        assert ours.bias[k] == pytest.approx(peer.intercept_[0], abs=2e-3)
+
+
+def test_a_stopped_solution_has_the_objective_of_the_exact_one_to_a_thousandth():
+    dense, targets = problem(3, 4, documents=300, columns=200)
+
+    def objective(member):
+        margins = np.where(targets[:, None] == np.arange(4), 1, -1) * (
+            dense @ member.table + member.bias
+        )
+        losses = np.maximum(1 - margins, 0) ** 2
+        return ((member.table**2).sum(axis=0) + member.bias**2) / 2 + losses.sum(axis=0)
+
+    exact = objective(
+        train_linear(sparse(dense), targets, n_classes=4, tolerance=1e-6, max_passes=9999)
+    )
+    quick = objective(train_linear(sparse(dense), targets, n_classes=4, tolerance=0.01))
+    assert (quick >= exact * (1 - 1e-6)).all()
+    np.testing.assert_allclose(quick, exact, rtol=1e-3)
+
+
+def test_neither_threads_nor_the_company_of_other_classes_change_a_bit():
+    dense, targets = problem(1, 7, documents=200)
+    answers = [train_linear(sparse(dense), targets, n_classes=7, threads=t) for t in (1, 2, 7)]
+    assert len({a.table.tobytes() + a.bias.tobytes() + a.passes.tobytes() for a in answers}) == 1
+    other = train_linear(sparse(dense), targets, n_classes=7, seed=1)
+    assert other.table.tobytes() != answers[0].table.tobytes()
+
+
+def test_several_labels_are_one_machine_each():
+    dense, _ = problem(2, 3, documents=150)
+    labels = (dense[:, :3] > 0.2).astype(np.float32)
+    member = train_linear(
+        sparse(dense), labels, n_classes=3, task="multiple", C=100, tolerance=1e-2, max_passes=9999
+    )
+    assert (((dense @ member.table + member.bias) > 0) == labels).mean() > 0.97
+
+
+def test_a_document_of_weight_two_counts_as_two_and_of_zero_as_none():
+    dense, targets = problem(4, 3)
+    weight = np.ones(len(dense))
+    weight[:10], weight[10:20] = 2, 0
+    repeated = np.concatenate([np.arange(10), np.arange(10), np.arange(20, len(dense))])
+    settings_ = {"n_classes": 3, "tolerance": 1e-6, "max_passes": 9999}
+    weighted = train_linear(sparse(dense), targets, sample_weight=weight, **settings_)
+    copied = train_linear(sparse(dense[repeated]), targets[repeated], **settings_)
+    np.testing.assert_allclose(weighted.table, copied.table, atol=1e-4)
+
+
+def test_an_unsolved_class_says_so():
+    dense, targets = problem(5, 3)
+    member = train_linear(sparse(dense), targets, n_classes=3, tolerance=1e-9, max_passes=2)
+    assert not member.solved.any()
+    assert (member.passes == 2).all()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("loss", "hinge"), ("C", 0.0), ("tolerance", -1.0), ("max_passes", 0)]
+)
+def test_settings_are_checked(setting, value):
+    dense, targets = problem(0, 3)
+    with pytest.raises(SettingError, match=setting):
+        train_linear(sparse(dense), targets, n_classes=3, **{setting: value})
+
+
+def test_targets_are_checked():
+    dense, targets = problem(0, 3)
+    with pytest.raises(LabelError, match="from 0 to 1"):
+        train_linear(sparse(dense), targets, n_classes=2)
+    with pytest.raises(LabelError, match="one target for each"):
+        train_linear(sparse(dense), targets[1:], n_classes=3)
+    with pytest.raises(LabelError, match="sample weights"):
+        train_linear(sparse(dense), targets, n_classes=3, sample_weight=np.full(60, -1.0))
