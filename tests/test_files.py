@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -168,20 +170,43 @@ except SaveError as error:
 """
 
 
-def test_a_folder_that_may_not_be_written_is_said(target: Path) -> None:
-    for folder in [target.parent, *target.parents]:
-        if folder.is_relative_to("/tmp/") and folder != Path("/tmp") and folder.owner() == "root":
-            folder.chmod(0o755)
-    target.parent.chmod(0o555)
-    try:
+def test_a_folder_that_may_not_be_written_is_said() -> None:
+    # Not in tmp_path, whose parents another user may not enter.
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        folder = Path(name)
+        (folder / "model").write_bytes(OLD)
+        folder.chmod(0o555)
         done = subprocess.run(
-            [sys.executable, "-c", READ_ONLY, target], check=True, capture_output=True, text=True
+            [sys.executable, "-c", READ_ONLY, folder / "model"],
+            check=True,
+            capture_output=True,
+            text=True,
         )
-    finally:
-        target.parent.chmod(0o755)
-    assert f"no permission to write in {target.parent}" in done.stdout
-    assert "the file there before is whole" in done.stdout
-    assert target.read_bytes() == OLD
+        assert f"no permission to write in {folder}; the file there before is whole" in done.stdout
+        assert (folder / "model").read_bytes() == OLD
+        folder.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("failing", "left", "message"),
+    [(1, OLD, "the file there before is whole"), (2, NEW, "is written, but the disk did not")],
+)
+def test_a_disk_that_fails_to_confirm_is_said(
+    failing: int, left: bytes, message: str, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = os.fsync, []
+
+    def fsync(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) == failing:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(SaveError, match=message):
+        write_atomically(target, NEW)
+    assert target.read_bytes() == left
+    assert names(target.parent) == ["model.satchel"]
 
 
 def test_a_missing_folder_is_said(tmp_path: Path) -> None:

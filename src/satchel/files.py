@@ -34,7 +34,8 @@ def write_atomically(
 
     Raises:
         SaveError: The content could not be written. The message says why, and that what was there
-            before is untouched.
+            before is untouched; or, should the disk fail at the very last step, that the new file
+            is in place but may not outlive a power cut.
     """
     target = Path(os.path.realpath(path))
     pieces = [data] if isinstance(data, bytes) else data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ def attempt(member: str, reason: str) -> Callable[[Callable[[], bytes]], Callabl
     """Enter a function that makes a hostile file in the list."""
 
     def enter(build: Callable[[], bytes]) -> Callable[[], bytes]:
-        ATTEMPTS.append(Attempt(build, member, reason))
+        ATTEMPTS.append(Attempt(cache(build), member, reason))
         return build
 
     return enter

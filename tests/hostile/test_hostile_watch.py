@@ -32,8 +32,8 @@ def stated_bound(size: int, manifest: int) -> int:
 
 
 def heaviest_manifest() -> bytes:
-    """A megabyte of labels, which take most memory for their bytes."""
-    labels = b'"labels":[' + b'"\xc4\x80",' * 200_000
+    """Half a megabyte of labels, which take most memory for their bytes."""
+    labels = b'"labels":[' + b'"\xc4\x80",' * 100_000
     return with_manifest(small_models.linear(), lambda text: text.replace(b'"labels":[', labels, 1))
 
 
@@ -47,8 +47,8 @@ def heaviest_structs() -> bytes:
 
 
 def heaviest_terms() -> bytes:
-    """Eight megabytes of escaped terms."""
-    return resealed(small_models.linear(size=2_000), terms=(b"\\\\" * 2_000 + b"\n") * 2_000)
+    """Two megabytes of escaped terms."""
+    return resealed(small_models.linear(size=500), terms=(b"\\\\" * 2_000 + b"\n") * 500)
 
 
 def largest_card() -> bytes:

@@ -1,0 +1,183 @@
+"""Make the frozen models of format 1, and their answers.
+
+Run once, with the Satchel of that time; the files then stay as they are, for ever:
+``python tests/formats/v1/make_v1.py``. Nothing here is trained: a vocabulary of real tokens with
+random numbers exercises every path of the format, and is the same wherever it is made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from satchel import bags, sealed
+from satchel.bags import Features, Weighting
+from satchel.inference.model import Model
+from satchel.sealed import Layer, Manifest, Member, Parts, Score, Training, Trial, View
+
+FOLDER = Path(__file__).parent
+LABELS = ("rec.motorcycles", "sci.space", "talk.politics.misc")
+
+TEXTS = [
+    "The bike's engine doesn't start; it's a 1992 Honda.",
+    "NASA launched the Shuttle. The launch cost $450,000,000!",
+    "From: a.n.other@example.com\nSubject: Re: space\n\n> Who pays?\nThe tax payer.\n--\nA. N.",
+    "Die Straße nach Köln ist gesperrt, naïve façade, ΣΊΣΥΦΟΣ, İstanbul",
+    "日本語の文章 と 한국어 문장 и русский текст",
+    "e\u0301 and \u00e9 and \ufb01ne 🙂🏍️ x\u200dy",
+    "tabs\tand\r\nlines\u2028and\x00nul",
+]
+UNSEEN = ["", " \n\t ", "zzzz qqqq", "bike bike bike BIKE", "a" * 300, "the launch of the bike."]
+
+
+def view_of(
+    index: int, features: Features, weighting: Weighting, width: int, rows: str
+) -> tuple[View, dict[str, np.ndarray], list[str]]:
+    """A view over the features of `TEXTS`, its arrays and its terms."""
+    generator = np.random.default_rng(index)
+    counts, _ = bags.count(TEXTS, features)
+    size = counts.hashes.size
+    dense = generator.standard_normal((size, width)).astype(np.float32)
+    arrays = {
+        f"view{index}.hashes": counts.hashes,
+        f"view{index}.kinds": counts.kinds,
+        f"view{index}.weights": generator.random(size, dtype=np.float32) + np.float32(0.5),
+    }
+    if rows == "int8":
+        scales = np.abs(dense).max(axis=0) / np.float32(127)
+        arrays[f"view{index}.scales"] = scales
+        arrays[f"view{index}.rows"] = np.rint(dense / scales).astype(np.int8)
+    else:
+        arrays[f"view{index}.rows"] = dense.astype(rows)
+    view = View(features=features, weighting=weighting, size=size, width=width, rows=rows)
+    return view, arrays, bags.terms(TEXTS, features, counts.hashes)
+
+
+def numbers(seed: int, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """Random float32 arrays."""
+    generator = np.random.default_rng(seed)
+    return {
+        name: generator.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()
+    }
+
+
+def linear() -> Parts:
+    """One label a document; float32 rows, words and pairs, no layers."""
+    view, arrays, terms = view_of(0, Features(), Weighting(), 3, "float32")
+    manifest = Manifest(
+        task="single",
+        labels=LABELS,
+        views=(view,),
+        members=(Member(view=0, start=0, stop=3, scale=2.5),),
+        training=Training(documents=7, class_counts=(3, 2, 2), versions={"numpy": "2.4.6"}),
+        scores=(Score(name="accuracy", part="validation", value=0.875),),
+    )
+    arrays |= numbers(10, {"member0.bias": (3,)})
+    return Parts(manifest=manifest, arrays=arrays, terms=[terms], card="# Frozen, linear\n")
+
+
+def network() -> Parts:
+    """An ensemble over two views, int8 and float16, with every kind of layer; no terms."""
+    first, first_arrays, _ = view_of(
+        0, Features(words=1, fields=True, nfc=True), Weighting(), 6, "int8"
+    )
+    second, second_arrays, _ = view_of(
+        1,
+        Features(rules="words", min_length=2, words=1, characters=(3, 4), strip=("quotes",)),
+        Weighting(term_frequency="count"),
+        3,
+        "float16",
+    )
+    layers = (
+        Layer(kind="batch_normalization", units=4, activation="relu"),
+        Layer(kind="dense", units=5, activation="gelu"),
+        Layer(kind="layer_normalization", units=5, epsilon=1e-6),
+        Layer(kind="activation", units=5, activation="tanh"),
+        Layer(kind="dense", units=3),
+    )
+    manifest = Manifest(
+        task="single",
+        labels=LABELS,
+        views=(first, second),
+        members=(
+            Member(view=0, start=0, stop=4, scale=0.5, layers=layers),
+            Member(view=0, start=3, stop=6, scale=0.25, layers=(Layer(kind="dense", units=3),)),
+            Member(view=1, start=0, stop=3, scale=0.125),
+        ),
+        training=Training(
+            documents=7,
+            class_counts=(3, 2, 2),
+            seed=7,
+            backend="jax",
+            effort="best",
+            fingerprint="00ff",
+            settings={"epochs": "5"},
+            trials=(Trial(name="words", metric="macro_f1", value=0.5, chosen=True),),
+        ),
+    )
+    shapes = {
+        "member0.bias": (4,),
+        "member0.layer0.scale": (4,),
+        "member0.layer0.shift": (4,),
+        "member0.layer1.kernel": (4, 5),
+        "member0.layer1.bias": (5,),
+        "member0.layer2.scale": (5,),
+        "member0.layer2.shift": (5,),
+        "member0.layer4.kernel": (5, 3),
+        "member0.layer4.bias": (3,),
+        "member1.bias": (3,),
+        "member1.layer0.kernel": (3, 3),
+        "member1.layer0.bias": (3,),
+        "member2.bias": (3,),
+    }
+    arrays = first_arrays | second_arrays | numbers(11, shapes)
+    return Parts(manifest=manifest, arrays=arrays, card="# Frozen, network\n")
+
+
+def several() -> Parts:
+    """Any number of labels a document; Keras's old tokens and frequencies, as in a rescue."""
+    view, arrays, terms = view_of(
+        0,
+        Features(rules="keras", words=1),
+        Weighting(term_frequency="freq", norm="none"),
+        4,
+        "float32",
+    )
+    layers = (Layer(kind="activation", units=4, activation="sigmoid"), Layer(kind="dense", units=3))
+    manifest = Manifest(
+        task="multiple",
+        labels=LABELS,
+        views=(view,),
+        members=(Member(view=0, start=0, stop=4, layers=layers),),
+        thresholds=(0.5, 0.25, 0.75),
+        training=Training(documents=7, class_counts=(5, 2, 4)),
+    )
+    shapes = {"member0.bias": (4,), "member0.layer1.kernel": (4, 3), "member0.layer1.bias": (3,)}
+    arrays |= numbers(12, shapes)
+    return Parts(manifest=manifest, arrays=arrays, terms=[terms], card="")
+
+
+def main() -> None:
+    """Write the models beside this script, and what they answer."""
+    for make in (linear, network, several):
+        path = FOLDER / f"{make.__name__}.satchel"
+        sealed.write(path, make())
+        model = Model(sealed.read(path))
+        texts = TEXTS + UNSEEN
+        answers = {
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "labels": list(model.labels),
+            "texts": texts,
+            "known": model.known(texts).tolist(),
+            "scores": [[round(float(x), 6) for x in row] for row in model.scores(texts)],
+            "predictions": model.predict(texts),
+        }
+        answer_path = FOLDER / f"{make.__name__}.json"
+        answer_path.write_text(json.dumps(answers, indent=1) + "\n", encoding="ascii")
+
+
+if __name__ == "__main__":
+    main()
