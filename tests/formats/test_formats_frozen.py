@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from formats.plain_reader import PlainReader
 from satchel import sealed
 from satchel.inference.model import Model
 
@@ -23,6 +24,14 @@ def test_a_frozen_model_answers_as_it_did(path: Path) -> None:
     np.testing.assert_allclose(model.scores(expected["texts"]), expected["scores"], atol=1e-5)
     predictions = json.loads(json.dumps(model.predict(expected["texts"])))
     assert predictions == expected["predictions"]
+
+
+@pytest.mark.parametrize("path", FROZEN, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_a_reader_written_from_the_page_alone_answers_alike(path: Path) -> None:
+    expected = json.loads(path.with_suffix(".json").read_text(encoding="ascii"))
+    reader = PlainReader(path)
+    found = [reader.scores(text) for text in expected["texts"]]
+    np.testing.assert_allclose(found, expected["scores"], atol=1e-5)
 
 
 @pytest.mark.parametrize("path", FROZEN, ids=lambda path: f"{path.parent.name}-{path.stem}")

@@ -1,0 +1,101 @@
+"""A second reader, written from docs/format.md with Python's standard library alone.
+
+It trusts the file, uses no line of Satchel's but the tokens, and computes in double precision: slow
+and short, it shows that the page says all that a reader in another language needs.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+import zipfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from satchel.bags import Features, tokenize
+
+CODES = {"U64": "Q", "F32": "f", "F16": "e", "I8": "b", "U8": "B"}
+
+
+class PlainReader:
+    """A model file, read in the plainest way."""
+
+    def __init__(self, path: Path) -> None:
+        with zipfile.ZipFile(path) as archive:
+            self.manifest = json.loads(archive.read("manifest.json"))
+            data = archive.read("arrays.safetensors")
+        length = int.from_bytes(data[:8], "little")
+        self.arrays = {}
+        for name, entry in json.loads(data[8 : 8 + length]).items():
+            start, stop = (8 + length + offset for offset in entry["data_offsets"])
+            code = CODES[entry["dtype"]]
+            count = (stop - start) // struct.calcsize(code)
+            flat = struct.unpack(f"<{count}{code}", data[start:stop])
+            columns = entry["shape"][-1]
+            self.arrays[name] = (
+                [flat[at : at + columns] for at in range(0, count, columns)]
+                if len(entry["shape"]) == 2
+                else flat
+            )
+
+    def scores(self, text: str) -> list[float]:
+        """Section 5 of the page, for one document."""
+        bags = [self._bag(index, view, text) for index, view in enumerate(self.manifest["views"])]
+        total = [0.0] * len(self.manifest["labels"])
+        for index, member in enumerate(self.manifest["members"]):
+            z = bags[member["view"]][member["start"] : member["stop"]]
+            z = [a + b for a, b in zip(z, self.arrays[f"member{index}.bias"], strict=True)]
+            for depth, layer in enumerate(member["layers"]):
+                z = self._layer(f"member{index}.layer{depth}", layer, z)
+            total = [a + member["scale"] * b for a, b in zip(total, z, strict=True)]
+        return total
+
+    def _bag(self, index: int, view: dict[str, Any], text: str) -> list[float]:
+        settings = {**view["features"], "strip": tuple(view["features"]["strip"])}
+        rank = {number: row for row, number in enumerate(self.arrays[f"view{index}.hashes"])}
+        counts = Counter(token.hash for token in tokenize(text, Features(**settings)))
+        known = {rank[number]: count for number, count in counts.items() if number in rank}
+        total = sum(known.values())
+        frequency = {
+            "binary": lambda _: 1.0,
+            "count": float,
+            "freq": lambda count: count / total,
+            "log": lambda count: 1.0 + math.log(count),
+        }[view["weighting"]["term_frequency"]]
+        weights = self.arrays[f"view{index}.weights"]
+        values = {row: frequency(count) * weights[row] for row, count in known.items()}
+        length = math.sqrt(sum(value * value for value in values.values()))
+        if view["weighting"]["norm"] == "l2" and length:
+            values = {row: value / length for row, value in values.items()}
+        rows = self.arrays[f"view{index}.rows"]
+        bag = [
+            sum(value * rows[row][column] for row, value in values.items())
+            for column in range(view["width"])
+        ]
+        scales = self.arrays.get(f"view{index}.scales", [1.0] * view["width"])
+        return [a * b for a, b in zip(bag, scales, strict=True)]
+
+    def _layer(self, prefix: str, layer: dict[str, Any], x: list[float]) -> list[float]:
+        if layer["kind"] == "dense":
+            kernel, bias = self.arrays[f"{prefix}.kernel"], self.arrays[f"{prefix}.bias"]
+            x = [
+                sum(x[row] * kernel[row][column] for row in range(len(x))) + bias[column]
+                for column in range(layer["units"])
+            ]
+        elif layer["kind"] != "activation":
+            if layer["kind"] == "layer_normalization":
+                mean = sum(x) / len(x)
+                variance = sum((a - mean) ** 2 for a in x) / len(x)
+                x = [(a - mean) / math.sqrt(variance + layer["epsilon"]) for a in x]
+            scale, shift = self.arrays[f"{prefix}.scale"], self.arrays[f"{prefix}.shift"]
+            x = [a * b + c for a, b, c in zip(x, scale, shift, strict=True)]
+        activation = {
+            "linear": lambda a: a,
+            "relu": lambda a: max(a, 0.0),
+            "tanh": math.tanh,
+            "sigmoid": lambda a: 1.0 / (1.0 + math.exp(-a)),
+            "gelu": lambda a: 0.5 * a * (1.0 + math.erf(a / math.sqrt(2.0))),
+        }[layer["activation"]]
+        return [activation(a) for a in x]
