@@ -196,7 +196,8 @@ def _read_parquet(path: str, wanted: Wanted, rows: Rows, tick: Tick) -> None:
         table = polars.scan_parquet(path, glob=False)
         text, label = wanted.choose(table.collect_schema().names(), name)
         frame = table.select([text] if label is None else [text, label]).collect()
-    except polars.exceptions.PolarsError as error:
+    # A panic of polars is no Exception, but comes of the file all the same.
+    except (polars.exceptions.PolarsError, polars.exceptions.PanicException) as error:
         raise SourceError(f"{name}: expected whole Parquet, found damage: {error}.") from error
     texts: list[Any] = frame[text].to_list()
     labels: list[Any] = [None] * len(texts) if label is None else frame[label].to_list()
