@@ -49,10 +49,7 @@ def _back(step: Step, slope: np.ndarray, here: np.ndarray, there: np.ndarray) ->
         slope = slope * secant(function, before_here, before_there)
     if step.weight is None:
         return slope
-    if step.kind == "dense":
-        slope = step.weight.astype(np.float64) @ slope
-        return slope
-    slope = slope * step.weight
+    slope = step.weight @ slope if step.kind == "dense" else slope * step.weight
     if step.kind == "layer_normalization":
         deviation = np.sqrt(here.var() + step.epsilon)
         slope = (slope - slope.mean()) / deviation

@@ -45,7 +45,7 @@ class Step:
             x = x - x.mean(axis=-1, keepdims=True)
             x = x / np.sqrt((x * x).mean(axis=-1, keepdims=True) + self.epsilon)
         y: np.ndarray = x @ self.weight if self.kind == "dense" else x * self.weight
-        y = y + self.offset
+        y += self.offset
         return y
 
     def __call__(self, x: np.ndarray) -> np.ndarray:

@@ -1,0 +1,137 @@
+"""Compression: the size asked for, the most worth within it, and answers close to the original."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from satchel.bags.features import Features
+from satchel.errors import SettingError
+from satchel.inference.compress import compress, quantized
+from satchel.inference.members import keep_members
+from satchel.inference.model import Model
+from satchel.sealed import Parts, dumps, loads
+from small_models import LINEAR, NETWORK, TEXTS, Head, make_parts
+
+MIXED = [Head(scale=0.5), Head(NETWORK.layers, view=1, columns=6), Head(scale=-2.0, view=1)]
+TWO_VIEWS = [Features(), Features(words=0, characters=(2, 4))]
+MANY = [Features(words=2, characters=(2, 6))]
+
+
+def share_of(parts: Parts, share: float) -> int:
+    """A part of the bytes that the model takes with all its entries as int8."""
+    return int(len(dumps(compress(parts))) * share)
+
+
+def sizes(parts: Parts) -> list[int]:
+    return [view.size for view in parts.manifest.views]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(7_000, 30_000), st.sampled_from(["int8", "float16", "float32"]))
+def test_a_compressed_model_has_the_size_asked_for_and_opens(size: int, rows: str) -> None:
+    smaller = compress(make_parts(MIXED, features=TWO_VIEWS), max_bytes=size, rows=rows)
+    data = dumps(smaller)
+    assert len(data) <= size
+    again = loads(data)
+    assert all(view.rows == rows for view in again.manifest.views)
+    np.testing.assert_array_equal(Model(again).scores(TEXTS), Model(smaller).scores(TEXTS))
+
+
+def test_one_entry_more_would_not_fit() -> None:
+    parts = make_parts([LINEAR], features=MANY)
+    size = share_of(parts, 0.5)
+    (kept,) = sizes(compress(parts, max_bytes=size))
+    entry = 8 + 1 + 4 + 4
+    assert 0 < kept < sizes(parts)[0]
+    assert len(dumps(compress(parts, max_bytes=size))) > size - 2 * entry - 64
+
+
+@pytest.mark.parametrize("rows", ["int8", "float16", "float32"])
+def test_without_a_limit_every_entry_stays(rows: str) -> None:
+    parts = make_parts(MIXED, features=TWO_VIEWS)
+    smaller = compress(parts, rows=rows)
+    assert sizes(smaller) == sizes(parts)
+    difference = np.abs(Model(smaller).scores(TEXTS) - Model(parts).scores(TEXTS)).max()
+    assert difference < {"int8": 0.5, "float16": 0.02, "float32": 1e-5}[rows]
+
+
+def test_entries_that_do_nothing_go_first() -> None:
+    parts = make_parts([LINEAR], features=MANY)
+    rows = parts.arrays["view0.rows"]
+    rows[::2] = 1.0  # the same for all classes: softmax does not see it
+    smaller = compress(parts, max_bytes=share_of(parts, 0.4))
+    kept = set(smaller.arrays["view0.hashes"].tolist())
+    assert len(kept) <= len(rows[1::2])
+    assert kept <= set(parts.arrays["view0.hashes"][1::2].tolist())
+
+
+def test_terms_follow_their_entries() -> None:
+    parts = make_parts([LINEAR], features=MANY)
+    size = share_of(parts, 0.6)
+    assert compress(parts, max_bytes=size).terms is None
+    smaller = compress(parts, max_bytes=size, terms=True)
+    assert 0 < sizes(smaller)[0] < sizes(parts)[0]
+    names = dict(zip(parts.arrays["view0.hashes"].tolist(), parts.terms[0], strict=True))
+    expected = [names[key] for key in smaller.arrays["view0.hashes"].tolist()]
+    assert list(smaller.terms[0]) == expected
+
+
+def test_a_size_below_the_layers_is_refused() -> None:
+    with pytest.raises(SettingError, match="cannot have 100 bytes"):
+        compress(make_parts(), max_bytes=100)
+
+
+def test_members_go_where_little_else_fits() -> None:
+    parts = make_parts([LINEAR, NETWORK], features=MANY)
+    least = share_of(make_parts([LINEAR]), 1.0)
+    roomy, tight = compress(parts, max_bytes=share_of(parts, 0.6)), compress(parts, max_bytes=least)
+    assert len(roomy.manifest.members) == 2
+    (left,) = tight.manifest.members
+    assert not left.layers
+    assert tight.manifest.views[0].width == 4
+    assert len(dumps(tight)) <= least
+
+
+@pytest.mark.parametrize("kept", [[0], [1], [2], [0, 2], [1, 2], [0, 1, 2]])
+@pytest.mark.parametrize("rows", ["float32", "int8"])
+def test_members_that_stay_answer_as_before(kept: list[int], rows: str) -> None:
+    parts = make_parts(MIXED, features=TWO_VIEWS, rows=rows)
+    model = Model(parts)
+    sums = [view.read_plain(TEXTS)[0] for view in model.views]
+    expected = sum(model.members[m](sums[model.members[m].view]) for m in kept)
+    fewer = keep_members(parts, kept)
+    assert len(dumps(fewer)) <= len(dumps(parts))
+    np.testing.assert_allclose(Model(fewer).scores(TEXTS), expected, atol=1e-5)
+
+
+def test_texts_keep_the_smaller_model_as_sure_as_the_larger() -> None:
+    parts = make_parts([Head(scale=2.0)], features=MANY)
+    target = Model(parts).predict_proba(TEXTS)
+
+    def distance(smaller: Parts) -> float:
+        return float(np.square(Model(smaller).predict_proba(TEXTS) - target).sum())
+
+    size = share_of(parts, 0.4)
+    plain, sure = compress(parts, max_bytes=size), compress(parts, max_bytes=size, texts=TEXTS)
+    assert distance(sure) < distance(plain)
+    assert Model(sure).predict(TEXTS) == Model(plain).predict(TEXTS)
+
+
+@given(
+    hnp.arrays(
+        np.float32,
+        st.tuples(st.integers(1, 8), st.integers(1, 4)),
+        elements=st.floats(-1e6, 1e6, width=32),
+    )
+)
+def test_int8_is_within_half_a_step(rows: np.ndarray) -> None:
+    codes, scales = quantized(rows)
+    assert codes.dtype == np.int8
+    assert scales.dtype == np.float32
+    assert np.isfinite(scales).all()
+    error = np.abs(codes.astype(np.float64) * scales - rows)
+    assert (error <= scales * 0.501 + 1e-30).all()
