@@ -225,6 +225,28 @@ def test_what_could_not_be_read_is_not_written(parts: Parts, reason: str, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_manifest_that_is_too_large_is_not_written() -> None:
+    settings = {str(key): "x" * 1_000 for key in range(1_000)}
+    labels = tuple(str(number).rjust(1_000) for number in range(4_000))
+    training = Training(documents=1, class_counts=(0,) * 4_000, settings=settings)
+    manifest = msgspec.structs.replace(
+        MODELS[0].manifest,
+        labels=labels,
+        training=training,
+        members=(Member(view=0, start=0, stop=3, layers=(Layer(kind="dense", units=4_000),)),),
+    )
+    parts = Parts(manifest, MODELS[0].arrays | dense_layer(4_000))
+    with pytest.raises(ModelFileError, match=r"takes 5[0-9]{6} bytes, at most 4194304"):
+        sealed.dumps(parts)
+
+
+def dense_layer(units: int) -> dict[str, np.ndarray]:
+    return {
+        "member0.layer0.kernel": np.ones((3, units), np.float32),
+        "member0.layer0.bias": np.zeros(units, np.float32),
+    }
+
+
 def test_a_label_that_is_no_text_is_not_written() -> None:
     manifest = msgspec.structs.replace(MODELS[0].manifest, labels=("a", "b", "\ud800"))
     with pytest.raises(ModelFileError, match="cannot be written as JSON"):

@@ -1,19 +1,20 @@
 """The container: a ZIP file of which every byte outside the members is prescribed.
 
-The writer and the reader share one description of the records. The reader takes only names, sizes
-and checksums from the file; every other field must hold the one value that the writer gives it.
-That leaves no room for other compressions, encryption, comments, extra fields, gaps, overlaps or
-duplicates, and needs no ``zipfile``, whose overlap check is missing from some Python 3.11 releases.
+The writer and the reader share one description of the records (`records`). The reader takes only
+names, sizes and checksums from the file; every other field must hold the one value that the writer
+gives it. That leaves no room for other compressions, encryption, comments, extra fields, gaps,
+overlaps or duplicates, and needs no ``zipfile``, whose overlap check is missing from some Python
+3.11 releases.
 """
 
 from __future__ import annotations
 
-import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from satchel.errors import ModelFileError
+from satchel.sealed.records import CENTRAL, END, LOCAL
 
 NAMES = ("manifest.json", "arrays.safetensors", "terms.txt", "card.md")
 """The closed list of members, in the order in which they stand in a file."""
@@ -44,124 +45,13 @@ class Span:
     crc: int
 
 
-@dataclass(frozen=True)
-class _Record:
-    """One kind of ZIP record: its layout, and the values that never vary.
-
-    Attributes:
-        title: What to call it in a message.
-        layout: Its `struct` format.
-        fields: The names of its fields.
-        fixed: The fields that always have the same value.
-    """
-
-    title: str
-    layout: struct.Struct
-    fields: tuple[str, ...]
-    fixed: Mapping[str, int]
-
-    def pack(self, **values: int) -> bytes:
-        """Return the record's bytes, its fixed fields filled in."""
-        merged = {**self.fixed, **values}
-        return self.layout.pack(*(merged[name] for name in self.fields))
-
-    def unpack(self, data: bytes, member: str) -> dict[str, int]:
-        """Return the record's fields, or refuse it where a fixed one has another value."""
-        values = dict(zip(self.fields, self.layout.unpack(data), strict=True))
-        self.expect(values, self.fixed, member)
-        return values
-
-    def expect(self, values: Mapping[str, int], wanted: Mapping[str, int], member: str) -> None:
-        """Refuse the record unless each wanted field has the value wanted."""
-        for name, value in wanted.items():
-            if values[name] != value:
-                raise ModelFileError(
-                    f"{self.title}: {name} is {values[name]}, expected {value}",
-                    member,
-                )
-
-
-_DATE = 0x0021  # 1 January 1980, the oldest that ZIP can say: the same training, the same bytes
-_COMMON = {
-    "version needed": 10,
-    "flags (encryption, data descriptor)": 0,
-    "compression method": 0,
-    "time": 0,
-    "date": _DATE,
-    "extra field length": 0,
-}
-_LOCAL = _Record(
-    "local header",
-    struct.Struct("<IHHHHHIIIHH"),
-    (
-        "signature",
-        "version needed",
-        "flags (encryption, data descriptor)",
-        "compression method",
-        "time",
-        "date",
-        "CRC-32",
-        "compressed size",
-        "size",
-        "name length",
-        "extra field length",
-    ),
-    {"signature": 0x04034B50, **_COMMON},
-)
-_CENTRAL = _Record(
-    "central directory",
-    struct.Struct("<IHHHHHHIIIHHHHHII"),
-    (
-        "signature",
-        "version made by",
-        "version needed",
-        "flags (encryption, data descriptor)",
-        "compression method",
-        "time",
-        "date",
-        "CRC-32",
-        "compressed size",
-        "size",
-        "name length",
-        "extra field length",
-        "comment length",
-        "disk",
-        "internal attributes",
-        "external attributes",
-        "offset",
-    ),
-    {
-        "signature": 0x02014B50,
-        "version made by": (3 << 8) | 20,  # Unix, so that the permissions below are understood
-        **_COMMON,
-        "comment length": 0,
-        "disk": 0,
-        "internal attributes": 0,
-        "external attributes": 0o100644 << 16,
-    },
-)
-_END = _Record(
-    "end record",
-    struct.Struct("<IHHHHIIH"),
-    (
-        "signature",
-        "disk",
-        "directory disk",
-        "entries on this disk",
-        "entries",
-        "directory size",
-        "directory offset",
-        "comment length",
-    ),
-    {"signature": 0x06054B50, "disk": 0, "directory disk": 0, "comment length": 0},
-)
-_END_SIZE = _END.layout.size
+_END_SIZE = END.layout.size
 _MAX_DIRECTORY = 4_096  # ample: enough to say what is wrong with an entry, too little to hurt
 
 
 def header_size(name: str) -> int:
     """Return the bytes that stand before a member's data."""
-    return _LOCAL.layout.size + len(name)
+    return LOCAL.layout.size + len(name)
 
 
 def pieces(members: Mapping[str, Buffer]) -> Iterator[Buffer]:
@@ -176,7 +66,7 @@ def pieces(members: Mapping[str, Buffer]) -> Iterator[Buffer]:
     directory = b""
     offset = 0
     total = _END_SIZE + sum(
-        header_size(name) + _CENTRAL.layout.size + len(name) + memoryview(data).nbytes
+        header_size(name) + CENTRAL.layout.size + len(name) + memoryview(data).nbytes
         for name, data in members.items()
     )
     if total > MAX_BYTES:
@@ -192,12 +82,12 @@ def pieces(members: Mapping[str, Buffer]) -> Iterator[Buffer]:
             "size": size,
             "name length": len(name),
         }
-        yield _LOCAL.pack(**shared) + name.encode("ascii")
+        yield LOCAL.pack(**shared) + name.encode("ascii")
         yield data
-        directory += _CENTRAL.pack(**shared, offset=offset) + name.encode("ascii")
+        directory += CENTRAL.pack(**shared, offset=offset) + name.encode("ascii")
         offset += header_size(name) + size
     yield directory
-    yield _END.pack(
+    yield END.pack(
         **{
             "entries on this disk": len(members),
             "entries": len(members),
@@ -231,7 +121,7 @@ def locate(total: int, read_at: ReadAt) -> dict[str, Span]:
         name, values, directory = _entry(directory)
         if name in spans:
             raise ModelFileError("the member is there twice", name)
-        _CENTRAL.expect(values, {"offset": cursor, "compressed size": values["size"]}, name)
+        CENTRAL.expect(values, {"offset": cursor, "compressed size": values["size"]}, name)
         if cursor + header_size(name) + values["size"] > directory_offset:
             raise ModelFileError("the member runs into the central directory", name)
         _check_local(read_at(cursor, header_size(name)), values, name)
@@ -259,7 +149,7 @@ def _directory(total: int, read_at: ReadAt) -> tuple[int, bytes]:
             "the file does not end with an end record: it is no satchel, was cut, "
             "or has a comment or data behind it"
         )
-    end = _END.unpack(tail, "")
+    end = END.unpack(tail, "")
     size, offset = end["directory size"], end["directory offset"]
     if size > _MAX_DIRECTORY:
         raise ModelFileError(
@@ -272,7 +162,7 @@ def _directory(total: int, read_at: ReadAt) -> tuple[int, bytes]:
         )
     directory = read_at(offset, size)
     count = _count_entries(directory)
-    _END.expect(end, {"entries": count, "entries on this disk": count}, "")
+    END.expect(end, {"entries": count, "entries on this disk": count}, "")
     return offset, directory
 
 
@@ -287,7 +177,7 @@ def _count_entries(directory: bytes) -> int:
 
 def _entry(directory: bytes) -> tuple[str, dict[str, int], bytes]:
     """Take one entry off a central directory: its name, its fields, and what follows it."""
-    fixed = _CENTRAL.layout.size
+    fixed = CENTRAL.layout.size
     if len(directory) < fixed:
         raise ModelFileError(f"central directory: {len(directory)} bytes too many, or it was cut")
     length = int.from_bytes(directory[28:30], "little")
@@ -297,14 +187,14 @@ def _entry(directory: bytes) -> tuple[str, dict[str, int], bytes]:
         raise ModelFileError(
             f"central directory: {name!r} is no member of a satchel; those are {', '.join(NAMES)}"
         )
-    return name, _CENTRAL.unpack(directory[:fixed], name), directory[fixed + length :]
+    return name, CENTRAL.unpack(directory[:fixed], name), directory[fixed + length :]
 
 
 def _check_local(header: bytes, entry: Mapping[str, int], name: str) -> None:
     """Refuse a local header that says anything else than the central directory's entry."""
-    values = _LOCAL.unpack(header[: _LOCAL.layout.size], name)
+    values = LOCAL.unpack(header[: LOCAL.layout.size], name)
     shared = ("CRC-32", "compressed size", "size", "name length")
-    _LOCAL.expect(values, {field: entry[field] for field in shared}, name)
-    if header[_LOCAL.layout.size :] != name.encode("ascii"):
-        found = header[_LOCAL.layout.size :].decode("ascii", "backslashreplace")
+    LOCAL.expect(values, {field: entry[field] for field in shared}, name)
+    if header[LOCAL.layout.size :] != name.encode("ascii"):
+        found = header[LOCAL.layout.size :].decode("ascii", "backslashreplace")
         raise ModelFileError(f"local header: the name is {found!r}", name)

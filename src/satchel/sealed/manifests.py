@@ -39,8 +39,15 @@ def encode(manifest: Manifest) -> bytes:
     """Return the bytes of ``manifest.json``.
 
     Spaces at the end see to it that the member behind it, the arrays, starts at an aligned byte.
+
+    Raises:
+        ModelFileError: It would be larger than `MAX_BYTES`.
     """
     data = _dump(manifest)
+    if len(data) + tensors.ALIGNMENT > MAX_BYTES:
+        raise ModelFileError(
+            f"takes {len(data)} bytes, at most {MAX_BYTES}: use shorter labels or fewer facts", NAME
+        )
     before = container.header_size(NAME) + len(data) + 1 + container.header_size(tensors.NAME)
     return data + b" " * (-before % tensors.ALIGNMENT) + b"\n"
 

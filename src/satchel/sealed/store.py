@@ -14,7 +14,6 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
-from typing import BinaryIO
 
 import msgspec
 import numpy as np
@@ -23,6 +22,7 @@ from satchel import files
 from satchel.errors import ModelFileError
 from satchel.sealed import checks, container, manifests, tensors, terms
 from satchel.sealed.container import Buffer, Span
+from satchel.sealed.inputs import BytesSource, FileSource, Source
 from satchel.sealed.schema import File, Manifest, Parts
 
 CARD = "card.md"
@@ -103,7 +103,7 @@ def read(path: str | os.PathLike[str]) -> Parts:
     if not stat.S_ISREG(path.stat().st_mode):  # before opening: a pipe would wait for its writer
         raise ModelFileError(f"{path} is not a regular file")
     with path.open("rb", buffering=0) as file:
-        return _read(_FileSource(file))
+        return _read(FileSource(file))
 
 
 def loads(data: Buffer) -> Parts:
@@ -115,45 +115,10 @@ def loads(data: Buffer) -> Parts:
     Raises:
         ModelFileError: The bytes are damaged, foreign or hostile.
     """
-    return _read(_BytesSource(memoryview(data).cast("B")))
+    return _read(BytesSource(memoryview(data).cast("B")))
 
 
-class _BytesSource:
-    """Bytes in memory as something to read from."""
-
-    def __init__(self, data: memoryview) -> None:
-        self._data = data
-        self.total = len(data)
-
-    def read_at(self, offset: int, length: int) -> bytes:
-        return bytes(self._data[offset : offset + length])
-
-    def read_into(self, offset: int, target: memoryview) -> None:
-        target[:] = self._data[offset : offset + len(target)]
-
-
-class _FileSource:
-    """An open file as something to read from."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.total = os.fstat(file.fileno()).st_size
-
-    def read_at(self, offset: int, length: int) -> bytes:
-        data = bytearray(length)
-        self.read_into(offset, memoryview(data))
-        return bytes(data)
-
-    def read_into(self, offset: int, target: memoryview) -> None:
-        self._file.seek(offset)
-        while target:
-            count = self._file.readinto(target)  # type: ignore[attr-defined]
-            if not count:
-                raise ModelFileError("the file became shorter while it was read")
-            target = target[count:]
-
-
-def _read(source: _BytesSource | _FileSource) -> Parts:
+def _read(source: Source) -> Parts:
     """Read a model from bytes or a file, outside in."""
     spans = container.locate(source.total, source.read_at)
     manifest = manifests.read(spans[manifests.NAME], source.read_at)
@@ -225,7 +190,7 @@ def _check_sizes(manifest: Manifest, spans: dict[str, Span]) -> None:
         raise ModelFileError(f"has {spans[CARD].size} bytes, at most {MAX_CARD_BYTES}", CARD)
 
 
-def _member(source: _BytesSource | _FileSource, span: Span) -> memoryview:
+def _member(source: Source, span: Span) -> memoryview:
     """Return the bytes of a member, in a buffer that starts at an aligned address."""
     buffer = np.empty(span.size + tensors.ALIGNMENT, dtype=np.uint8)
     start = -buffer.ctypes.data % tensors.ALIGNMENT
