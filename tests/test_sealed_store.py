@@ -21,6 +21,7 @@ from satchel import sealed
 from satchel.bags.features import Features, Weighting
 from satchel.errors import ModelFileError, SaveError
 from satchel.sealed import Layer, Manifest, Member, Parts, Training, View, tensors
+from satchel.sealed.inputs import FileSource
 
 MODELS = [small_models.linear(), small_models.network(), small_models.linear(terms=False, card="")]
 
@@ -280,6 +281,16 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         sealed.read(tmp_path / "model.satchel")
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.satchel"
+    sealed.write(path, MODELS[0])
+    with path.open("rb", buffering=0) as file:
+        source = FileSource(file)
+        os.truncate(path, 100)
+        with pytest.raises(ModelFileError, match="became shorter"):
+            source.read_at(50, source.total - 50)
 
 
 def test_terms_are_decoded_once_and_only_when_asked_for() -> None:

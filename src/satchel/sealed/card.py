@@ -19,9 +19,9 @@ def card(manifest: Manifest) -> str:
         f"- {len(manifest.labels)} labels, "
         + ("one a document" if manifest.task == "single" else "any number a document"),
         f"- learnt from {training.documents:,} documents; effort {training.effort}, "
-        f"seed {training.seed}, backend {training.backend}",
+        + f"seed {training.seed}, backend {training.backend}",
         f"- {sum(view.size for view in manifest.views):,} features, "
-        f"{len(manifest.members)} members",
+        + f"{len(manifest.members)} members",
     ]
     lines += [f"- {score.name} on {score.part}: {score.value:.4f}" for score in manifest.scores]
     lines += ["", "| label | documents learnt from |", "|---|---|"]

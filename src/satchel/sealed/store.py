@@ -86,8 +86,8 @@ def _encode_card(card: str) -> bytes:
 def read(path: str | os.PathLike[str]) -> Parts:
     """Read a model file that may come from anyone.
 
-    Opens that one file and no other. Memory grows by the size of the file at most, and by a few
-    times the manifest, the card and a constant.
+    Opens that one file and no other. Memory grows by no more than the size of the file, 32 times
+    that of its manifest (4 MiB at most), and 8 MiB.
 
     Args:
         path: The file.
