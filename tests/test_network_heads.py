@@ -55,14 +55,17 @@ def nested(bags, n_classes):
 
 
 @pytest.mark.parametrize(
-    "head", [default_head(), tutorial_head(units=16), everything, nested, lambda h, k: h]
+    "head", [default_head(), tutorial_head(units=16), everything, nested, lambda h, _: h]
 )
 def test_parts_give_what_keras_gives(head):
     model = build_head(head, 8, 8, seed=3)
     generator = np.random.default_rng(0)
     # Weights as after training: moving means that are not zero, variances above zero.
     model.set_weights(
-        [np.abs(generator.normal(size=w.shape)).astype(w.dtype) for w in map(array_of, model.weights)]
+        [
+            np.abs(generator.normal(size=w.shape)).astype(w.dtype)
+            for w in map(array_of, model.weights)
+        ]
     )
     x = generator.normal(size=(20, 8)).astype(np.float32)
     expected = keras.ops.convert_to_numpy(model(x, training=False))
@@ -78,7 +81,7 @@ def test_parts_give_what_keras_gives(head):
         (lambda h, k: layers.Dense(k, "softmax")(h), "softmax", 1),
         (lambda h, k: layers.Activation("sigmoid")(layers.Dense(k)(h)), "sigmoid", 1),
         (lambda h, k: layers.Softmax()(layers.Dropout(0.1)(layers.Dense(k)(h))), "softmax", 1),
-        (lambda h, k: layers.Softmax()(h), "softmax", 0),
+        (lambda h, _: layers.Softmax()(h), "softmax", 0),
         (lambda h, k: layers.Dense(k, "relu")(h), "linear", 1),
     ],
 )
@@ -105,7 +108,10 @@ def shared(h, k):
 @pytest.mark.parametrize(
     ("head", "message"),
     [
-        (lambda h, k: layers.Dense(k)(layers.UnitNormalization(name="unit")(h)), "'unit'.*use Dense"),
+        (
+            lambda h, k: layers.Dense(k)(layers.UnitNormalization(name="unit")(h)),
+            "'unit'.*use Dense",
+        ),
         (lambda h, k: layers.Dense(k)(layers.LeakyReLU(name="leak")(h)), "'leak'.*slope=0.2"),
         (lambda h, k: layers.Dense(k)(layers.ELU(alpha=2.0, name="bent")(h)), "'bent'.*alpha=1"),
         (lambda h, k: layers.Dense(k, "exponential", name="up")(h), "'up'.*exponential"),
@@ -160,7 +166,7 @@ def test_weights_follow_from_the_seed_and_pythons_random_is_left_alone():
     ("head", "message"),
     [
         (lambda h, k: layers.Dense(k + 1)(h), r"Dense\(3\)"),
-        (lambda h, k: layers.Dense(k), "must return the Keras tensor"),
+        (lambda _, k: layers.Dense(k), "must return the Keras tensor"),
         (keras.Sequential([keras.Input((9,)), layers.Dense(3)]), "Input 4 wide"),
     ],
 )

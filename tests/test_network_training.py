@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from test_network_bag_layer import sparse
 
 from satchel.errors import LabelError, SettingError, TrainingError, UnsupportedHeadError
 from satchel.network.backends import use_backend
+from test_network_bag_layer import sparse
 
 use_backend()
 keras = pytest.importorskip("keras", reason="training needs Keras")
@@ -36,6 +37,8 @@ def toy(documents: int = 150, columns: int = 40, classes: int = 3, seed: int = 0
 
 
 ROWS, TARGETS = toy()
+# Keras asks its own variables for a copy in a way that NumPy 2 is about to drop.
+keras_is_behind_numpy = pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning")
 SMALL = {"n_classes": 3, "hidden": 16, "batch_size": 32, "epochs": 3}
 
 
@@ -82,7 +85,9 @@ def test_sparse_equals_a_dense_keras_model(optimizer):
     # Every column is in every document, so that lazy Adam touches all rows, as dense Adam does.
     dense = np.random.default_rng(0).random((64, 10)).astype(np.float32) + 0.1
     rows, targets = sparse(dense), np.eye(3, dtype=np.float32)[np.arange(64) % 3]
-    bag = BagLayer(10, 6, 0, optimizer=optimizer, limit=0.5, initial_square=0.1 * (optimizer == "adagrad"))
+    bag = BagLayer(
+        10, 6, 0, optimizer=optimizer, limit=0.5, initial_square=0.1 * (optimizer == "adagrad")
+    )
     head = build_head(
         lambda h, k: keras.layers.Dense(k, "softmax")(keras.layers.Activation("tanh")(h)), 6, 3, 0
     )
@@ -122,7 +127,7 @@ def test_the_same_seed_gives_the_same_bytes_in_processes_of_any_hash_seed():
         "from test_network_training import ROWS, TARGETS, SMALL, train_network, weights\n"
         "print(hashlib.sha256(weights(train_network(ROWS, TARGETS, **SMALL))).hexdigest())"
     )
-    here = hashlib_of(weights(train_network(ROWS, TARGETS, **SMALL)))
+    here = hashlib.sha256(weights(train_network(ROWS, TARGETS, **SMALL))).hexdigest()
     environment = os.environ | {
         "PYTHONHASHSEED": "42",
         "PYTHONPATH": os.pathsep.join([os.path.dirname(__file__), *sys.path]),
@@ -133,14 +138,8 @@ def test_the_same_seed_gives_the_same_bytes_in_processes_of_any_hash_seed():
     assert there.stdout.strip() == here
 
 
-def hashlib_of(data: bytes) -> str:
-    import hashlib
-
-    return hashlib.sha256(data).hexdigest()
-
-
 def test_training_does_not_touch_the_callers_random_state():
-    np.random.seed(3)  # noqa: NPY002 - the global state is what is looked at
+    np.random.seed(3)
     expected = np.random.random()
     np.random.seed(3)
     train_network(ROWS, TARGETS, **(SMALL | {"epochs": 1}))
@@ -192,7 +191,7 @@ def test_documents_of_weight_zero_teach_nothing():
 
 def test_the_tutorials_settings_train():
     network = train_network(
-        ROWS, TARGETS, n_classes=3, **(TUTORIAL | {"head": tutorial_head(units=32), "epochs": 4})
+        ROWS, TARGETS, n_classes=3, **(TUTORIAL | {"head": tutorial_head(units=32), "epochs": 15})
     )
     assert network.table.shape == (40, 512)
     assert network.history["accuracy"][-1] > 0.8
@@ -201,7 +200,9 @@ def test_the_tutorials_settings_train():
 
 def test_batch_normalisation_learns_with_a_short_last_batch():
     def head(h, k):
-        return keras.layers.Dense(k)(keras.layers.ReLU()(keras.layers.BatchNormalization()(h)))
+        return keras.layers.Dense(k)(
+            keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=0.7)(h))
+        )
 
     network = train_network(
         ROWS, TARGETS, head=head, validation=toy(seed=1), **(SMALL | {"epochs": 10})
@@ -215,24 +216,24 @@ class Recorder(keras.callbacks.Callback):
         super().__init__()
         self.events = []
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, _logs=None):
         self.events.append("begin")
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch, _logs=None):
         self.events.append(("epoch", epoch, float(self.model.optimizer.learning_rate)))
 
     def on_train_batch_end(self, batch, logs=None):
         weights = self.model.get_weights()
         self.events.append((batch, sorted(logs), weights[0].sum() + weights[-1].sum()))
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, _logs=None):
         self.events.append("end")
 
 
 def test_a_users_callback_sees_batches_and_weights_as_they_change():
     recorder = Recorder()
     seen = train_network(ROWS, TARGETS, callbacks=[recorder], **(SMALL | {"epochs": 2}))
-    batches = [event for event in recorder.events if len(event) == 3 and event[0] != "epoch"]
+    batches = [event for event in recorder.events if isinstance(event[0], int)]
     assert recorder.events[0] == "begin"
     assert recorder.events[-1] == "end"
     assert [event[0] for event in batches] == [0, 1, 2, 3, 4] * 2
@@ -245,7 +246,7 @@ def test_early_stopping_restores_the_best_weights_of_both_halves():
     class Best(keras.callbacks.Callback):
         kept = None
 
-        def on_epoch_end(self, epoch, logs=None):
+        def on_epoch_end(self, epoch, _logs=None):
             if epoch == 1:
                 self.kept = self.model.get_weights()
 
@@ -269,17 +270,19 @@ def test_early_stopping_restores_the_best_weights_of_both_halves():
         assert (array_of(variable) == kept).all()
 
 
+@keras_is_behind_numpy
 def test_a_callback_changes_the_learning_rate_of_both_halves():
-    halt = keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.1 if epoch == 0 else 1e-12)
+    halt = keras.callbacks.LearningRateScheduler(lambda epoch, _: 0.1 if epoch == 0 else 1e-12)
     one = train_network(ROWS, TARGETS, callbacks=[halt], **(SMALL | {"epochs": 3}))
     before = Recorder()
     train_network(ROWS, TARGETS, callbacks=[halt, before], **(SMALL | {"epochs": 3}))
-    after_first = [event for event in before.events if event[0] == 4][0][2]
+    after_first = next(event for event in before.events if event[0] == 4)[2]
     assert one.table.sum() + array_of(one.head.weights[1]).sum() == pytest.approx(
         after_first, rel=1e-4
     )
 
 
+@keras_is_behind_numpy
 def test_csv_logger_and_checkpoints_of_weights(tmp_path):
     callbacks = [
         keras.callbacks.CSVLogger(tmp_path / "log.csv"),
@@ -303,6 +306,7 @@ def test_a_checkpoint_of_the_whole_model_is_refused(tmp_path):
         train_network(ROWS, TARGETS, callbacks=[checkpoint], **SMALL)
 
 
+@keras_is_behind_numpy
 def test_tensorboard(tmp_path):
     pytest.importorskip("tensorflow", reason="Keras writes TensorBoard's files by TensorFlow")
     train_network(ROWS, TARGETS, callbacks=[keras.callbacks.TensorBoard(tmp_path)], **SMALL)

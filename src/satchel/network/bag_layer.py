@@ -153,6 +153,7 @@ class BagLayer:
             epoch: The epoch given to it.
         """
         places = _places(rows, documents)
+        gradient = np.ascontiguousarray(gradient, np.float32)
         entries = int((rows.offsets[places + 1] - rows.offsets[places]).sum())
         if entries > len(self._scratch[0]):
             self._scratch = _scratch(2 * entries)

@@ -7,16 +7,31 @@ so no result depends on the number of threads or on their timing.
 from __future__ import annotations
 
 import math
-from functools import partial
 
 import numpy as np
-from numba import njit
+from numba import types
 
-# error_model="numpy": the check for division by zero would keep LLVM from using SIMD.
-_compiled = partial(njit, cache=True, nogil=True, error_model="numpy")
+from satchel.bags.kernels.compiled import (
+    floats_in,
+    helper,
+    ints_in,
+    kernel,
+    matrix_in,
+    offsets_in,
+)
+
+_floats = types.float32[::1]
+_matrix = types.float32[:, ::1]
+_doubles = types.float64[::1]
+_doubles_in = types.Array(types.float64, 1, "C", readonly=True)
+_flags_in = types.Array(types.boolean, 1, "C", readonly=True)
+_flag_matrix_in = types.Array(types.boolean, 2, "C", readonly=True)
+_bags_in = (offsets_in, ints_in, floats_in)
+_batch_in = (ints_in, offsets_in, ints_in, floats_in, matrix_in)
+_range = (types.int64, types.int64)
 
 
-@_compiled()
+@helper
 def mix(seed, position):  # type: ignore[no-untyped-def]
     """Hash a position under a seed to 64 bits (SplitMix64's finaliser)."""
     z = np.uint64(seed) + (np.uint64(position) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
@@ -25,7 +40,7 @@ def mix(seed, position):  # type: ignore[no-untyped-def]
     return z ^ (z >> np.uint64(31))
 
 
-@_compiled()
+@kernel(types.void(types.uint64, types.float32, _matrix, *_range))
 def fill_uniform(seed, limit, out, begin, end):  # type: ignore[no-untyped-def]
     """Fill ``out[begin:end]`` with float32 numbers in [-limit, limit), by position alone."""
     step = np.float32(limit) * np.float32(2.0**-23)
@@ -35,7 +50,18 @@ def fill_uniform(seed, limit, out, begin, end):  # type: ignore[no-untyped-def]
             out[row, column] = np.float32(np.int32(bits) - np.int32(1 << 23)) * step
 
 
-@_compiled()
+@kernel(
+    types.void(
+        *_bags_in,
+        offsets_in,
+        matrix_in,
+        floats_in,
+        types.uint64,
+        types.float32,
+        _matrix,
+        *_range,
+    )
+)
 def bag_sum(  # type: ignore[no-untyped-def]
     offsets, ids, values, documents, table, bias, seed, keep, out, begin, end
 ):
@@ -72,7 +98,19 @@ def bag_sum(  # type: ignore[no-untyped-def]
                 out[place, k] += value * table[row, k]
 
 
-@_compiled()
+@kernel(
+    types.int64(
+        *_bags_in,
+        offsets_in,
+        types.uint64,
+        types.float32,
+        types.int32[::1],
+        types.int32[::1],
+        types.int64[::1],
+        types.int32[::1],
+        _floats,
+    )
+)
 def batch_columns(  # type: ignore[no-untyped-def]
     offsets, ids, values, documents, seed, keep, slot, unique, starts, places, weights
 ):
@@ -134,7 +172,7 @@ def batch_columns(  # type: ignore[no-untyped-def]
     return found
 
 
-@_compiled()
+@helper
 def row_gradient(starts, places, weights, gradient, index, total):  # type: ignore[no-untyped-def]
     """Sum one row's gradient over the batch: ``total = sum_d weight_d * gradient[d]``."""
     width = len(total)
@@ -147,7 +185,7 @@ def row_gradient(starts, places, weights, gradient, index, total):  # type: igno
             total[k] += weight * gradient[place, k]
 
 
-@_compiled()
+@kernel(types.void(*_batch_in, _matrix, _matrix, types.float32, types.float32, *_range))
 def adagrad_rows(  # type: ignore[no-untyped-def]
     unique, starts, places, weights, gradient, table, squares, rate, epsilon, begin, end
 ):
@@ -177,7 +215,19 @@ def adagrad_rows(  # type: ignore[no-untyped-def]
             table[row, k] -= rate * total[k] / np.sqrt(square + epsilon)
 
 
-@_compiled()
+@kernel(
+    types.void(
+        *_batch_in,
+        _matrix,
+        _matrix,
+        _matrix,
+        types.float32,
+        types.float32,
+        types.float32,
+        types.float32,
+        *_range,
+    )
+)
 def adam_rows(  # type: ignore[no-untyped-def]
     unique,
     starts,
@@ -227,7 +277,7 @@ def adam_rows(  # type: ignore[no-untyped-def]
             table[row, k] -= rate * mean / (np.sqrt(square) + epsilon)
 
 
-@_compiled()
+@helper
 def _hinge_step(score, old, cost, square):  # type: ignore[no-untyped-def]
     """Solve one dual variable of the squared hinge; give it and the projected gradient."""
     diagonal = 0.5 / cost
@@ -236,7 +286,7 @@ def _hinge_step(score, old, cost, square):  # type: ignore[no-untyped-def]
     return max(old - slope / (square + diagonal), 0.0), violation
 
 
-@_compiled()
+@helper
 def _logistic_step(score, old, cost, square):  # type: ignore[no-untyped-def]
     """Solve one dual variable of the logistic loss; give it and its gradient.
 
@@ -260,7 +310,24 @@ def _logistic_step(score, old, cost, square):  # type: ignore[no-untyped-def]
     return (cost - z if mirrored else z), violation
 
 
-@_compiled()
+@kernel(
+    types.void(
+        *_bags_in,
+        offsets_in,
+        _doubles_in,
+        _flag_matrix_in,
+        _doubles_in,
+        _doubles_in,
+        _doubles_in,
+        types.boolean,
+        _flags_in,
+        types.float64[:, ::1],
+        _matrix,
+        _floats,
+        _doubles,
+        _doubles,
+    )
+)
 def dual_pass(  # type: ignore[no-untyped-def]
     offsets,
     ids,

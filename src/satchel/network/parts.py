@@ -126,9 +126,7 @@ def array_of(variable: Any) -> np.ndarray:
 
     Not by ``variable.numpy()``, which warns under NumPy 2.
     """
-    return np.array(
-        keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(variable)), np.float32
-    )
+    return np.array(keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(variable)), np.float32)
 
 
 def _chain(model: Any) -> list[Any]:

@@ -1,0 +1,77 @@
+"""Choosing a backend: before Keras is there, never after, and with a clear word."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+import pytest
+
+from satchel.errors import MissingDependencyError, SettingError
+from satchel.network import backends
+
+pytest.importorskip("keras", reason="training needs Keras")
+
+
+def run(program: str, **environment: str) -> str:
+    kept = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
+    path = os.pathsep.join(sys.path)
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        env=kept | {"PYTHONPATH": path} | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+
+
+def test_jax_is_the_default_and_nothing_is_loaded_by_choosing():
+    program = (
+        "import sys, satchel.network\n"
+        "from satchel.network.backends import use_backend\n"
+        "print(use_backend(), {'keras', 'jax', 'numba', 'tensorflow'} & set(sys.modules))"
+    )
+    assert run(program) == "jax set()"
+
+
+def test_the_variable_is_heard_and_the_argument_outranks_it():
+    program = (
+        "import os\nfrom satchel.network.backends import use_backend\n"
+        "print(use_backend({}), os.environ['KERAS_BACKEND'])"
+    )
+    if importlib.util.find_spec("torch") is None:
+        pytest.skip("PyTorch is not installed")
+    assert run(program.format(""), KERAS_BACKEND="torch") == "torch torch"
+    assert run(program.format("'jax'"), KERAS_BACKEND="torch") == "jax jax"
+
+
+def test_a_loaded_keras_keeps_its_backend():
+    loaded = backends.use_backend()
+    import keras
+
+    assert keras.backend.backend() == loaded
+    assert backends.use_backend() == loaded
+    other = "torch" if loaded != "torch" else "jax"
+    with pytest.raises(SettingError, match=f"already runs on '{loaded}'.*KERAS_BACKEND={other}"):
+        backends.use_backend(other)
+
+
+def test_an_unknown_backend_is_refused():
+    with pytest.raises(SettingError, match="jax, torch, tensorflow, not 'theano'"):
+        backends.use_backend("theano")
+
+
+def test_a_missing_backend_names_its_extra():
+    program = (
+        "import importlib.util as u\n"
+        "find = u.find_spec\n"
+        "u.find_spec = lambda name, *a: None if name == 'torch' else find(name, *a)\n"
+        "from satchel.errors import MissingDependencyError\n"
+        "from satchel.network.backends import use_backend\n"
+        "try: use_backend('torch')\n"
+        "except MissingDependencyError as error: print(error.extra, error)"
+    )
+    assert run(program).startswith("torch training on torch needs torch")
+    assert issubclass(MissingDependencyError, ImportError)
