@@ -1,0 +1,1 @@
+"""What the benchmarks share: reading, measuring processes, describing the machine, tables."""

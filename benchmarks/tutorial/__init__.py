@@ -1,0 +1,1 @@
+"""The dense tutorial program, a linear SVM and Satchel, side by side."""
