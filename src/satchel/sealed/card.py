@@ -13,15 +13,15 @@ def card(manifest: Manifest) -> str:
     training = manifest.training
     counts = dict(zip(manifest.labels, training.class_counts, strict=False))
     shown = sorted(counts, key=lambda label: (-counts[label], label))[:SHOWN]
+    several = "one a document" if manifest.task == "single" else "any number a document"
+    origin = f"effort {training.effort}, seed {training.seed}, backend {training.backend}"
+    features = sum(view.size for view in manifest.views)
     lines = [
         "# A text classifier, sealed by Satchel",
         "",
-        f"- {len(manifest.labels)} labels, "
-        + ("one a document" if manifest.task == "single" else "any number a document"),
-        f"- learnt from {training.documents:,} documents; effort {training.effort}, "
-        + f"seed {training.seed}, backend {training.backend}",
-        f"- {sum(view.size for view in manifest.views):,} features, "
-        + f"{len(manifest.members)} members",
+        f"- {len(manifest.labels)} labels, {several}",
+        f"- learnt from {training.documents:,} documents; {origin}",
+        f"- {features:,} features, {len(manifest.members)} members",
     ]
     lines += [f"- {score.name} on {score.part}: {score.value:.4f}" for score in manifest.scores]
     lines += ["", "| label | documents learnt from |", "|---|---|"]
