@@ -337,3 +337,15 @@ def test_a_zip_member_that_lies_about_its_size_is_not_expanded(tmp_path: Path) -
     path.write_bytes(data)
     with pytest.raises(SourceError, match="damaged"):
         read_documents(path)
+
+
+def test_a_wrong_checksum_of_a_tar_gz_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "t.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        for name, data in GOOD.items():
+            tar_member(archive, name, data)
+    data = bytearray(path.read_bytes())
+    data[-8] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(SourceError, match=r"damaged.*CRC check failed"):
+        read_documents(path)
