@@ -68,7 +68,7 @@ def test_parts_give_what_keras_gives(head):
         ]
     )
     x = generator.normal(size=(20, 8)).astype(np.float32)
-    expected = keras.ops.convert_to_numpy(model(x, training=False))
+    expected = array_of(model(x, training=False))
     parts = head_parts(model)
     answer = ACTIVATIONS[parts.final](forward(parts, x))
     np.testing.assert_allclose(answer, expected, atol=2e-5)

@@ -123,7 +123,9 @@ class Loop:
             chosen = order[batch * self.batch_size : (batch + 1) * self.batch_size]
             # The last batch is filled up with documents of no weight, so that every step has one
             # shape; real ones, so that batch normalisation sees nothing odd.
-            filled = np.resize(np.concatenate([chosen, order]), self.batch_size)
+            filled = chosen
+            if len(chosen) < self.batch_size:
+                filled = np.resize(np.concatenate([chosen, order]), self.batch_size)
             shares = self.weights[filled] / np.float32(len(chosen))
             shares[len(chosen) :] = 0.0
             rows = target_rows(self.targets, filled, self.n_classes)

@@ -122,11 +122,12 @@ def require_layers(model: Any) -> None:
 
 
 def array_of(variable: Any) -> np.ndarray:
-    """Copy a Keras variable or tensor to a float32 array.
-
-    Not by ``variable.numpy()``, which warns under NumPy 2.
-    """
-    return np.array(keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(variable)), np.float32)
+    """Copy a Keras variable or a backend's tensor to a float32 array."""
+    value = variable.value if isinstance(variable, keras.Variable) else variable
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+    # asarray first: a plain np.array, as in Keras's convert_to_numpy, warns under NumPy 2.
+    return np.array(np.asarray(value), np.float32)
 
 
 def _chain(model: Any) -> list[Any]:

@@ -14,6 +14,8 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
+from satchel.network.parts import array_of
+
 StepResult = tuple[float, np.ndarray, np.ndarray]
 
 
@@ -147,18 +149,13 @@ class _TorchStep(_KerasState):
         with torch.no_grad():
             self._optimizer.learning_rate = rate
             self._optimizer.apply(gradients, variables)
-        return (
-            float(value.detach()),
-            keras.ops.convert_to_numpy(answers),
-            keras.ops.convert_to_numpy(toward_bags),
-        )
+        return float(value.detach()), array_of(answers), array_of(toward_bags)
 
     def answer(self, bags: np.ndarray) -> np.ndarray:
         import torch
 
         with torch.no_grad():
-            answers: np.ndarray = keras.ops.convert_to_numpy(self._head(bags, training=False))
-        return answers
+            return array_of(self._head(bags, training=False))
 
 
 class _TensorFlowStep(_KerasState):
