@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 # Below this many multiply-adds, waking a second thread costs more than it saves.
-_WORTH_A_THREAD = 400_000
+_WORTH_A_THREAD = 2_000_000
 
 
 def processors() -> int:
