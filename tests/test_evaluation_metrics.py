@@ -40,7 +40,7 @@ def probabilities_for(n: int, classes: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).dirichlet(np.ones(classes), size=n)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(answered())
 def test_one_label_a_document_equals_scikit_learn(case):
     true, predicted, known = case
@@ -64,7 +64,7 @@ def test_one_label_a_document_equals_scikit_learn(case):
         assert score.support == support
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(several())
 def test_several_labels_a_document_equal_scikit_learn(case):
     true, predicted = case
@@ -85,7 +85,7 @@ def test_several_labels_a_document_equal_scikit_learn(case):
     assert [score.f1 for score in result.per_class.values()] == pytest.approx(list(f1))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(st.integers(1, 30), st.integers(2, 5), st.integers(0, 99), st.sampled_from(["f4", "f8"]))
 def test_log_loss_equals_scikit_learn(n, classes, seed, dtype):
     probabilities = probabilities_for(n, classes, seed).astype(dtype)
@@ -101,7 +101,7 @@ def test_log_loss_equals_scikit_learn(n, classes, seed, dtype):
     assert result.log_loss == pytest.approx(expected, rel=1e-4)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(several(), st.integers(0, 99))
 def test_log_loss_of_several_labels_is_the_mean_of_the_labels_own(case, seed):
     true, predicted = case
@@ -247,7 +247,7 @@ def test_numpy_labels_become_plain_ones():
     assert all(type(label) is int for label in result.labels)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(answered(), st.integers(0, 9))
 def test_the_same_seed_gives_the_same_intervals(case, seed):
     first, second = (evaluate(*case, seed=seed).intervals for _ in range(2))

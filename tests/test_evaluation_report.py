@@ -38,7 +38,9 @@ HOSTILE = [
 ]
 
 
-def judged(labels: list, n: int = 400, *, sure: bool = True, skill: float = 3.0) -> Evaluation:
+def judged(
+    labels: list, n: int = 400, *, sure: bool = True, skill: float = 3.0, **more: object
+) -> Evaluation:
     generator = np.random.default_rng(0)
     truth = generator.integers(0, len(labels), n)
     scores = generator.normal(size=(n, len(labels)))
@@ -50,6 +52,7 @@ def judged(labels: list, n: int = 400, *, sure: bool = True, skill: float = 3.0)
         [labels[place] for place in scores.argmax(axis=1)],
         labels,
         probabilities=probabilities if sure else None,
+        **more,
     )
 
 
@@ -162,9 +165,8 @@ class Page(HTMLParser):
 
 
 def test_the_page_escapes_labels_names_and_texts(tmp_path):
-    evaluation = judged(HOSTILE, skill=1.0)
-    hostile = ["<script>alert(2)</script></pre></table>"] * evaluation.n
-    path = evaluation.save_report(tmp_path, names=hostile, texts=hostile)
+    hostile = ["<script>alert(2)</script></pre></table>"] * 400
+    path = judged(HOSTILE, skill=1.0, names=hostile, texts=hostile).save_report(tmp_path)
     page = Page(path.read_text(encoding="utf-8"))
     assert page.tags.isdisjoint({"script", "iframe", "object", "link", "base", "form", "svg"})
     assert not [name for name, _ in page.attributes if name.startswith("on")]
@@ -193,8 +195,8 @@ def test_the_json_report_holds_the_figures(tmp_path):
 
 
 def test_predictions_begin_with_the_surest_errors_and_run_no_formula(tmp_path):
-    evaluation = judged(HOSTILE, skill=1.0)
-    evaluation.save_report(tmp_path, names=["+cmd"] * evaluation.n)
+    evaluation = judged(HOSTILE, skill=1.0, names=["+cmd"] * 400)
+    evaluation.save_report(tmp_path)
     with (tmp_path / "predictions.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == evaluation.n
@@ -270,9 +272,9 @@ def test_the_summary_cannot_steer_the_terminal():
 
 
 @pytest.mark.parametrize("what", ["names", "texts"])
-def test_names_and_texts_must_fit(tmp_path, what):
-    with pytest.raises(InputError, match=f"expected {what} for the 400 documents"):
-        judged(["a", "b"]).save_report(tmp_path, **{what: ["one"]})
+def test_names_and_texts_must_fit(what):
+    with pytest.raises(InputError, match=f"expected {what} for 400 documents, found 1"):
+        judged(["a", "b"], **{what: ["one"]})
 
 
 def test_a_folder_that_cannot_be_written_is_a_save_error(tmp_path):

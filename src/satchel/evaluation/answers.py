@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,19 +30,9 @@ class Answer:
     text: str | None
 
 
-def sorted_answers(
-    evaluation: Evaluation,
-    *,
-    names: Sequence[str] | None = None,
-    texts: Sequence[str] | None = None,
-) -> list[Answer]:
-    """Return every answer, wrong ones first, the surest errors on top.
-
-    Args:
-        evaluation: Where the answers come from.
-        names: The documents' names; None numbers them from 0.
-        texts: The documents.
-    """
+def sorted_answers(evaluation: Evaluation) -> list[Answer]:
+    """Return every answer, wrong ones first, the surest errors on top."""
+    names, texts = evaluation.names, evaluation.texts
     outcomes = evaluation.outcomes
     same = outcomes.true == outcomes.predicted
     right = same.all(axis=1) if outcomes.multiple else same
@@ -51,12 +40,12 @@ def sorted_answers(
     order = np.lexsort((np.zeros(evaluation.n) if sure is None else -sure, right))
     return [
         Answer(
-            name=str(index) if names is None else str(names[index]),
+            name=str(index) if names is None else names[index],
             true=_written(evaluation, outcomes.true[index]),
             predicted=_written(evaluation, outcomes.predicted[index]),
             right=bool(right[index]),
             probability=None if sure is None else float(sure[index]),
-            text=None if texts is None else str(texts[index]),
+            text=None if texts is None else texts[index],
         )
         for index in order.tolist()
     ]

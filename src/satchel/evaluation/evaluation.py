@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,6 +78,8 @@ class Evaluation:
         leaks: What documents known from training do to the accuracy, where these were named.
         outcomes: The answers themselves.
         answer_confidence: float64 ``[n]``, how sure each answer was, where known.
+        names: The documents' names, where given.
+        texts: The documents, where given.
     """
 
     n: int
@@ -100,6 +101,8 @@ class Evaluation:
     leaks: Leaks | None
     outcomes: Outcomes
     answer_confidence: np.ndarray | None
+    names: tuple[str, ...] | None
+    texts: tuple[str, ...] | None
 
     def __repr__(self) -> str:
         return (
@@ -160,29 +163,24 @@ class Evaluation:
             pictures.save(figure, Path(path))
         return figure
 
-    def save_report(
-        self,
-        directory: str | Path,
-        *,
-        names: Sequence[str] | None = None,
-        texts: Sequence[str] | None = None,
-    ) -> Path:
+    def save_report(self, directory: str | Path) -> Path:
         """Write a folder that explains the result to a person and to a program.
+
+        It holds ``report.html`` (with its pictures inside), ``report.json``, ``predictions.csv``
+        (wrong answers first, the surest on top), ``classes.png``, for one label a document
+        ``confusion_matrix.png`` and, with probabilities, ``reliability.png``.
 
         Args:
             directory: The folder; made where it is not there. Files of an older report are
                 replaced.
-            names: The documents' names, for the list of wrong answers; None numbers them.
-            texts: The documents, to show the beginning of those answered wrongly.
 
         Returns:
             The path of ``report.html``.
 
         Raises:
-            InputError: ``names`` or ``texts`` has another length than the evaluation.
             MissingDependencyError: matplotlib is not installed.
             SaveError: A file could not be written.
         """
         from satchel.evaluation.report import write_report
 
-        return write_report(self, Path(directory), names=names, texts=texts)
+        return write_report(self, Path(directory))

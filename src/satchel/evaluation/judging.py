@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from satchel.errors import LabelError
+from satchel.errors import InputError, LabelError
 from satchel.evaluation import confidence, metrics
 from satchel.evaluation.evaluation import ClassScore, Confused, Evaluation
 from satchel.evaluation.intervals import bootstrap_macro_f1, wilson
@@ -21,6 +21,8 @@ def evaluate(
     *,
     probabilities: object = None,
     leaked: object = None,
+    names: Iterable[object] | None = None,
+    texts: Iterable[str] | None = None,
     seed: int = 0,
 ) -> Evaluation:
     """Judge answers of one label a document.
@@ -32,13 +34,16 @@ def evaluate(
         probabilities: float ``[n, len(labels)]``, each row summing to 1; None leaves out what
             needs them.
         leaked: bool ``[n]``, test documents that training has seen; None where nobody looked.
+        names: The documents' names, for the report's list of wrong answers; None numbers them.
+        texts: The documents, for the report to show the beginning of those answered wrongly.
         seed: Of the bootstrap interval.
 
     Raises:
         InputError: No documents, unequal lengths, or probabilities that are none.
         LabelError: A label is missing, or a predicted label is not the model's.
     """
-    return _judge(encode_single(true, predicted, labels), probabilities, leaked, seed)
+    outcomes = encode_single(true, predicted, labels)
+    return _judge(outcomes, probabilities, leaked, names, texts, seed)
 
 
 def evaluate_multiple(
@@ -48,6 +53,8 @@ def evaluate_multiple(
     *,
     probabilities: object = None,
     leaked: object = None,
+    names: Iterable[object] | None = None,
+    texts: Iterable[str] | None = None,
     seed: int = 0,
 ) -> Evaluation:
     """Judge answers of several labels a document (or none).
@@ -58,17 +65,27 @@ def evaluate_multiple(
         labels: The model's labels, in its order.
         probabilities: float ``[n, len(labels)]``, each label's own probability.
         leaked: As in `evaluate`.
+        names: As in `evaluate`.
+        texts: As in `evaluate`.
         seed: Of the bootstrap interval.
 
     Raises:
         InputError: No documents, unequal lengths, or probabilities that are none.
         LabelError: A label is missing, or a predicted label is not the model's.
     """
-    return _judge(encode_multiple(true, predicted, labels), probabilities, leaked, seed)
+    outcomes = encode_multiple(true, predicted, labels)
+    return _judge(outcomes, probabilities, leaked, names, texts, seed)
 
 
-def _judge(outcomes: Outcomes, probabilities: object, leaked: object, seed: int) -> Evaluation:
-    _check_names(outcomes)
+def _judge(
+    outcomes: Outcomes,
+    probabilities: object,
+    leaked: object,
+    names: Iterable[object] | None,
+    texts: Iterable[str] | None,
+    seed: int,
+) -> Evaluation:
+    _check_differ_as_text(outcomes)
     classes = len(outcomes.labels)
     if outcomes.multiple:
         matrix = metrics.label_confusion(outcomes.true, outcomes.predicted)
@@ -106,10 +123,19 @@ def _judge(outcomes: Outcomes, probabilities: object, leaked: object, seed: int)
         answer_confidence=(
             None if given is None else confidence.answer_confidence(outcomes, given)
         ),
+        names=None if names is None else _one_each("names", map(str, names), len(outcomes)),
+        texts=None if texts is None else _one_each("texts", texts, len(outcomes)),
     )
 
 
-def _check_names(outcomes: Outcomes) -> None:
+def _one_each(what: str, given: Iterable[str], documents: int) -> tuple[str, ...]:
+    found = tuple(given)
+    if len(found) != documents:
+        raise InputError(f"expected {what} for {documents} documents, found {len(found)}")
+    return found
+
+
+def _check_differ_as_text(outcomes: Outcomes) -> None:
     names = [str(label) for label in outcomes.labels]
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)

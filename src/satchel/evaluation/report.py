@@ -8,44 +8,29 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from satchel.errors import InputError, SaveError
+from satchel.errors import SaveError
 from satchel.evaluation import pictures
 from satchel.evaluation.answers import Answer, sorted_answers
 from satchel.evaluation.evaluation import Evaluation
 from satchel.evaluation.page import render
 
 
-def write_report(
-    evaluation: Evaluation,
-    directory: Path,
-    *,
-    names: Sequence[str] | None = None,
-    texts: Sequence[str] | None = None,
-) -> Path:
+def write_report(evaluation: Evaluation, directory: Path) -> Path:
     """Write ``report.html``, ``report.json``, ``predictions.csv`` and the pictures.
 
-    The pictures are ``confusion_matrix.png`` (one label a document), ``classes.png`` and, with
-    probabilities, ``reliability.png``; the page holds them itself, so that it can be sent alone.
+    The page holds the pictures itself, so that it can be sent alone.
 
     Args:
         evaluation: What to report.
         directory: The folder; made where it is not there.
-        names: The documents' names; None numbers them from 0.
-        texts: The documents, to show the beginning of those answered wrongly.
 
     Returns:
         The path of ``report.html``.
 
     Raises:
-        InputError: ``names`` or ``texts`` has another length than the evaluation.
         SaveError: A file could not be written.
     """
-    for what, given in (("names", names), ("texts", texts)):
-        if given is not None and len(given) != evaluation.n:
-            raise InputError(
-                f"expected {what} for the {evaluation.n} documents evaluated, found {len(given)}"
-            )
-    answers = sorted_answers(evaluation, names=names, texts=texts)
+    answers = sorted_answers(evaluation)
     drawn = _draw(evaluation)
     figures = json.dumps(evaluation.to_dict(), ensure_ascii=False, allow_nan=False, indent=1)
     files = {
