@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from satchel.evaluation.evaluation import Evaluation
     from satchel.inference.explain import Explanation
 
-EFFORTS = ("fast", "balanced", "best")
-PRESETS = (None, "tutorial")
-BACKENDS = (None, "jax", "torch", "tensorflow")
+Effort = Literal["fast", "balanced", "best"]
+Preset = Literal["tutorial"]
+Backend = Literal["jax", "torch", "tensorflow"]
 
 
 class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
@@ -50,7 +50,6 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         classes_: The labels, sorted, array of shape ``(n_classes,)``.
         satchel_: The sealed model that answers.
         n_documents_: How many documents were learnt from.
-        facts_: What training did, ready for JSON.
 
     Example:
         >>> import satchel
@@ -62,9 +61,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
 
     def __init__(
         self,
-        effort: Literal["fast", "balanced", "best"] = "balanced",
+        effort: Effort = "balanced",
         *,
-        preset: Literal["tutorial"] | None = None,
+        preset: Preset | None = None,
         head: Callable[[Any, int], Any] | Any | None = None,
         hidden: int | None = None,
         epochs: int | None = None,
@@ -75,7 +74,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         budget: float | None = None,
         max_size: int | None = None,
         callbacks: Sequence[Any] = (),
-        backend: Literal["jax", "torch", "tensorflow"] | None = None,
+        backend: Backend | None = None,
         seed: int = 0,
         threads: int | None = None,
         progress: Progress | None = None,
@@ -114,7 +113,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             SettingError: If a setting has a value that it cannot have.
             UnsupportedHeadError: If a satchel could not carry your head.
         """
-        from satchel.search.fitting import Settings, fit
+        from satchel.search.fitting import fit
+        from satchel.search.settings import Settings
 
         self._validate()
         documents, values = list(texts), list(labels)
@@ -155,16 +155,18 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         return self
 
     def _validate(self) -> None:
-        for name, allowed in (("effort", EFFORTS), ("preset", PRESETS), ("backend", BACKENDS)):
+        choices = {
+            "effort": get_args(Effort),
+            "preset": (None, *get_args(Preset)),
+            "backend": (None, *get_args(Backend)),
+            "class_weight": (None, "balanced"),
+        }
+        for name, allowed in choices.items():
             value = getattr(self, name)
             if value not in allowed:
                 raise SettingError(
                     f"expected {name} to be one of {', '.join(map(str, allowed))}, found {value!r}"
                 )
-        if self.class_weight not in (None, "balanced"):
-            raise SettingError(
-                f"expected class_weight to be None or 'balanced', found {self.class_weight!r}"
-            )
         for name in ("hidden", "epochs", "words", "threads", "budget", "max_size"):
             value = getattr(self, name)
             if value is not None and value <= 0:
@@ -177,13 +179,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         fitted = self._fitted()
         if fitted.manifest.task == "multiple":
             return fitted.predict(texts, threads=self.threads)
-        return self.classes_[fitted.predict_proba(texts, threads=self.threads).argmax(axis=1)]
+        best = fitted.predict_proba(texts, threads=self.threads).argmax(axis=1)
+        answers: np.ndarray = self.classes_[best]
+        return answers
 
     def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
         """The probability of each class, float32 array of shape ``(n, n_classes)``."""
         return self._fitted().predict_proba(texts, threads=self.threads)
 
-    def score(self, texts: Sequence[str], labels: Sequence[Any]) -> float:  # type: ignore[override]
+    def score(self, texts: Sequence[str], labels: Sequence[Any]) -> float:
         """Accuracy on labelled documents: the share whose labels are all right."""
         return self.evaluate(texts, labels).accuracy
 
@@ -191,9 +195,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         """Judge the classifier on documents that it has not seen; see :meth:`Satchel.evaluate`."""
         fitted = self._fitted()
         probabilities = fitted.predict_proba(texts, threads=self.threads)
-        return evaluate_answers(
-            fitted.model, labels, probabilities, classes=self.classes_.tolist()
-        )
+        return evaluate_answers(fitted.model, labels, probabilities, classes=self.classes_.tolist())
 
     def explain(self, text: str, *, label: str | None = None) -> Explanation:
         """Say how much each token moved the winning label against the runner-up."""

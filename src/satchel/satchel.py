@@ -82,6 +82,7 @@ class Satchel:
         texts: Sequence[str],
         labels: Sequence[Label],
         *,
+        names: Sequence[str] | None = None,
         leaked: np.ndarray | None = None,
         threads: int | None = None,
     ) -> Evaluation:
@@ -90,6 +91,7 @@ class Satchel:
         Args:
             texts: Documents, a sequence of length ``n``.
             labels: True labels, or one sequence of labels a document, of length ``n``.
+            names: The documents' names, for the report's list of mistakes; None numbers them.
             leaked: bool array of shape ``(n,)``: documents known to be among the training
                 documents; None where nobody looked.
             threads: Threads to use; None takes all cores.
@@ -102,7 +104,9 @@ class Satchel:
             TextError: If a document is not text.
         """
         probabilities = self.predict_proba(texts, threads=threads)
-        return evaluate_answers(self.model, labels, probabilities, leaked=leaked)
+        return evaluate_answers(
+            self.model, texts, labels, probabilities, names=names, leaked=leaked
+        )
 
     def with_scores(self, part: str, evaluation: Evaluation) -> Satchel:
         """The same model with an evaluation's figures in its manifest and card.
@@ -148,19 +152,23 @@ class Satchel:
 
 def evaluate_answers(
     model: Model,
+    texts: Sequence[str],
     labels: Sequence[Any],
     probabilities: np.ndarray,
     *,
     classes: Sequence[Any] | None = None,
+    names: Sequence[str] | None = None,
     leaked: np.ndarray | None = None,
 ) -> Evaluation:
     """Judge probabilities against the truth, for one or several labels a document.
 
     Args:
         model: Whose probabilities they are.
+        texts: The documents, of length ``n``.
         labels: The truth, of length ``n``.
         probabilities: float array of shape ``(n, n_classes)``.
         classes: The labels in their original type; None for the model's, which are text.
+        names: The documents' names, or None.
         leaked: bool array of shape ``(n,)``, or None where nobody looked.
     """
     from satchel.evaluation import evaluate, evaluate_multiple
@@ -172,11 +180,20 @@ def evaluate_answers(
             model.labels,
             probabilities=probabilities,
             leaked=leaked,
+            names=names,
+            texts=texts,
         )
     truth = list(labels) if classes is not None else [str(label) for label in labels]
-    names = list(classes) if classes is not None else list(model.labels)
-    answers = [names[column] for column in probabilities.argmax(axis=1)]
-    return evaluate(truth, answers, names, probabilities=probabilities, leaked=leaked)
+    known = list(classes) if classes is not None else list(model.labels)
+    return evaluate(
+        truth,
+        [known[column] for column in probabilities.argmax(axis=1)],
+        known,
+        probabilities=probabilities,
+        leaked=leaked,
+        names=names,
+        texts=texts,
+    )
 
 
 def load(path: str | Path) -> Satchel:

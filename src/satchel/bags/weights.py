@@ -39,19 +39,26 @@ def keras_inverse_document_frequency(document_frequency: np.ndarray, documents: 
 
 
 def class_entropy(
-    rows: Rows, classes: np.ndarray, n_classes: int, smoothing: float = 0.02
+    rows: Rows,
+    classes: np.ndarray,
+    n_classes: int,
+    *,
+    base: float = 1.5,
+    smoothing: float = 0.02,
 ) -> np.ndarray:
-    """How much a feature tells of the class: 1.5 if it lives in one, 0.5 if in all alike.
+    """How much a feature tells of the class: ``base`` if it lives in one, less 1 if in all alike.
 
     Args:
         rows: The counts of the training documents.
         classes: The class of each document, integer [n] in 0 … n_classes − 1.
         n_classes: The number of classes K.
-        smoothing: Added to each class's document frequency.
+        base: The weight of a feature that lives in one class.
+        smoothing: Added to each class's rate.
 
     Returns:
-        ``1.5 − H(class | feature) / ln K``, float32 [V]; all 1.5 where K is 1. H is the entropy of
-        the smoothed class frequencies among the documents that have the feature.
+        ``base − H(class | feature) / ln K``, float32 [V]; all ``base`` where K is 1. H is the
+        entropy of the smoothed rates: the share of each class's documents that have the feature,
+        times the mean size of a class, so that a large class does not look like a meaning.
 
     Raises:
         SettingError: ``classes`` does not fit the rows.
@@ -67,10 +74,13 @@ def class_entropy(
             f"but they span {classes.min()} … {classes.max()}"
         )
     if n_classes < 2:
-        return np.full(rows.columns, 1.5, np.float32)
+        return np.full(rows.columns, base, np.float32)
+    sizes = np.bincount(classes, minlength=n_classes)
+    balance = sizes.mean() / np.maximum(sizes, 1)
     # Σ p ln p = (Σ c ln c) / t − ln t, and Σ c ln c differs from that of an absent feature only
     # in the classes that occur, so that one pass over the distinct (feature, class) pairs does.
-    total = rows.column_counts() + n_classes * smoothing
+    entry_balance = np.repeat(balance[classes], rows.lengths)
+    total = np.bincount(rows.ids, entry_balance, rows.columns) + n_classes * smoothing
     absent = smoothing * np.log(smoothing)
     weighted = np.full(rows.columns, n_classes * absent)
     span = max(1, _BLOCK // n_classes)
@@ -81,12 +91,12 @@ def class_entropy(
         pairs = ids * n_classes + members[by_column[first] : by_column[last]]
         counts = np.bincount(pairs, minlength=(last - first) * n_classes).reshape(-1, n_classes)
         seen_row, seen_class = np.nonzero(counts)
-        smooth = counts[seen_row, seen_class] + smoothing
+        smooth = counts[seen_row, seen_class] * balance[seen_class] + smoothing
         weighted[first:last] += np.bincount(
             seen_row, weights=smooth * np.log(smooth) - absent, minlength=last - first
         )
     entropy = np.log(total) - weighted / total
-    return np.asarray(1.5 - entropy / np.log(n_classes), np.float32)
+    return np.asarray(base - entropy / np.log(n_classes), np.float32)
 
 
 def _entries_by_column(rows: Rows, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

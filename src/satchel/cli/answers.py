@@ -14,8 +14,8 @@ import numpy as np
 
 from satchel.errors import InputError, SettingError
 from satchel.files import write_atomically
-from satchel.sources.documents import Documents
-from satchel.sources.encodings import decode
+from satchel.sources.documents import Documents, Remarks
+from satchel.sources.encodings import Decoder
 from satchel.sources.reading import read_documents
 
 if TYPE_CHECKING:
@@ -27,24 +27,44 @@ FORMATS = (".csv", ".tsv", ".jsonl", ".json")
 
 def read_inputs(
     sources: Sequence[str], text: str, label: str | None, lines: bool, progress: Progress
-) -> Documents:
+) -> tuple[Documents, list[str]]:
     """Read every input in the order given; ``-`` is standard input.
+
+    Args:
+        sources: Files, folders, archives, tables or ``-``.
+        text: Column of the text in tables.
+        label: Column of the label in tables, which prediction does not need.
+        lines: Whether every line is a document of its own.
+        progress: Told how far reading is.
+
+    Returns:
+        The documents, and remarks on how they were read.
 
     Raises:
         SourceError: If an input cannot be read or holds no document.
     """
-    together = Documents(names=[], texts=[], labels=None)
+    names: list[str] = []
+    texts: list[str] = []
+    remarks: list[str] = []
     for source in sources:
         if source == "-":
-            documents = Documents(["-"], [decode(sys.stdin.buffer.read()).text], None)
+            documents = _standard_input()
         else:
             documents = read_documents(
                 source, text=text, label=label, labelled=False, progress=progress
             )
-        together.names += documents.names
-        together.texts += documents.texts
-        together.remarks.add(documents.remarks)
-    return _split_lines(together) if lines else together
+        names += documents.names
+        texts += documents.texts
+        remarks += documents.remarks.lines()
+    together = Documents(names, texts, None)
+    return _split_lines(together) if lines else together, remarks
+
+
+def _standard_input() -> Documents:
+    remarks = Remarks()
+    decoder = Decoder(remarks)
+    text = decoder.decode(0, "-", sys.stdin.buffer.read())
+    return Documents(["-"], [decoder.finish().get(0, text)], None, remarks)
 
 
 def _split_lines(documents: Documents) -> Documents:
@@ -55,7 +75,7 @@ def _split_lines(documents: Documents) -> Documents:
             texts.append(line)
     if not texts:
         raise InputError("expected at least one line to predict, found none")
-    return Documents(names, texts, None, documents.remarks)
+    return Documents(names, texts, None)
 
 
 def answers_of(

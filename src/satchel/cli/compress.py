@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import click
 
@@ -51,7 +52,7 @@ def command(
     whole = load(model)
     small = Satchel(compress(whole.parts, max_bytes=int(max_size)))
     target = output or f"{os.path.splitext(model)[0]}-{max_size / 1e6:g}MB.satchel"
-    facts: dict[str, object] = {"model": target}
+    facts: dict[str, Any] = {"model": target}
     if test is not None:
         documents = read_documents(test, text=text, label=label)
         facts["accuracy_before"] = judge(whole, documents).accuracy

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from satchel.cli import terminal
+
+if TYPE_CHECKING:
+    from satchel.classifier import Backend
 
 SET_ASIDE = 5
 
@@ -26,14 +30,15 @@ SET_ASIDE = 5
     default=None,
     help="Keras backend.  [default: $KERAS_BACKEND or jax]",
 )
-def command(folder: str, backend: str | None) -> None:
+def command(folder: str, backend: Backend | None) -> None:
     """Train on 2,225 BBC articles, judge on a held-back fifth, and file a few unseen ones."""
     from satchel.classifier import TextClassifier
     from satchel.cli.answers import answers_of
-    from satchel.cli.judging import judge, print_evaluation
+    from satchel.cli.judging import judge, print_evaluation, save_report
     from satchel.cli.parts import divide
+    from satchel.cli.story import print_training
     from satchel.satchel import load
-    from satchel.sources.demo import demo_folder
+    from satchel.sources.demo import bbc_news
     from satchel.sources.reading import read_documents
 
     start = time.perf_counter()
@@ -41,19 +46,18 @@ def command(folder: str, backend: str | None) -> None:
     model = target / "news.satchel"
     target.mkdir(parents=True, exist_ok=True)
     with terminal.progress_bars() as progress:
-        documents = read_documents(demo_folder(), progress=progress)
+        documents = read_documents(bbc_news(), progress=progress)
         parts = divide(documents, 0.2, SET_ASIDE, seed=0, as_tutorial=False)
         classifier = TextClassifier(backend=backend, progress=progress)
-        classifier.fit(parts.train.texts, parts.train.labels)
+        classifier.fit(parts.train.texts, parts.train.labels or [])
     assert parts.test is not None  # a share above 0 was asked for
     for line in documents.remarks.lines():
         terminal.remark(line)
-    for line in classifier.summary_lines():
-        print(line)
-    evaluation = judge(classifier.satchel_, parts.test)
+    print_training(classifier.satchel_)
+    evaluation = judge(classifier.satchel_, parts.test, learnt=parts.train.texts)
     print()
     print_evaluation(evaluation)
-    evaluation.save_report(target / "report")
+    save_report(evaluation, target / "report", parts.test)
     classifier.satchel_.with_scores("test", evaluation).save(model)
     print(f"\nArticles that no stage has seen, filed by {model} as loaded again:")
     aside = parts.held_out

@@ -24,7 +24,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Judge MODEL on the labelled text of SOURCE (a folder of folders, an archive or a table)."""
-    from satchel.cli.judging import judge, print_evaluation
+    from satchel.cli.judging import judge, print_evaluation, save_report
     from satchel.satchel import load
     from satchel.sources.reading import read_documents
 
@@ -33,10 +33,9 @@ def command(
         documents = read_documents(source, text=text, label=label, progress=progress)
     for line in documents.remarks.lines():
         terminal.remark(line)
-    evaluation = judge(satchel, documents, threads)
+    evaluation = judge(satchel, documents, threads=threads)
     if report:
-        evaluation.save_report(report)
-        terminal.remark(f"wrote the report: {report}/report.html")
+        save_report(evaluation, report, documents)
     if as_json:
         terminal.print_json(evaluation.to_dict())
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Literal
 
 import click
 
@@ -40,7 +41,13 @@ import click
     required=True,
     help="Where to put the satchel.",
 )
-def command(tokenizer: str, model: str, labels: str, mode: str, output: str) -> None:
+def command(
+    tokenizer: str,
+    model: str,
+    labels: str,
+    mode: Literal["binary", "count", "freq", "tfidf"],
+    output: str,
+) -> None:
     """Turn tokenizer.pickle, my_model.h5 and a list of labels into one safe file."""
     from satchel import sealed
     from satchel.exchange.rescue import rescue

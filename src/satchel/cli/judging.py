@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from satchel.cli import terminal
+from satchel.errors import SourceError
+from satchel.sources.duplicates import text_keys
 
 if TYPE_CHECKING:
     from satchel.evaluation.evaluation import Evaluation
@@ -12,12 +18,38 @@ if TYPE_CHECKING:
     from satchel.sources.documents import Documents
 
 
-def judge(satchel: Satchel, documents: Documents, threads: int | None = None) -> Evaluation:
-    """Evaluate a model on labelled documents."""
-    assert documents.labels is not None  # labelled reading says so or raises
-    return satchel.evaluate(
-        documents.texts, documents.labels, names=documents.names, threads=threads
-    )
+def judge(
+    satchel: Satchel,
+    documents: Documents,
+    *,
+    learnt: Sequence[str] = (),
+    threads: int | None = None,
+) -> Evaluation:
+    """Evaluate a model on labelled documents.
+
+    Args:
+        satchel: The model.
+        documents: Labelled documents.
+        learnt: The texts that it learnt from, where they are at hand: copies among the documents
+            are counted, and the accuracy is told without them too.
+        threads: Threads to use; None takes all cores.
+
+    Raises:
+        SourceError: If the documents carry no labels.
+    """
+    if documents.labels is None:
+        raise SourceError("expected labelled documents to judge by, found no labels")
+    leaked = None
+    if learnt:
+        keys = text_keys([*learnt, *documents.texts])
+        leaked = np.isin(keys[len(learnt) :], keys[: len(learnt)])
+    return satchel.evaluate(documents.texts, documents.labels, leaked=leaked, threads=threads)
+
+
+def save_report(evaluation: Evaluation, folder: str | Path, documents: Documents) -> None:
+    """Write the report of an evaluation and say where it is."""
+    page = evaluation.save_report(folder, names=documents.names, texts=documents.texts)
+    terminal.remark(f"wrote the report: {page}")
 
 
 def print_evaluation(evaluation: Evaluation) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from satchel.errors import SourceError
 from satchel.sources.documents import Documents
 from satchel.sources.splitting import split
 
@@ -32,31 +32,28 @@ def divide(
         seed: Seed of the shuffle.
         as_tutorial: Shuffle and take the last share, as the 2018 tutorial did, duplicates or not.
     """
-    n = len(documents.texts)
+    if documents.labels is None:
+        raise SourceError("expected labelled documents, found none with a label")
     if as_tutorial:
-        order = np.random.default_rng(seed).permutation(n - hold_out)
-        cut = int((n - hold_out) * (1 - test_share))
-        train, test, aside = order[:cut], order[cut:], np.arange(n - hold_out, n)
-    else:
-        train, test, aside = split(
+        n = len(documents) - hold_out
+        order = np.random.default_rng(seed).permutation(n)
+        cut = int(n * (1 - test_share))
+        train, test, aside = order[:cut], order[cut:], np.arange(n, len(documents))
+    elif test_share or hold_out:
+        sides = split(
             documents.labels,
             documents.texts,
-            test_share=test_share,
+            test_share=test_share or 0.2,
             hold_out=hold_out,
             seed=seed,
         )
+        train, test, aside = sides.train, sides.test, sides.held_out
+        if not test_share:
+            train, test = np.sort(np.concatenate([train, test])), test[:0]
+    else:
+        train, test, aside = np.arange(len(documents)), np.arange(0), np.arange(0)
     return Divided(
-        train=take(documents, train),
-        test=take(documents, test) if test_share else None,
-        held_out=take(documents, aside),
-    )
-
-
-def take(documents: Documents, indices: Sequence[int] | np.ndarray) -> Documents:
-    """The documents at some places, in that order."""
-    labels = documents.labels
-    return Documents(
-        names=[documents.names[i] for i in indices],
-        texts=[documents.texts[i] for i in indices],
-        labels=None if labels is None else [labels[i] for i in indices],
+        train=documents.take(train),
+        test=documents.take(test) if test_share else None,
+        held_out=documents.take(aside),
     )

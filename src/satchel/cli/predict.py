@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from satchel.cli import options, terminal
-
-if TYPE_CHECKING:
-    from satchel.satchel import Satchel
 
 
 @click.command("predict")
@@ -54,8 +51,8 @@ def command(
         raise click.UsageError("--json prints to standard output and --out to a file: choose one")
     satchel = load(model)
     with terminal.progress_bars() as progress:
-        documents = read_inputs(sources or ("-",), text, label, lines, progress)
-    for line in documents.remarks.lines():
+        documents, remarks = read_inputs(sources or ("-",), text, label, lines, progress)
+    for line in remarks:
         terminal.remark(line)
     answers = answers_of(satchel, documents.names, documents.texts, top, threads)
     if explain:
@@ -73,18 +70,16 @@ def command(
         write_answers(Path(out), answers)
         terminal.remark(f"wrote {len(answers)} answers to {out}")
     else:
-        _print(satchel, answers, documents.texts, explain)
+        _print(answers)
 
 
-def _print(
-    satchel: Satchel, answers: list[dict[str, Any]], texts: list[str], explain: bool
-) -> None:
-    for answer, document in zip(answers, texts, strict=True):
+def _print(answers: list[dict[str, Any]]) -> None:
+    for answer in answers:
         fields = [answer["file"]]
         for choice in answer.get("top") or answer.get("labels") or [answer]:
             fields += [choice["label"], f"{choice['probability']:.4f}"]
         sys.stdout.write("\t".join(fields) + "\n")
-        if explain:
+        if "explanation" in answer:
             from satchel.cli.colours import print_explanation
 
-            print_explanation(answer["explanation"], document)
+            print_explanation(answer["explanation"])

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from satchel.cli import options, terminal
+
+if TYPE_CHECKING:
+    from satchel.classifier import Backend, Effort, Preset
 
 
 @click.command("train")
@@ -94,13 +97,13 @@ def command(
     test: str | None,
     no_test: bool,
     hold_out: int,
-    effort: str,
-    preset: str | None,
+    effort: Effort,
+    preset: Preset | None,
     budget: float | None,
     strip: str,
-    class_weight: str | None,
+    class_weight: Literal["balanced"] | None,
     max_size: int | None,
-    backend: str | None,
+    backend: Backend | None,
     seed: int,
     text: str,
     label: str | None,
@@ -119,8 +122,9 @@ def command(
     if report and no_test:
         raise click.UsageError("--report shows how a model was judged and --no-test judges none")
     from satchel.classifier import TextClassifier
-    from satchel.cli.judging import judge, print_evaluation
+    from satchel.cli.judging import judge, print_evaluation, save_report
     from satchel.cli.parts import divide
+    from satchel.cli.story import print_training, training_facts
     from satchel.sources.reading import read_documents
 
     start = time.perf_counter()
@@ -144,18 +148,19 @@ def command(
             threads=threads,
             progress=progress,
         )
-        classifier.fit(parts.train.texts, parts.train.labels)
+        classifier.fit(parts.train.texts, parts.train.labels or [])
         satchel = classifier.satchel_
-        evaluation = judge(satchel, judged, threads) if judged is not None else None
+        evaluation = None
+        if judged is not None:
+            evaluation = judge(satchel, judged, learnt=parts.train.texts, threads=threads)
     for line in [*documents.remarks.lines(), *(given.remarks.lines() if given else [])]:
         terminal.remark(line)
     if evaluation is not None:
         satchel = satchel.with_scores("test", evaluation)
     satchel.save(output)
     seconds = time.perf_counter() - start
-    if report and evaluation is not None:
-        evaluation.save_report(report)
-        terminal.remark(f"wrote the report: {os.path.join(report, 'report.html')}")
+    if report and evaluation is not None and judged is not None:
+        save_report(evaluation, report, judged)
     held_out = _predict_held_out(satchel, parts.held_out)
     if as_json:
         answer: dict[str, Any] = {
@@ -164,7 +169,7 @@ def command(
             "seconds": round(seconds, 3),
             "documents": len(parts.train.texts),
             "labels": satchel.model.labels,
-            **classifier.facts_,
+            **training_facts(satchel),
         }
         if evaluation is not None:
             answer["test"] = evaluation.to_dict()
@@ -172,8 +177,7 @@ def command(
             answer["held_out"] = held_out
         terminal.print_json(answer)
         return
-    for line in classifier.summary_lines():
-        print(line)
+    print_training(satchel)
     if evaluation is not None:
         print()
         print_evaluation(evaluation)

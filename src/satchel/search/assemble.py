@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from satchel.inference.compress import quantized
+from satchel.sealed.card import card
+from satchel.sealed.schema import Layer, Manifest, Member, Parts, RowType, Task, Training
+from satchel.sealed.schema import View as SealedView
 from satchel.search.recipe import Recipe
 from satchel.search.views import Counted, View
-from satchel.sealed.card import card
-from satchel.sealed.schema import Layer, Manifest, Member, Parts, Training
-from satchel.sealed.schema import View as SealedView
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,11 @@ def assemble(
     members: Sequence[FittedMember],
     counted: Counted,
     *,
-    task: str,
+    task: Task,
     labels: Sequence[str],
-    thresholds: Sequence[float],
+    thresholds: Sequence[float] | np.ndarray,
     training: Training,
-    row_type: str = "float16",
+    row_type: RowType = "float16",
 ) -> Parts:
     """Put a model's parts together.
 
@@ -56,7 +57,7 @@ def assemble(
         labels: The labels, in the order of the scores.
         thresholds: One a label for ``multiple``, else empty.
         training: Facts for the manifest.
-        row_type: ``float32`` or ``float16``.
+        row_type: ``float32``, ``float16`` or ``int8``, the type in which bag rows are stored.
 
     Returns:
         Parts without terms; the card is written from the manifest.
@@ -72,9 +73,11 @@ def assemble(
         arrays[f"{prefix}.hashes"] = counted.hashes[view.kept]
         arrays[f"{prefix}.kinds"] = counted.kinds[view.kept]
         arrays[f"{prefix}.weights"] = view.weights
-        arrays[f"{prefix}.rows"] = np.concatenate(
-            [member.rows.astype(row_type) for member in own], axis=1
-        )
+        rows = np.concatenate([member.rows for member in own], axis=1)
+        if row_type == "int8":
+            arrays[f"{prefix}.rows"], arrays[f"{prefix}.scales"] = quantized(rows)
+        else:
+            arrays[f"{prefix}.rows"] = rows.astype(row_type)
         start = 0
         for member in own:
             stop = start + member.rows.shape[1]

@@ -51,7 +51,8 @@ def fit_scales(
                 break
         if np.abs(move).max() < 1e-6:
             break
-    return scales / spread
+    found: np.ndarray = scales / spread
+    return found
 
 
 def _slope(
@@ -100,4 +101,5 @@ def fit_thresholds(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray
         best = int(np.argmax(np.where(possible, f1, -1.0)))
         below = ranked[best + 1] if best + 1 < n else 0.0
         thresholds[k] = (ranked[best] + below) / 2
-    return np.clip(thresholds, 0.01, 0.99)
+    clipped: np.ndarray = np.clip(thresholds, 0.01, 0.99)
+    return clipped

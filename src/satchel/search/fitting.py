@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import metadata
 
 import numpy as np
@@ -10,17 +11,18 @@ import numpy as np
 from satchel.bags.counting import count
 from satchel.errors import TextError
 from satchel.progress import Progress
-from satchel.search import combine, trials
-from satchel.search.assemble import FittedMember, assemble, describe
+from satchel.sealed.schema import Parts, Training
+from satchel.search import trials
+from satchel.search.assemble import assemble, describe
+from satchel.search.choosing import Choice, Judge, choose
 from satchel.search.facts import gather
+from satchel.search.folds import make_folds
 from satchel.search.members import train_member
 from satchel.search.plans import Plan, plan
-from satchel.search.recipe import Recipe
+from satchel.search.recipe import LinearRecipe, NetRecipe
 from satchel.search.settings import Settings
 from satchel.search.targets import Targets
-from satchel.search.views import Counted, fit_view
-from satchel.sealed.schema import Parts, Training
-from satchel.sources.splitting import split
+from satchel.search.views import Counted, View, fit_view, strongest
 
 
 def fit(texts: Sequence[str], targets: Targets, settings: Settings, progress: Progress) -> Parts:
@@ -39,108 +41,102 @@ def fit(texts: Sequence[str], targets: Targets, settings: Settings, progress: Pr
         TextError: If a document is not text, or none has a word.
         LabelError: If too few documents are left to tell classes apart.
     """
-    facts = gather(texts, targets)
-    chosen = plan(facts, settings)
+    clock = trials.Clock(settings.budget)
+    chosen = plan(gather(texts, targets), settings)
     counts, rows = count(texts, chosen.counted, threads=settings.threads, progress=progress)
-    filled = rows.lengths > 0
-    if not filled.any():
-        raise TextError("expected documents with words, found none in which a token was found")
-    if not filled.all():
-        kept = np.flatnonzero(filled)
-        rows, targets = rows[kept], targets[kept]
-        texts = [texts[i] for i in kept]
+    filled = np.flatnonzero(rows.lengths > 0)
+    if not len(filled):
+        raise TextError("expected documents with words, found none that has a single one")
+    if len(filled) < len(rows):
+        rows, targets, texts = rows[filled], targets[filled], [texts[i] for i in filled.tolist()]
     counted = Counted(rows, counts.hashes, counts.kinds)
     log = trials.Log()
-    recipe = Recipe(views=chosen.views[:1], members=chosen.members)
-    scales = np.ones(len(recipe.members))
-    thresholds: np.ndarray = np.zeros(0)
-    if chosen.validate:
-        scales, thresholds = _validate(texts, targets, counted, recipe, settings, log, progress)
-    views = [fit_view(counted, targets, view) for view in recipe.views]
-    members = [
-        train_member(
-            member,
-            views[member.view].rows(counted),
+    folds = (
+        make_folds(
+            texts,
             targets,
-            settings,
-            seed=settings.seed + number,
-            final=True,
-            progress=progress,
+            counted,
+            count=chosen.folds,
+            most_learnt=chosen.most_learnt,
+            seed=settings.seed,
         )
-        for number, member in enumerate(recipe.members)
+        if chosen.folds
+        else []
+    )
+    choice = choose(chosen, Judge(folds, settings, log, clock, progress))
+    view = _final_view(chosen, choice, counted, targets, settings)
+    rows = view.rows(counted)
+    members = [
+        replace(
+            train_member(
+                member,
+                rows,
+                targets,
+                settings,
+                seed=settings.seed + number,
+                final=True,
+                progress=progress,
+            ),
+            scale=float(scale),
+        )
+        for number, (member, scale) in enumerate(
+            zip(choice.recipe.members, choice.scales, strict=True)
+        )
     ]
-    members = [_scaled(member, scale) for member, scale in zip(members, scales, strict=True)]
     return assemble(
-        views,
+        [view],
         members,
         counted,
         task=targets.task,
         labels=[str(label) for label in targets.labels],
-        thresholds=thresholds,
-        training=_training(chosen, recipe, targets, settings, log),
+        thresholds=choice.thresholds,
+        training=_training(choice, targets, settings, log),
+        row_type="float16" if chosen.maximum_bytes is None else "int8",
     )
 
 
-def _validate(
-    texts: Sequence[str],
-    targets: Targets,
-    counted: Counted,
-    recipe: Recipe,
-    settings: Settings,
-    log: trials.Log,
-    progress: Progress,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Train on four fifths, and let the last fifth say how the members are combined."""
-    labels = [str(label) for label in targets.labels[targets.values]]
-    sides = split(labels, texts, test_share=0.2, seed=settings.seed)
-    learn, judge = counted[sides.train], counted[sides.test]
-    truth = targets[sides.test]
-    views = [fit_view(learn, targets[sides.train], view) for view in recipe.views]
-    members = [
-        train_member(
-            member,
-            views[member.view].rows(learn),
-            targets[sides.train],
-            settings,
-            seed=settings.seed + number,
-            progress=progress,
-        )
-        for number, member in enumerate(recipe.members)
-    ]
-    logits = trials.held_out_logits(views, members, judge, truth)
-    scales = combine.fit_scales(logits, truth.indicator, targets.task)
-    metric = trials.metric_of(targets)
-    for number, member in enumerate(recipe.members):
-        kind = type(member).__name__.removesuffix("Recipe").lower()
-        log.add(f"member {number} ({kind}) alone", metric, trials.measure(logits[number], truth))
-    together = np.tensordot(scales, logits, axes=1)
-    log.add("members together", metric, trials.measure(together, truth), chosen=True)
-    return scales, np.zeros(0)
+def _final_view(
+    plan: Plan, choice: Choice, counted: Counted, targets: Targets, settings: Settings
+) -> View:
+    """Fit the chosen view on all documents, and prune it where the file would be too large.
 
-
-def _scaled(member: FittedMember, scale: float) -> FittedMember:
-    return FittedMember(
-        member.view, member.rows, member.bias, member.layers, member.arrays, float(scale)
+    A feature's worth is how far it moves a linear model's scores over all documents.
+    """
+    view = fit_view(counted, targets, choice.recipe.views[0])
+    linear = choice.recipe.members[0]
+    if plan.maximum_bytes is None or not isinstance(linear, LinearRecipe):
+        return view
+    width = sum(
+        member.hidden if isinstance(member, NetRecipe) else len(targets.labels)
+        for member in choice.recipe.members
     )
+    most = plan.maximum_bytes // (13 + width)
+    if view.size <= most:
+        return view
+    rows = view.rows(counted)
+    table = train_member(linear, rows, targets, settings, seed=settings.seed).rows
+    table -= table.mean(axis=1, keepdims=True)
+    values = np.bincount(rows.ids, np.square(rows.values), view.size)
+    worth = np.zeros(len(view.kept))
+    worth[view.kept] = np.einsum("vk,vk->v", table, table) * values
+    kept = strongest(view.kept, worth, most)
+    return View(view.recipe, kept, view.weights[kept[view.kept]])
 
 
-def _training(
-    chosen: Plan, recipe: Recipe, targets: Targets, settings: Settings, log: trials.Log
-) -> Training:
+def _training(choice: Choice, targets: Targets, settings: Settings, log: trials.Log) -> Training:
     backend = "none"
-    if any(hasattr(member, "hidden") for member in recipe.members):
+    if any(isinstance(member, NetRecipe) for member in choice.recipe.members):
         from satchel.network.backends import use_backend
 
         backend = use_backend(settings.backend)
-    packages = ["numpy", "numba", "keras", {"tensorflow": "tensorflow"}.get(backend, backend)]
     return Training(
         documents=len(targets),
         class_counts=tuple(int(count) for count in targets.counts()),
         seed=settings.seed,
         backend=backend,
         effort=settings.preset or settings.effort,
-        versions=_versions(packages),
-        settings=describe(recipe),
+        versions=_versions(("numpy", "numba", "keras", backend)),
+        settings=describe(choice.recipe),
         trials=tuple(log.trials),
     )
 

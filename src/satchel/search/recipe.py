@@ -8,6 +8,8 @@ import msgspec
 
 from satchel.bags.features import Features, Weighting
 
+Loss = Literal["squared_hinge", "logistic"]
+
 
 class ViewRecipe(msgspec.Struct, frozen=True, kw_only=True):
     """How one view of the documents is made from the counted features.
@@ -15,21 +17,21 @@ class ViewRecipe(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         features: Which features it sees; never more than were counted.
         weighting: How counts become values.
-        weights: The weight of a feature: ``idf`` (smoothed, as scikit-learn's), ``idf_entropy``
-            (times the class-entropy weight), ``keras_idf`` (as Keras's Tokenizer) or ``none``.
-        minimum_documents: Features in fewer documents are left out.
+        weights: The weight of a feature: ``idf`` (smoothed, as scikit-learn's), ``keras_idf`` (as
+            Keras's Tokenizer) or ``none``.
+        entropy: The base of the class-entropy weight that multiplies it; None for no such weight.
+        minimum_documents: Features in fewer documents are left out; field tokens never are.
         maximum_features: The most features kept, those in most documents first; None keeps all.
         keep_by: What decides which features stay: documents, or occurrences (Keras's rule).
-        field_weight: Factor of the tokens of header fields, quotes and signatures.
     """
 
     features: Features = Features()
     weighting: Weighting = Weighting()
-    weights: Literal["idf", "idf_entropy", "keras_idf", "none"] = "idf_entropy"
+    weights: Literal["idf", "keras_idf", "none"] = "idf"
+    entropy: float | None = 1.5
     minimum_documents: int = 2
     maximum_features: int | None = None
     keep_by: Literal["documents", "occurrences"] = "documents"
-    field_weight: float = 0.5
 
 
 class LinearRecipe(msgspec.Struct, frozen=True, kw_only=True, tag="linear"):
@@ -39,11 +41,13 @@ class LinearRecipe(msgspec.Struct, frozen=True, kw_only=True, tag="linear"):
         view: Which view it sees.
         loss: ``squared_hinge`` (a linear SVM) or ``logistic``.
         cost: The weight of the loss against the penalty, scikit-learn's ``C``.
+        bayes: How many parts of complement naive Bayes are added to four parts of the solver.
     """
 
     view: int = 0
-    loss: Literal["squared_hinge", "logistic"] = "squared_hinge"
+    loss: Loss = "squared_hinge"
     cost: float = 1.0
+    bayes: float = 0.0
 
 
 class NetRecipe(msgspec.Struct, frozen=True, kw_only=True, tag="net"):
@@ -63,7 +67,7 @@ class NetRecipe(msgspec.Struct, frozen=True, kw_only=True, tag="net"):
     """
 
     view: int = 0
-    hidden: int = 128
+    hidden: int = 64
     dropout: float = 0.5
     epochs: int = 4
     batch_size: int = 64

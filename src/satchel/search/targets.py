@@ -39,12 +39,21 @@ class Targets:
         """float32 array of shape ``(n, n_classes)``: 1 where a label holds."""
         if self.task == "multiple":
             return self.values
-        return np.eye(len(self.labels), dtype=np.float32)[self.values]
+        table: np.ndarray = np.eye(len(self.labels), dtype=np.float32)[self.values]
+        return table
+
+    def one_by_one(self) -> tuple[np.ndarray, np.ndarray]:
+        """Every pair of a document and one of its classes: two int64 arrays."""
+        if self.task == "multiple":
+            documents, classes = np.nonzero(self.values)
+            return documents, classes
+        return np.arange(len(self)), self.values
 
     def counts(self) -> np.ndarray:
         """int64 array of shape ``(n_classes,)``: documents of each class."""
         if self.task == "multiple":
-            return self.values.sum(axis=0).astype(np.int64)
+            sums: np.ndarray = self.values.sum(axis=0).astype(np.int64)
+            return sums
         return np.bincount(self.values, minlength=len(self.labels))
 
 

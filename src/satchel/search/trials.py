@@ -10,10 +10,10 @@ import numpy as np
 
 from satchel.bags.sums import sum_rows
 from satchel.inference.forward import member_networks
+from satchel.sealed.schema import Training, Trial
 from satchel.search.assemble import FittedMember, assemble
 from satchel.search.targets import Targets
 from satchel.search.views import Counted, View
-from satchel.sealed.schema import Training, Trial
 
 
 @dataclass

@@ -74,21 +74,36 @@ def fit_view(counted: Counted, targets: Targets, recipe: ViewRecipe) -> View:
         The view; its features keep the order of their hashes.
     """
     documents = counted.rows.column_counts()
-    kept = _allowed(counted.kinds, recipe.features) & (documents >= recipe.minimum_documents)
+    least = np.where(counted.kinds == FIELD, 1, recipe.minimum_documents)
+    allowed = _allowed(counted.kinds, recipe.features)
+    kept = allowed & (documents >= least)
     if not kept.any():
         # A handful of documents may share no word at all: rare words are better than none.
-        kept = _allowed(counted.kinds, recipe.features) & (documents >= 1)
+        kept = allowed & (documents >= 1)
     if recipe.maximum_features is not None and kept.sum() > recipe.maximum_features:
         worth = documents if recipe.keep_by == "documents" else counted.rows.column_sums()
-        candidates = np.flatnonzero(kept)
-        # Ties go to the smaller hash: the columns are sorted by it, and the sort is stable.
-        order = np.argsort(-worth[candidates], kind="stable")[: recipe.maximum_features]
-        kept = np.zeros_like(kept)
-        kept[candidates[order]] = True
+        kept = strongest(kept, worth, recipe.maximum_features)
     rows = counted.rows.select_columns(kept)
     weight = _weigh(rows, documents[kept], len(counted), targets, recipe)
-    weight[counted.kinds[kept] == FIELD] *= recipe.field_weight
     return View(recipe, kept, weight.astype(np.float32))
+
+
+def strongest(kept: np.ndarray, worth: np.ndarray, most: int) -> np.ndarray:
+    """Keep the columns of the greatest worth.
+
+    Args:
+        kept: bool array over columns: the candidates.
+        worth: Array over columns.
+        most: How many to keep.
+
+    Returns:
+        bool array over columns. Ties go to the smaller hash, by which the columns are sorted.
+    """
+    candidates = np.flatnonzero(kept)
+    order = np.argsort(-worth[candidates], kind="stable")[:most]
+    chosen = np.zeros_like(kept)
+    chosen[candidates[order]] = True
+    return chosen
 
 
 def _allowed(kinds: np.ndarray, features: Features) -> np.ndarray:
@@ -108,6 +123,9 @@ def _weigh(
     if recipe.weights == "keras_idf":
         return weights.keras_inverse_document_frequency(documents, n)
     weight = weights.inverse_document_frequency(documents, n)
-    if recipe.weights == "idf_entropy":
-        weight = weight * weights.class_entropy(rows, targets.values, len(targets.labels))
+    if recipe.entropy is not None:
+        copies, classes = targets.one_by_one()
+        weight = weight * weights.class_entropy(
+            rows[copies], classes, len(targets.labels), base=recipe.entropy
+        )
     return weight

@@ -1,0 +1,40 @@
+"""What training did, for people and for programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from satchel.satchel import Satchel
+
+
+def training_facts(satchel: Satchel) -> dict[str, Any]:
+    """What training did, ready for JSON: effort, seed, backend, features, trials."""
+    training = satchel.manifest.training
+    return {
+        "task": satchel.manifest.task,
+        "effort": training.effort,
+        "seed": training.seed,
+        "backend": training.backend,
+        "features": sum(view.size for view in satchel.manifest.views),
+        "settings": training.settings,
+        "trials": [
+            {"name": trial.name, "metric": trial.metric, "value": round(trial.value, 6)}
+            for trial in training.trials
+        ],
+    }
+
+
+def print_training(satchel: Satchel) -> None:
+    """Print what was learnt and what was chosen, a few lines on standard output."""
+    manifest = satchel.manifest
+    training = manifest.training
+    print(
+        f"learnt from {training.documents:,} documents of {len(manifest.labels):,} labels "
+        f"(effort {training.effort}, seed {training.seed}, backend {training.backend})"
+    )
+    for name, value in training.settings.items():
+        print(f"  {name}: {value}")
+    for trial in training.trials:
+        if trial.chosen:
+            print(f"  {trial.name}: {trial.metric} {trial.value:.4f} on documents held out")
