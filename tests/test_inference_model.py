@@ -15,6 +15,7 @@ from satchel import sealed
 from satchel.bags.features import Features, Weighting
 from satchel.errors import SettingError, TextError
 from satchel.inference.model import Model
+from satchel.inference.views import _shifted_halves
 from small_models import LINEAR, NETWORK, NORMED, TEXTS, Head, make_parts, restated_scores
 
 WORDS = Features(words=1)
@@ -79,7 +80,9 @@ def test_bulk_and_plain_paths_agree(rows: str, weighting: Weighting) -> None:
         MIXED, features=[Features(fields=True), CHARACTERS], rows=rows, weighting=weighting
     )
     texts = [f"{text} {number}" for number in range(7) for text in TEXTS]
-    model = Model(parts)
+    model, warm = Model(parts), Model(parts)
+    warm.warm_up()
+    np.testing.assert_allclose(warm.scores(texts[:1]), model.scores(texts[:1]), atol=1e-5)
     for view in model.views:
         sums, known = view.read_plain(texts)
         fused, fused_known = view.read_bulk(texts, threads=2)
@@ -95,6 +98,13 @@ def test_bulk_does_not_depend_on_threads(threads: int) -> None:
     one, _ = view.read_bulk(texts, threads=1)
     some, _ = view.read_bulk(texts, threads=threads)
     np.testing.assert_array_equal(one, some)
+
+
+def test_float16_rows_are_summed_exactly() -> None:
+    rows = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    rows = rows[np.isfinite(rows)]
+    shifted = _shifted_halves(rows).astype(np.float64)
+    np.testing.assert_array_equal(shifted * 2.0**112, rows.astype(np.float64))
 
 
 def test_what_is_unknown_gets_the_prior_and_says_so() -> None:

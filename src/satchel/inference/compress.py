@@ -62,7 +62,9 @@ def compress(
         everything = [np.arange(view.size) for view in parts.manifest.views]
         smaller = _narrowed(parts, everything, rows)
     else:
-        smaller = _fitting(parts, rows, max_bytes)
+        # A scale that is set later may take more digits, and those a step of the alignment.
+        spare = 64 + 24 * len(parts.manifest.members) if texts else 0
+        smaller = _fitting(parts, rows, max_bytes - spare)
     if before is not None and texts:
         smaller = _as_sure(smaller, texts, before.predict_proba(texts))
     return smaller
@@ -82,8 +84,8 @@ def _fitting(parts: Parts, rows: RowType, max_bytes: int) -> Parts:
         parts = keep_members(parts, [m for m in range(len(members)) if m != widest])
     if smaller is None:
         raise SettingError(
-            f"the model cannot have {max_bytes:,} bytes: what is no vocabulary entry (the layers, "
-            "labels and training facts) alone takes about as much; allow more, or train a "
+            f"the model cannot have about {max_bytes:,} bytes: what is no vocabulary entry (the "
+            "layers, labels and training facts) alone takes about as much; allow more, or train a "
             "smaller head"
         )
     return smaller
