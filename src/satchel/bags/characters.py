@@ -49,7 +49,7 @@ LETTERS = "_mjvwdhkcetrpx (@:/"
 
 BRACKETS = frozenset("<>()[]{}\"'")
 KERAS_FILTERS = frozenset('!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n ')
-_ASCII = {".": POINT, ",": POINT, "@": AT, ":": COLON, "/": SLASH} | dict.fromkeys(
+ASCII_CLASSES = {".": POINT, ",": POINT, "@": AT, ":": COLON, "/": SLASH} | dict.fromkeys(
     BRACKETS, BRACKET
 )
 
@@ -78,7 +78,7 @@ def _satchel(character: str) -> int:
         return REGIONAL
     if inside(code, EMOJI):
         return EMOJI_BASE
-    return _ASCII.get(character, OTHER)
+    return ASCII_CLASSES.get(character, OTHER)
 
 
 def _words(character: str) -> int:

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import NamedTuple
 
 from satchel.bags.features import Features
+from satchel.bags.kernels import WORTH_STARTING
 from satchel.bags.preparing import check_string, prepare
 from satchel.errors import TextError
 
-CHUNK_CHARACTERS = 1 << 20
-CHUNK_DOCUMENTS = 1 << 12
+CHUNK_CHARACTERS = 1 << 19
+CHUNK_DOCUMENTS = 1 << 11
 
 
-def chunks(texts: Iterable[str], features: Features) -> Iterator[list[str]]:
+class Chunk(NamedTuple):
+    """Some documents of a stream, prepared.
+
+    Attributes:
+        first: The number of the first one in the stream.
+        texts: The documents.
+    """
+
+    first: int
+    texts: list[str]
+
+
+def chunks(texts: Iterable[str], features: Features) -> Iterator[Chunk]:
     """Check, prepare and group documents, reading no further ahead than one chunk.
 
     Args:
@@ -20,7 +35,7 @@ def chunks(texts: Iterable[str], features: Features) -> Iterator[list[str]]:
         features: What to prepare them for.
 
     Yields:
-        Lists of prepared documents: a million characters or 4096 documents, or one longer document.
+        Half a million characters or 2048 documents at a time, or one longer document.
 
     Raises:
         TextError: A document is not text, or ``texts`` is one string.
@@ -29,12 +44,33 @@ def chunks(texts: Iterable[str], features: Features) -> Iterator[list[str]]:
         raise TextError("expected several texts but found one: put it into a list")
     chunk: list[str] = []
     characters = 0
+    first = 0
     for number, text in enumerate(texts):
         ready = prepare(check_string(text, number), features)
         chunk.append(ready)
         characters += len(ready)
         if characters >= CHUNK_CHARACTERS or len(chunk) == CHUNK_DOCUMENTS:
-            yield chunk
-            chunk, characters = [], 0
+            yield Chunk(first, chunk)
+            chunk, characters, first = [], 0, number + 1
     if chunk:
-        yield chunk
+        yield Chunk(first, chunk)
+
+
+def peek_size(stream: Iterator[Chunk]) -> tuple[int, Iterator[Chunk]]:
+    """Read ahead just far enough to tell whether there is much text.
+
+    Args:
+        stream: Chunks.
+
+    Returns:
+        The number of characters read, at least ``WORTH_STARTING`` where there are so many, and the
+        whole stream.
+    """
+    seen: list[Chunk] = []
+    characters = 0
+    for chunk in stream:
+        seen.append(chunk)
+        characters += sum(map(len, chunk.texts))
+        if characters >= WORTH_STARTING:
+            break
+    return characters, chain(seen, stream)

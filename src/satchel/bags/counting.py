@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from satchel.bags.chunks import chunks
+from satchel.bags.chunks import Chunk, chunks, peek_size
 from satchel.bags.counts import Counts, merge, merge_ranked
 from satchel.bags.features import Features
+from satchel.bags.kernels import use_kernels
+from satchel.bags.packing import pack
+from satchel.bags.parallel import thread_count
 from satchel.bags.plain import feature_counts
-from satchel.bags.preparing import check_text
 from satchel.bags.rows import Rows, stack
 from satchel.progress import Progress, silent
 
 
-def _count_plain(chunk: Sequence[str], first: int, features: Features) -> tuple[Counts, Rows]:
-    """The vocabulary and the rows of one chunk, whose first document has the number ``first``."""
-    found = [
-        feature_counts(check_text(text, number), features)
-        for number, text in enumerate(chunk, start=first)
-    ]
+def _count_plain(chunk: Chunk, features: Features) -> tuple[Counts, Rows]:
+    """The vocabulary and the rows of one chunk."""
+    pack(chunk.texts, chunk.first)  # refuses what UTF-8 cannot hold
+    found = [feature_counts(text, features) for text in chunk.texts]
     offsets = np.zeros(len(found) + 1, np.int64)
     np.cumsum([len(hashes) for hashes, _, _ in found], out=offsets[1:])
     hashes, firsts, ids = np.unique(
@@ -30,6 +30,17 @@ def _count_plain(chunk: Sequence[str], first: int, features: Features) -> tuple[
     values = np.concatenate([counts for _, _, counts in found])
     rows = Rows(offsets, ids.astype(np.int32), values, len(hashes))
     return Counts(hashes, kinds, rows.column_counts(), len(found)), rows
+
+
+def _teller(progress: Progress, total: int | None) -> Callable[[Chunk], None]:
+    done = 0
+
+    def tell(chunk: Chunk) -> None:
+        nonlocal done
+        done += len(chunk.texts)
+        progress("counting words", done, total)
+
+    return tell
 
 
 def count(
@@ -53,15 +64,20 @@ def count(
     Raises:
         TextError: A document is not text.
     """
+    workers = thread_count(threads)
+    size, stream = peek_size(chunks(texts, features))
+    tell = _teller(progress, len(texts))
+    if use_kernels(size):
+        from satchel.bags.kernels.corpus import count_with_rows
+
+        return count_with_rows(stream, features, workers, tell)
     counts: list[Counts] = []
     rows: list[Rows] = []
-    done = 0
-    for chunk in chunks(texts, features):
-        counted, counted_rows = _count_plain(chunk, done, features)
+    for chunk in stream:
+        counted, counted_rows = _count_plain(chunk, features)
         counts.append(counted)
         rows.append(counted_rows)
-        done += len(chunk)
-        progress("counting words", done, len(texts))
+        tell(chunk)
     merged, ranks = merge_ranked(counts)
     moved = [
         Rows(part.offsets, rank[part.ids], part.values, len(merged))
@@ -80,7 +96,7 @@ def count_only(
     """Count a stream of documents without keeping rows: memory grows with the vocabulary alone.
 
     Args:
-        texts: Documents, which may come from a generator.
+        texts: Documents, which may come from a generator; read ahead by a few chunks at most.
         features: Which features to count.
         threads: How many threads work; None means one a core. It never changes the answer.
         progress: Told of each chunk of documents.
@@ -91,8 +107,21 @@ def count_only(
     Raises:
         TextError: A document is not text.
     """
+    workers = thread_count(threads)
+    size, stream = peek_size(chunks(texts, features))
+    tell = _teller(progress, None)
+    if use_kernels(size):
+        from satchel.bags.kernels.corpus import count_without_rows
+
+        return count_without_rows(stream, features, workers, tell)
+    return _merge_stream(stream, features, tell)
+
+
+def _merge_stream(
+    stream: Iterator[Chunk], features: Features, tell: Callable[[Chunk], None]
+) -> Counts:
     total = merge()
-    for chunk in chunks(texts, features):
-        total = merge(total, _count_plain(chunk, total.documents, features)[0])
-        progress("counting words", total.documents, None)
+    for chunk in stream:
+        total = merge(total, _count_plain(chunk, features)[0])
+        tell(chunk)
     return total

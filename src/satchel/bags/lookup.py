@@ -7,10 +7,13 @@ from functools import cached_property
 
 import numpy as np
 
+from satchel.bags.chunks import Chunk, chunks, peek_size
 from satchel.bags.features import Features
+from satchel.bags.kernels import use_kernels
+from satchel.bags.packing import pack
+from satchel.bags.parallel import thread_count, work_through
 from satchel.bags.plain import feature_counts
-from satchel.bags.preparing import check_text, prepare
-from satchel.bags.rows import Rows
+from satchel.bags.rows import Rows, stack
 from satchel.errors import SettingError
 
 
@@ -79,20 +82,30 @@ class Lookup:
         return places[known], known
 
 
-def document_counts(text: str, features: Features, known: Lookup) -> tuple[np.ndarray, np.ndarray]:
-    """The known features of one prepared text, by the plain path.
+def lookup_plain(chunk: Chunk, features: Features, known: Lookup) -> Rows:
+    """``lookup`` for one chunk, without kernels.
 
     Args:
-        text: A text that ``prepare`` has seen.
-        features: Which features to find.
+        chunk: Prepared documents.
+        features: The features that the vocabulary was counted with.
         known: The vocabulary.
 
     Returns:
-        Ids, int32 ascending, and counts, float32.
+        Counts, one row a document.
+
+    Raises:
+        TextError: A document is not text.
     """
-    hashes, _, counts = feature_counts(text, features)
-    ids, is_known = known.find(hashes)
-    return ids.astype(np.int32), counts[is_known]
+    pack(chunk.texts, chunk.first)  # refuses what UTF-8 cannot hold
+    ids, counts = [], []
+    for text in chunk.texts:
+        hashes, _, found = feature_counts(text, features)
+        places, is_known = known.find(hashes)
+        ids.append(places.astype(np.int32))
+        counts.append(found[is_known])
+    offsets = np.zeros(len(ids) + 1, np.int64)
+    np.cumsum([len(row) for row in ids], out=offsets[1:])
+    return Rows(offsets, np.concatenate(ids), np.concatenate(counts), len(known))
 
 
 def lookup(
@@ -117,13 +130,30 @@ def lookup(
         TextError: A document is not text.
     """
     known = hashes if isinstance(hashes, Lookup) else Lookup(hashes)
-    ids, counts = [], []
-    offsets = np.zeros(len(texts) + 1, np.int64)
-    for number, text in enumerate(texts):
-        found, count = document_counts(prepare(check_text(text, number), features), features, known)
-        ids.append(found)
-        counts.append(count)
-        offsets[number + 1] = offsets[number] + len(found)
-    if not ids:
-        return Rows(offsets, np.zeros(0, np.int32), np.zeros(0, np.float32), len(known))
-    return Rows(offsets, np.concatenate(ids), np.concatenate(counts), len(known))
+    workers = thread_count(threads)
+    size, stream = peek_size(chunks(texts, features))
+    if not use_kernels(size):
+        return stack((lookup_plain(chunk, features, known) for chunk in stream), len(known))
+    from satchel.bags.kernels.features import settings_of
+    from satchel.bags.kernels.looking import look_up_chunk
+    from satchel.bags.kernels.tables import tables
+
+    characters, settings = tables(features.rules), settings_of(features)
+
+    def look_up(_: None, chunk: Chunk) -> Rows:
+        packed = pack(chunk.texts, chunk.first)
+        lengths, ids, counts = look_up_chunk(
+            packed.data,
+            packed.offsets,
+            characters,
+            settings,
+            known.hashes,
+            known.buckets,
+            known.shift,
+        )
+        offsets = np.zeros(len(lengths) + 1, np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        return Rows(offsets, ids[: offsets[-1]], counts[: offsets[-1]], len(known))
+
+    parts = work_through(stream, [None] * workers, look_up)
+    return stack((rows for _, rows in parts), len(known))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from satchel.bags.chunks import Chunk, chunks, peek_size
 from satchel.bags.features import Features, Weighting
-from satchel.bags.lookup import Lookup, lookup
-from satchel.bags.rows import Rows
+from satchel.bags.kernels import use_kernels
+from satchel.bags.lookup import Lookup, lookup_plain
+from satchel.bags.packing import pack
+from satchel.bags.parallel import thread_count, work_through
+from satchel.bags.rows import Rows, stack
 from satchel.bags.weighing import weigh
+from satchel.errors import SettingError
 
 
 def sum_rows(weighed: Rows, matrix: np.ndarray) -> np.ndarray:
@@ -58,6 +63,62 @@ def bag_sums(
 
     Raises:
         TextError: A document is not text.
+        SettingError: ``weights`` or ``matrix`` does not fit the vocabulary.
     """
-    counted = lookup(texts, features, known, threads=threads)
+    if weights.shape != (len(known),) or matrix.ndim != 2 or len(matrix) != len(known):
+        raise SettingError(
+            f"the vocabulary has {len(known)} features, "
+            f"but weights have shape {weights.shape} and the matrix {matrix.shape}"
+        )
+    workers = thread_count(threads)
+    size, stream = peek_size(chunks(texts, features))
+    if use_kernels(size):
+        return _sum_fused(stream, features, known, weights, weighting, matrix, workers)
+    counted = stack((lookup_plain(chunk, features, known) for chunk in stream), len(known))
     return sum_rows(weigh(counted, weights, weighting), matrix), counted.lengths.astype(np.int32)
+
+
+def _sum_fused(
+    stream: Iterator[Chunk],
+    features: Features,
+    known: Lookup,
+    weights: np.ndarray,
+    weighting: Weighting,
+    matrix: np.ndarray,
+    threads: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    from satchel.bags.kernels.features import settings_of
+    from satchel.bags.kernels.summing import NORMS, TERM_FREQUENCIES, sum_chunk
+    from satchel.bags.kernels.tables import tables
+
+    characters, settings = tables(features.rules), settings_of(features)
+    term_frequency = TERM_FREQUENCIES.index(weighting.term_frequency)
+    norm = NORMS.index(weighting.norm)
+    weights = np.ascontiguousarray(weights, np.float32)
+    matrix = np.ascontiguousarray(matrix, np.float32)
+
+    def add_up(_: None, chunk: Chunk) -> tuple[np.ndarray, np.ndarray]:
+        packed = pack(chunk.texts, chunk.first)
+        sums = np.zeros((len(packed), matrix.shape[1]), np.float32)
+        known_counts = np.zeros(len(packed), np.int32)
+        sum_chunk(
+            packed.data,
+            packed.offsets,
+            characters,
+            settings,
+            known.hashes,
+            known.buckets,
+            known.shift,
+            weights,
+            term_frequency,
+            norm,
+            matrix,
+            sums,
+            known_counts,
+        )
+        return sums, known_counts
+
+    parts = [answer for _, answer in work_through(stream, [None] * threads, add_up)]
+    if not parts:
+        return np.zeros((0, matrix.shape[1]), np.float32), np.zeros(0, np.int32)
+    return np.concatenate([sums for sums, _ in parts]), np.concatenate([one for _, one in parts])

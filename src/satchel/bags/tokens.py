@@ -75,6 +75,9 @@ class Lowered:
         """The place in the original of a stretch of the lower-cased text."""
         if self.positions is None:
             return start, end
+        if start == end:  # the blank after the last chunk, as a character n-gram
+            start = self.positions[start] if start < len(self.positions) else self.length
+            return start, start
         return self.positions[start], self.positions[end - 1] + 1
 
 

@@ -1,0 +1,53 @@
+"""Whether compiled kernels may serve. Importing this package starts nothing heavy."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import warnings
+from functools import lru_cache
+
+# Below this many characters the plain path is done before Numba and its cache are loaded.
+WORTH_STARTING = 3_000_000
+
+
+@lru_cache(maxsize=1)
+def numba_available() -> bool:
+    """Whether Numba is installed. It is not imported."""
+    return importlib.util.find_spec("numba") is not None
+
+
+def kernels_loaded() -> bool:
+    """Whether the kernels are ready in this process, so that using them costs no start."""
+    module = sys.modules.get("satchel.bags.kernels.bag")
+    return module is not None and hasattr(module, "document_bag")
+
+
+@lru_cache(maxsize=1)
+def _say_slow() -> None:
+    warnings.warn(
+        "Numba is not installed, so counting words is about 20 times slower: "
+        "run  pip install 'satchel[fast]'",
+        RuntimeWarning,
+        stacklevel=4,
+    )
+
+
+def use_kernels(characters: int) -> bool:
+    """Whether the kernels are the quicker way for so much text. Both ways give the same answer.
+
+    Args:
+        characters: How much text there is; more may be said than is known, never less.
+
+    Returns:
+        True where they are loaded already, or are available and the text is worth their start.
+        Warns once where much text meets no Numba.
+    """
+    if kernels_loaded():
+        return True
+    if characters < WORTH_STARTING:
+        return False
+    if not numba_available():
+        _say_slow()
+        return False
+    return True

@@ -1,0 +1,105 @@
+"""The one home of ``import numba``: how kernels are compiled, and where machine code is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from numba import types
+
+Function = Callable[..., Any]
+
+# What kernels take: arrays, integers whose width Numba gives, and the room of a document.
+Array = np.ndarray
+Number = Any
+Scratch = tuple[Array, Array, Array, Array]
+
+bytes_in = types.Array(types.uint8, 1, "C", readonly=True)
+floats_in = types.Array(types.float32, 1, "C", readonly=True)
+matrix_in = types.Array(types.float32, 2, "C", readonly=True)
+hashes_in = types.Array(types.uint64, 1, "C", readonly=True)
+ints_in = types.Array(types.int32, 1, "C", readonly=True)
+offsets_in = types.Array(types.int64, 1, "C", readonly=True)
+shorts_in = types.Array(types.uint16, 1, "C", readonly=True)
+
+
+def _candidates() -> Iterator[Path]:
+    """Folders that may keep machine code, best first."""
+    yield Path(__file__).parent / "__pycache__"
+    home = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    with suppress(RuntimeError):  # no home folder is known
+        yield (Path(home) if home else Path.home() / ".cache") / "satchel"
+    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+    yield Path(tempfile.gettempdir()) / f"satchel-{user}"
+
+
+def _sources_digest() -> str:
+    """Changes with any kernel: Numba watches a kernel's own file, not those that it calls into."""
+    digest = hashlib.sha256(numba.__version__.encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@lru_cache(maxsize=1)
+def cache_folder() -> Path | None:
+    """The folder that keeps machine code across processes; None where none can be written."""
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    name = f"kernels-{_sources_digest()}"
+    for parent in [Path(chosen)] if chosen else _candidates():
+        folder = parent / name
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Machine code of a stranger must not be run: the folder has to be ours.
+            if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
+                continue
+            with tempfile.TemporaryFile(dir=folder):
+                return folder
+        except OSError:
+            continue
+    return None
+
+
+@contextmanager
+def _caching_in(folder: Path) -> Iterator[None]:
+    """Numba reads its folder when a function is decorated; other users of Numba keep their own."""
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(folder)
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+def kernel(signature: Any) -> Callable[[Function], Function]:
+    """Compile a function that Python calls, at once, or load it from the cache.
+
+    Args:
+        signature: Numba's signature of the function, or a list of several.
+
+    Returns:
+        A decorator. The compiled function releases the interpreter's lock.
+    """
+
+    def decorate(function: Function) -> Any:
+        folder = cache_folder()
+        options = {"nogil": True, "error_model": "numpy"}
+        if folder is None:
+            return numba.njit(signature, **options)(function)
+        with _caching_in(folder):
+            return numba.njit(signature, cache=True, **options)(function)
+
+    return decorate
+
+
+def helper(function: Function) -> Any:
+    """Mark a function that only kernels call: it is compiled as a part of them."""
+    return numba.njit(nogil=True, error_model="numpy")(function)

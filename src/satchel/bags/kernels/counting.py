@@ -1,0 +1,156 @@
+"""Counting a chunk of documents into a growing table, with or without rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import types
+
+from satchel.bags.kernels.bag import (
+    document_bag,
+    grown,
+    longest_document,
+    make_scratch,
+)
+from satchel.bags.kernels.compiled import (
+    Array,
+    Number,
+    bytes_in,
+    helper,
+    ints_in,
+    kernel,
+    offsets_in,
+)
+from satchel.bags.kernels.features import COUNT_SHIFT, HASH, KIND, Settings, settings_type
+
+_ONE_DOCUMENT = np.uint64(1 << 32)
+_ID_MASK = np.uint64(0xFFFFFFFF)
+_table = types.Array(types.uint64, 2, "C")
+_hashes = types.uint64[::1]
+_kinds = types.uint8[::1]
+
+
+def empty_table() -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """A table without features, as ``count_chunk`` takes and gives it."""
+    return np.zeros((1024, 2), np.uint64), np.empty(512, np.uint64), np.empty(512, np.uint8), 0
+
+
+@helper
+def _grown_table(table: Array) -> Array:
+    """The same features in twice as many slots."""
+    larger = np.zeros((2 * len(table), 2), np.uint64)
+    mask = np.uint64(len(larger) - 1)
+    for old in range(len(table)):
+        if table[old, 1] != 0:
+            slot = np.int64(table[old, 0] & mask)
+            while larger[slot, 1] != 0:
+                slot = np.int64(np.uint64(slot + 1) & mask)
+            larger[slot, 0] = table[old, 0]
+            larger[slot, 1] = table[old, 1]
+    return larger
+
+
+@kernel(
+    types.Tuple(
+        (
+            _table,
+            _hashes,
+            _kinds,
+            types.int64,
+            types.int64[::1],
+            types.int32[::1],
+            types.uint32[::1],
+        )
+    )(
+        bytes_in,
+        offsets_in,
+        ints_in,
+        settings_type,
+        _table,
+        _hashes,
+        _kinds,
+        types.int64,
+        types.boolean,
+    )
+)
+def count_chunk(
+    data: Array,
+    offsets: Array,
+    characters: Array,
+    settings: Settings,
+    table: Array,
+    hashes: Array,
+    kinds: Array,
+    size: Number,
+    keep_rows: bool,
+) -> tuple[Any, ...]:
+    """Count documents into a table.
+
+    Args:
+        data: Packed documents.
+        offsets: Where each one starts; the last one's end.
+        characters: The table of their rule set.
+        settings: Which features to count.
+        table: Open addressing, a power of two of slots: a hash, then the feature's number + 1 in
+            the low half and its document frequency in the high half; 0 = free.
+        hashes: The hash of each feature in the order in which they turned up.
+        kinds: The kind of each.
+        size: How many features there are.
+        keep_rows: Whether to give the rows too.
+
+    Returns:
+        table, hashes, kinds and size, grown; then the length of each row, and the numbers and
+        counts of all rows, in arrays that may be longer.
+    """
+    scratch = make_scratch(longest_document(offsets), settings)
+    found = scratch[1]
+    documents = len(offsets) - 1
+    lengths = np.zeros(documents, np.int64)
+    ids = np.empty(1024 if keep_rows else 1, np.int32)
+    values = np.empty(len(ids), np.uint32)
+    used = 0
+    for document in range(documents):
+        distinct = document_bag(
+            data, offsets[document], offsets[document + 1], characters, settings, scratch
+        )
+        lengths[document] = distinct
+        while 2 * (size + distinct) > len(table):
+            table = _grown_table(table)
+        while size + distinct > len(hashes):
+            hashes = grown(hashes, size)
+            kinds = grown(kinds, size)
+        if keep_rows:
+            while used + distinct > len(ids):
+                ids = grown(ids, used)
+                values = grown(values, used)
+        mask = np.uint64(len(table) - 1)
+        for feature in range(distinct):
+            number = found[feature, HASH]
+            slot = np.int64(number & mask)
+            while table[slot, 1] != 0 and table[slot, 0] != number:
+                slot = np.int64(np.uint64(slot + 1) & mask)
+            if table[slot, 1] == 0:
+                table[slot, 0] = number
+                table[slot, 1] = np.uint64(size + 1)
+                hashes[size] = number
+                kinds[size] = np.uint8(found[feature, KIND] & np.uint64(255))
+                size += 1
+            table[slot, 1] += _ONE_DOCUMENT
+            if keep_rows:
+                ids[used] = np.int32(table[slot, 1] & _ID_MASK) - 1
+                values[used] = np.uint32(found[feature, KIND] >> np.uint64(COUNT_SHIFT))
+                used += 1
+    return table, hashes, kinds, size, lengths, ids, values
+
+
+@kernel(types.int64[::1](_table, types.int64))
+def table_frequencies(table: Array, size: Number) -> Number:
+    """The document frequency of each feature, in the order in which they turned up."""
+    frequency = np.zeros(size, np.int64)
+    for slot in range(len(table)):
+        if table[slot, 1] != 0:
+            frequency[np.int64(table[slot, 1] & _ID_MASK) - 1] = np.int64(
+                table[slot, 1] >> np.uint64(32)
+            )
+    return frequency

@@ -1,0 +1,122 @@
+"""Counting a chunk of documents by a known vocabulary."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import types
+
+from satchel.bags.kernels.bag import (
+    document_bag,
+    grown,
+    longest_document,
+    make_scratch,
+)
+from satchel.bags.kernels.compiled import (
+    Array,
+    Number,
+    Scratch,
+    bytes_in,
+    hashes_in,
+    helper,
+    ints_in,
+    kernel,
+    offsets_in,
+)
+from satchel.bags.kernels.features import COUNT_SHIFT, HASH, KIND, Settings, settings_type
+from satchel.bags.kernels.sorting import sort_entries
+
+
+@helper
+def known_entries(
+    scratch: Scratch,
+    distinct: Number,
+    hashes: Array,
+    buckets: Array,
+    shift: Number,
+    entries: Array,
+    spare: Array,
+) -> Number:
+    """Look the features of a document up; return how many are known.
+
+    Args:
+        scratch: Holds the features.
+        distinct: How many there are.
+        hashes: The vocabulary, ascending.
+        buckets: Where the hashes of each bucket start.
+        shift: How far a hash is shifted right to give its bucket.
+        entries: Takes id << 32 | count, by ascending id.
+        spare: As long as ``entries``.
+    """
+    found = scratch[1]
+    known = 0
+    for feature in range(distinct):
+        number = found[feature, HASH]
+        bucket = np.int64(number >> shift)
+        stop = buckets[bucket + 1]
+        place = buckets[bucket]
+        while place < stop and hashes[place] < number:
+            place += 1
+        if place < stop and hashes[place] == number:
+            entries[known] = np.uint64(place) << np.uint64(32) | found[feature, KIND] >> np.uint64(
+                COUNT_SHIFT
+            )
+            known += 1
+    sort_entries(entries, spare, known, len(hashes))
+    return known
+
+
+@kernel(
+    types.Tuple((types.int64[::1], types.int32[::1], types.float32[::1]))(
+        bytes_in,
+        offsets_in,
+        ints_in,
+        settings_type,
+        hashes_in,
+        ints_in,
+        types.uint64,
+    )
+)
+def look_up_chunk(
+    data: Array,
+    offsets: Array,
+    table: Array,
+    settings: Settings,
+    hashes: Array,
+    buckets: Array,
+    shift: Number,
+) -> tuple[Array, Array, Array]:
+    """Count the known features of documents.
+
+    Args:
+        data: Packed documents.
+        offsets: Where each one starts; the last one's end.
+        table: The table of their rule set.
+        settings: Which features to count.
+        hashes: The vocabulary, ascending.
+        buckets: Where the hashes of each bucket start.
+        shift: How far a hash is shifted right to give its bucket.
+
+    Returns:
+        The length of each row, then the ids and counts of all rows in arrays that may be longer.
+    """
+    scratch = make_scratch(longest_document(offsets), settings)
+    entries = np.empty(len(scratch[1]), np.uint64)
+    spare = np.empty(len(scratch[1]), np.uint64)
+    lengths = np.zeros(len(offsets) - 1, np.int64)
+    ids = np.empty(1024, np.int32)
+    values = np.empty(1024, np.float32)
+    used = 0
+    for document in range(len(lengths)):
+        distinct = document_bag(
+            data, offsets[document], offsets[document + 1], table, settings, scratch
+        )
+        known = known_entries(scratch, distinct, hashes, buckets, shift, entries, spare)
+        lengths[document] = known
+        while used + known > len(ids):
+            ids = grown(ids, used)
+            values = grown(values, used)
+        for place in range(known):
+            ids[used] = np.int32(entries[place] >> np.uint64(32))
+            values[used] = np.float32(entries[place] & np.uint64(0xFFFFFFFF))
+            used += 1
+    return lengths, ids, values

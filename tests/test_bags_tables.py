@@ -1,0 +1,55 @@
+"""The kernels' tables say what the running Python says, for every code point there is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from satchel.bags.characters import CLASSIFY
+from satchel.bags.features import Rules
+from satchel.bags.kernels.tables import CASED, CODE_BITS, IGNORABLE, tables
+
+CODES = [code for code in range(0x110000) if not 0xD800 <= code < 0xE000]
+
+
+def values_of(rules: Rules) -> np.ndarray:
+    known = tables(rules)
+    codes = np.array(CODES)
+    return known.stage_2[known.stage_1[codes >> 8].astype(np.int64) * 256 + (codes & 255)]
+
+
+@pytest.mark.parametrize("rules", ["satchel", "words", "keras"])
+def test_classes(rules: Rules) -> None:
+    classify = CLASSIFY[rules]
+    expected = [classify(chr(code).lower()[0]) for code in CODES]
+    assert np.array_equal(values_of(rules) >> CODE_BITS & 31, expected)
+
+
+def test_lower_case() -> None:
+    lower = (np.array(CODES) + values_of("words")) & (1 << CODE_BITS) - 1
+    expected = [ord(chr(code).lower()[0]) for code in CODES]
+    assert np.array_equal(lower, expected)
+
+
+def test_only_one_character_becomes_two() -> None:
+    assert [chr(code) for code in CODES if len(chr(code).lower()) != 1] == ["İ"]
+
+
+def test_case_of_sigma() -> None:
+    values = values_of("words")
+    expected = []
+    for code in CODES:
+        character = chr(code).replace("Σ", "S")
+        if f"aΣ{character}".lower()[1] == "σ":
+            expected.append(CASED)
+        else:
+            expected.append(IGNORABLE if f"aΣ{character}a".lower()[1] == "σ" else 0)
+    assert np.array_equal(values & (CASED | IGNORABLE), expected)
+
+
+@pytest.mark.parametrize("rules", ["satchel", "words", "keras"])
+def test_ascii_table_agrees(rules: Rules) -> None:
+    narrow = tables(rules).ascii.astype(np.int64)
+    values = values_of(rules)[:128].astype(np.int64)
+    assert np.array_equal(narrow >> 8, values >> CODE_BITS & 31)
+    assert np.array_equal(narrow & 255, [ord(chr(code).lower()) for code in range(128)])
