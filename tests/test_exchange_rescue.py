@@ -122,6 +122,23 @@ def test_a_tokenizer_is_read_from_every_home_it_had(
     assert (read.num_words, read.document_count) == (7, len(TEXTS))
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
+@pytest.mark.parametrize("mode", ["tfidf", "binary", "count", "freq"])
+def test_the_tokenizer_that_keras_still_hides_is_rescued(tmp_path: Path, mode: str) -> None:
+    legacy = pytest.importorskip("keras.src.legacy.preprocessing.text")
+    original, restated = legacy.Tokenizer(num_words=30), fitted(num_words=30)
+    original.fit_on_texts(TEXTS)
+    texts = [*TEXTS, "ORBIT,card\r\nΣΑΣ İstanbul card"]
+    np.testing.assert_array_equal(
+        original.texts_to_matrix(texts, mode), restated.texts_to_matrix(texts, mode)
+    )
+    (tmp_path / "t.pickle").write_bytes(pickle.dumps(original))
+    ((kernel, bias),) = write_network(tmp_path / "m.h5", [dense("d", 2)], 30)
+    model = Model(rescue(tmp_path / "t.pickle", tmp_path / "m.h5", ["a", "b"], mode))
+    expected = original.texts_to_matrix(texts, mode) @ kernel + bias
+    np.testing.assert_allclose(model.scores(texts), expected, atol=1e-5)
+
+
 class Evil:
     """Its pickle would write a file."""
 
