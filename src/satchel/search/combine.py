@@ -74,32 +74,31 @@ def _slope(
     return gradient, hessian
 
 
-def fit_thresholds(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
+def fit_thresholds(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Find for each label the threshold of the best F1 on documents held out.
 
-    The threshold lies half way between two neighbouring probabilities, smoothed by counting one
-    document of each outcome more, so that a rare label's threshold does not hang on one document.
+    The threshold lies half way between two neighbouring scores. Two documents are added to the
+    denominator of F1, so that a rare label's threshold does not hang on one document.
 
     Args:
-        probabilities: float array of shape ``(n, n_classes)``.
+        scores: float array of shape ``(n, n_classes)``, logits or probabilities.
         targets: float array of shape ``(n, n_classes)``: 1 where a label holds.
 
     Returns:
-        float64 array of shape ``(n_classes,)`` between 0.01 and 0.99.
+        float64 array of shape ``(n_classes,)``; a label that never holds gets the largest score.
     """
-    n, classes = probabilities.shape
-    thresholds = np.full(classes, 0.5)
+    n, classes = scores.shape
+    thresholds = scores.max(axis=0).astype(np.float64)
     for k in range(classes):
-        order = np.argsort(-probabilities[:, k], kind="stable")
-        ranked = probabilities[order, k].astype(np.float64)
+        order = np.argsort(-scores[:, k], kind="stable")
+        ranked = scores[order, k].astype(np.float64)
         hits = np.cumsum(targets[order, k])
         if hits[-1] == 0:
             continue
         f1 = 2 * hits / (np.arange(1, n + 1) + hits[-1] + 2.0)
-        # A threshold can only fall between different probabilities.
+        # A threshold can only fall between different scores.
         possible = np.append(ranked[:-1] > ranked[1:], True)
         best = int(np.argmax(np.where(possible, f1, -1.0)))
-        below = ranked[best + 1] if best + 1 < n else 0.0
-        thresholds[k] = (ranked[best] + below) / 2
-    clipped: np.ndarray = np.clip(thresholds, 0.01, 0.99)
-    return clipped
+        following = ranked[best + 1] if best + 1 < n else ranked[best]
+        thresholds[k] = (ranked[best] + following) / 2
+    return thresholds

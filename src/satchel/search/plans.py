@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from satchel.bags.features import Features, Weighting
 from satchel.search.facts import Facts
-from satchel.search.recipe import LinearRecipe, Loss, NetRecipe, ViewRecipe
+from satchel.search.recipe import LinearRecipe, NetRecipe, ViewRecipe
 from satchel.search.settings import Settings
 
 MANY_DOCUMENTS = 10_000
@@ -111,7 +111,7 @@ def plan(facts: Facts, settings: Settings) -> Plan:
             strip=settings.strip,  # type: ignore[arg-type]  # Features checks the names
         ),
         minimum_documents=2 if rich else 1,
-        entropy=1.5 if facts.classes == 2 else 1.2,
+        entropy=1.5 if facts.classes == 2 or facts.task == "multiple" else 1.2,
     )
     net = NetRecipe(
         hidden=settings.hidden or 64,
@@ -122,12 +122,12 @@ def plan(facts: Facts, settings: Settings) -> Plan:
         return Plan(view, None, (net,), folds=1)
     if settings.effort == "fast":
         return Plan(view, None, (net,), folds=0 if facts.task == "single" else 1)
-    loss: Loss = "squared_hinge" if facts.task == "single" else "logistic"
     small = facts.documents < 6_000
     return Plan(
         view,
-        LinearRecipe(loss=loss, cost=1.0 if facts.task == "single" else 4.0),
-        (net,),
+        LinearRecipe(cost=1.0 if facts.task == "single" else 0.1),
+        # Networks of sigmoids learn rare labels too slowly to help a linear member.
+        (net,) if facts.task == "single" else (),
         questions=_questions(facts, settings, view),
         folds=3 if small else 1,
         maximum_bytes=14_000_000,
@@ -136,16 +136,17 @@ def plan(facts: Facts, settings: Settings) -> Plan:
 
 def _questions(facts: Facts, settings: Settings, view: ViewRecipe) -> tuple[Question, ...]:
     questions = []
+    several = facts.task == "multiple"
     if settings.words is None:
-        questions.append(Question("words", (2, 1), _with_words))
+        questions.append(Question("words", (2, 1) if several else (1, 2), _with_words))
     if view.features.fields:
         questions.append(Question("fields", (True, False), _with_fields))
-    if facts.documents >= MANY_DOCUMENTS:
+    if facts.documents >= MANY_DOCUMENTS and not several:
         # A linear member takes a second or so here, and what mostly wins wins more surely.
         return tuple(questions)
-    bases = (1.2, 1.5, None) if facts.classes > 2 else (1.5, None)
+    bases = (1.5, None) if facts.classes == 2 else (1.5, 1.2, None) if several else (1.2, 1.5, None)
     questions.append(Question("entropy", bases, _with_entropy))
-    costs = (1.0, 4.0, 0.25) if facts.task == "single" else (4.0, 1.0, 16.0)
+    costs = (0.1, 0.03, 0.3) if several else (1.0, 4.0, 0.25)
     questions.append(Question("cost", costs, _with_cost))
     return tuple(questions)
 
