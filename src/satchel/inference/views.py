@@ -20,7 +20,7 @@ from satchel.bags.sums import bag_sums
 from satchel.bags.weighing import weigh
 from satchel.sealed.schema import Parts
 
-_MUCH = 100_000  # characters from which narrow rows are worth expanding
+_MUCH = 100_000  # characters from which threads and the expansion of narrow rows are worth it
 _HALF_SHIFT = np.float32(2.0**112)
 
 
@@ -69,12 +69,13 @@ class BagView:
         # Narrow rows are not expanded for little text: the plain path gathers them as they are.
         expanded = self._rows.dtype == np.float32 or "_matrix" in vars(self)
         if use_kernels(characters) and (expanded or characters >= _MUCH):
-            return self.read_bulk(texts, threads)
+            # A second thread takes longer to start than little text takes to read.
+            return self.read_bulk(texts, threads if characters >= _MUCH else 1)
         return self.read_plain(texts)
 
     def read_plain(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Do `read` by the plain path."""
-        counts = lookup(texts, self.features, self._known)
+        counts = lookup(texts, self.features, self._known, threads=1)
         return self.bag_sums(self._weigh(counts)), counts.lengths.astype(np.int32)
 
     def read_bulk(self, texts: Sequence[str], threads: int | None) -> tuple[np.ndarray, np.ndarray]:
