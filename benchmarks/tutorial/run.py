@@ -22,7 +22,7 @@ from benchmarks.shared import machine, processes, tables
 HERE = Path(__file__).resolve().parent
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Program:
     """One row of the table."""
 
@@ -81,10 +81,11 @@ def programs(train: Path, test: Path, scratch: Path, seed: int) -> list[Program]
 
 def scores(answer: dict) -> dict[str, object]:
     """Return accuracy and what shows that the work is the same, from any program's answer."""
-    judged = answer.get("test", answer)
-    counts = dict(answer.get("counts", {}))
-    counts.setdefault("answers", judged.get("n"))
-    return {"accuracy": judged["accuracy"], **counts}
+    if "test" in answer:  # Satchel's command line
+        judged = answer["test"]
+        counts = {"train": answer["documents"], "vocabulary": answer["features"]}
+        return {"accuracy": judged["accuracy"], **counts, "answers": judged["n"]}
+    return {"accuracy": answer["accuracy"], **answer["counts"]}
 
 
 def main() -> None:
@@ -98,39 +99,39 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=HERE / "results")
     arguments = parser.parse_args()
     about = machine.describe()
+    folder = tables.dated_folder(arguments.results)
     with tempfile.TemporaryDirectory() as scratch:
         chosen = [
             program
             for program in programs(arguments.train, arguments.test, Path(scratch), arguments.seed)
             if arguments.only.lower() in program.name.lower()
         ]
-        runs: list[list[processes.Run]] = [[] for _ in chosen]
+        runs: dict[Program, list[processes.Run]] = {}
         # Interleaved, so that a slow minute of the machine does not fall on one program alone.
         for repeat in range(arguments.repeats):
-            for program, done in zip(chosen, runs, strict=True):
+            for program in chosen:
                 if repeat and "first run" in program.name:
                     continue
                 print(f"{program.name}, {program.judged_on} …", file=sys.stderr, flush=True)
-                done.append(processes.run(program.command, program.environment))
-    folder = tables.dated_folder(arguments.results)
-    tables.write_json(
-        folder / "tutorial.json",
+                done = processes.run(list(program.command), program.environment)
+                runs.setdefault(program, []).append(done)
+                write(folder, about, runs)
+    print((folder / "tutorial.md").read_text(encoding="utf-8"))
+
+
+def write(folder: Path, about: dict[str, object], runs: dict[Program, list[processes.Run]]) -> None:
+    """Write what is known so far: a later program that fails does not take it away."""
+    rows = [
         {
-            "machine": about,
-            "runs": [
-                {
-                    "name": program.name,
-                    "judged_on": program.judged_on,
-                    "scores": scores(done[0].answer),
-                    "runs": [asdict(run) for run in done],
-                }
-                for program, done in zip(chosen, runs, strict=True)
-            ],
-        },
-    )
-    text = report(about, chosen, runs)
-    (folder / "tutorial.md").write_text(text, encoding="utf-8")
-    print(text)
+            "name": program.name,
+            "judged_on": program.judged_on,
+            "scores": scores(done[0].answer),
+            "runs": [asdict(run) for run in done],
+        }
+        for program, done in runs.items()
+    ]
+    tables.write_json(folder / "tutorial.json", {"machine": about, "runs": rows})
+    (folder / "tutorial.md").write_text(report(about, runs), encoding="utf-8")
 
 
 def report(about: dict[str, object], chosen: list[Program], runs: list[list[processes.Run]]) -> str:
@@ -138,7 +139,7 @@ def report(about: dict[str, object], chosen: list[Program], runs: list[list[proc
     header = ["program", "judged on", "accuracy", "wall time", "processor time", "peak memory"]
     header += ["vocabulary", "trained on", "answers", "load before"]
     rows = []
-    for program, done in zip(chosen, runs, strict=True):
+    for program, done in runs.items():
         found = scores(done[0].answer)
         rows.append(
             [
@@ -154,7 +155,7 @@ def report(about: dict[str, object], chosen: list[Program], runs: list[list[proc
         )
     commands = "\n".join(
         " ".join(Path(part).name if "/" in part else part for part in done[0].command)
-        for done in runs
+        for done in runs.values()
     )
     versions = ", ".join(f"{name} {version}" for name, version in about["packages"].items())
     return (
@@ -162,7 +163,7 @@ def report(about: dict[str, object], chosen: list[Program], runs: list[list[proc
         + tables.markdown(header, rows)
         + f"\n{about['processor']}, {about['cores']} cores, {about['memory_gb']} GB; "
         f"Python {about['python']}; {versions}; commit {about['commit']}; "
-        f"{max(len(done) for done in runs)} run(s) of each, the median counts.\n"
+        f"{max(len(done) for done in runs.values())} run(s) of each, the median counts.\n"
         "By date: trained on the whole train folder, judged on the test folder. Own split: "
         "first 80 % and last 20 % of a shuffle of the train folder.\n\n"
         f"```\n{commands}\n```\n"
