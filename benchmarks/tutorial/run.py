@@ -134,7 +134,7 @@ def write(folder: Path, about: dict[str, object], runs: dict[Program, list[proce
     (folder / "tutorial.md").write_text(report(about, runs), encoding="utf-8")
 
 
-def report(about: dict[str, object], chosen: list[Program], runs: list[list[processes.Run]]) -> str:
+def report(about: dict[str, object], runs: dict[Program, list[processes.Run]]) -> str:
     """Return the results as Markdown."""
     header = ["program", "judged on", "accuracy", "wall time", "processor time", "peak memory"]
     header += ["vocabulary", "trained on", "answers", "load before"]
