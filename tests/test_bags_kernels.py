@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 
 import numpy as np
@@ -9,9 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from satchel.bags import Features, count, lookup, tokenize
+from bags_strategies import FEATURES, TEXTS
+from satchel.bags import (
+    Features,
+    Lookup,
+    Weighting,
+    bag_sums,
+    count,
+    lookup,
+    sum_rows,
+    tokenize,
+    weigh,
+)
 from satchel.bags.kernels import numba_available
-from test_bags_plain import FEATURES, TEXTS
 
 pytestmark = pytest.mark.skipif(not numba_available(), reason="Numba is not installed")
 
@@ -19,6 +30,18 @@ pytestmark = pytest.mark.skipif(not numba_available(), reason="Numba is not inst
 @pytest.fixture(scope="module", autouse=True)
 def _kernels_loaded() -> None:
     import satchel.bags.kernels.bag  # noqa: F401  (from now on they serve small texts too)
+
+
+@pytest.fixture
+def plain_path(monkeypatch: pytest.MonkeyPatch):
+    """Turns the kernels off from when it is called."""
+
+    def turn() -> None:
+        for room in ("counting", "lookup", "sums"):
+            module = sys.modules[f"satchel.bags.{room}"]
+            monkeypatch.setattr(module, "use_kernels", lambda _: False)
+
+    return turn
 
 
 def reference(texts: list[str], features: Features) -> list[Counter[int]]:
@@ -51,8 +74,134 @@ def test_lookup_equals_reference(known: list[str], texts: list[str], features: F
     assert rows.columns == len(hashes)
     for number, expected in enumerate(reference(texts, features)):
         row = rows[number]
-        wanted = {
-            key: value for key, value in sorted(expected.items()) if key in set(hashes.tolist())
-        }
+        wanted = {key: expected[key] for key in hashes.tolist() if key in expected}
         assert hashes[row.ids].tolist() == list(wanted)
         assert row.values.tolist() == list(wanted.values())
+
+
+HOSTILE = {
+    "one word": "a" * 1_000_000,
+    "one capital word": "Ж" * 100_000,
+    "one-letter words": "a " * 100_000,
+    "addresses": "a@" * 100_000,
+    "schemes": "a://" * 100_000,
+    "apart": "a@b " * 100_000,
+    "brackets": "a@b(" * 100_000,
+    "numbers": "1.1," * 100_000,
+    "numbers that fail": "1." * 100_000 + "1a",
+    "sigmas": "aΣ" + ":" * 100_000 + "Σ" * 100_000,
+    "ignorable": "Σ:" * 100_000,
+    "marks": "\u0301" * 100_000,
+    "joiners": "👩\u200d" * 100_000,
+    "flags": "🇩" * 100_001,
+    "han": "漢字" * 50_000,
+    "hangul": "한" * 100_000,
+    "headers": "a: b\n" * 100_000,
+    "quotes": "\n>" * 100_000,
+    "nul": "\x00" * 500_000,
+    "right to left": "שלום " * 50_000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_texts_take_linear_time(name: str, plain_path) -> None:
+    features = Features(words=2, fields=True)
+    by_kernel = count([HOSTILE[name]], features, threads=1)
+    plain_path()
+    by_hand = count([HOSTILE[name]], features)
+    assert np.array_equal(by_kernel[0].hashes, by_hand[0].hashes)
+    assert np.array_equal(by_kernel[0].kinds, by_hand[0].kinds)
+    assert np.array_equal(by_kernel[1].values, by_hand[1].values)
+
+
+def test_ten_megabytes_of_one_word() -> None:
+    counts, rows = count(["wOrd" * 2_500_000, "a " * 1_000_000], Features(words=2), threads=2)
+    assert counts.document_frequency.tolist() == [1, 1, 1]
+    assert sorted(rows.values.tolist()) == [1.0, 999_999.0, 1_000_000.0]
+
+
+@pytest.fixture(scope="module")
+def corpus() -> list[str]:
+    random = np.random.default_rng(5)
+    alphabet = np.array([*"abcdeé漢한İΣ .,@\n>", " ", " ", " ", "👩"])
+    lengths = random.geometric(1 / 150, size=1000)
+    return ["".join(random.choice(alphabet, size=length)) for length in lengths]
+
+
+@pytest.mark.parametrize(
+    "features",
+    [Features(words=2, fields=True), Features(rules="words", words=1, characters=(2, 4))],
+    ids=["fields", "characters"],
+)
+def test_threads_chunks_and_path_change_nothing(features, corpus, plain_path, monkeypatch) -> None:
+    counts, rows = count(corpus, features, threads=1)
+    known = Lookup(counts.hashes[::2].copy())
+    looked_up = lookup(corpus, features, known, threads=1)
+
+    def same() -> None:
+        again, rows_again = count(corpus, features, threads=3)
+        looked_up_again = lookup(corpus, features, known, threads=3)
+        for one, other in (
+            (counts.hashes, again.hashes),
+            (counts.kinds, again.kinds),
+            (counts.document_frequency, again.document_frequency),
+            (rows.offsets, rows_again.offsets),
+            (rows.ids, rows_again.ids),
+            (rows.values, rows_again.values),
+            (looked_up.offsets, looked_up_again.offsets),
+            (looked_up.ids, looked_up_again.ids),
+            (looked_up.values, looked_up_again.values),
+        ):
+            assert one.dtype == other.dtype
+            assert np.array_equal(one, other)
+
+    same()
+    monkeypatch.setattr("satchel.bags.chunks.CHUNK_DOCUMENTS", 70)
+    same()
+    plain_path()
+    same()
+
+
+@pytest.mark.parametrize("term_frequency", ["binary", "count", "freq", "log"])
+@pytest.mark.parametrize("norm", ["none", "l2"])
+def test_fused_sums_equal_rows(term_frequency, norm, corpus, plain_path) -> None:
+    features = Features(words=2)
+    weighting = Weighting(term_frequency=term_frequency, norm=norm)
+    known = Lookup(count(corpus[:300], features)[0].hashes[::3].copy())
+    random = np.random.default_rng(0)
+    weights = random.uniform(0.5, 8, len(known)).astype(np.float32)
+    matrix = random.normal(size=(len(known), 13)).astype(np.float32)
+    texts = [*corpus[200:400], "", "nothing known"]
+    rows = weigh(lookup(texts, features, known), weights, weighting)
+    expected = rows.to_scipy() @ matrix.astype(np.float64)
+    tolerance = 1e-6 * np.maximum(1, np.abs(rows.to_scipy()) @ np.abs(matrix))
+    one, known_one = bag_sums(texts, features, known, weights, weighting, matrix, threads=1)
+    two, known_two = bag_sums(texts, features, known, weights, weighting, matrix, threads=2)
+    assert np.array_equal(one, two)
+    assert np.array_equal(known_one, known_two)
+    assert known_one.dtype == np.int32
+    assert np.array_equal(known_one, rows.lengths)
+    assert np.all(np.abs(one - expected) <= tolerance)
+    assert np.all(np.abs(sum_rows(rows, matrix) - expected) <= tolerance)
+    plain_path()
+    plain, known_plain = bag_sums(texts, features, known, weights, weighting, matrix)
+    assert np.array_equal(known_plain, known_one)
+    assert np.all(np.abs(plain - one) <= tolerance)
+
+
+def test_field_tokens_are_normed_apart() -> None:
+    texts = ["Subject: ice hockey\nFrom: a@b.c\n\nthe puck " + "the goal " * 50, "no header here"]
+    features = Features(fields=True)
+    counts, rows = count(texts, features)
+    weighting = Weighting(norm="l2_fields")
+    fields = counts.kinds == 64
+    weights = np.linspace(0.5, 2.0, len(fields)).astype(np.float32)
+    weighed = weigh(rows, weights, weighting, fields)
+    first = slice(int(weighed.offsets[0]), int(weighed.offsets[1]))
+    own = fields[weighed.ids[first]]
+    assert np.linalg.norm(weighed.values[first][own]) == pytest.approx(0.5, abs=1e-6)
+    assert np.linalg.norm(weighed.values[first][~own]) == pytest.approx(1.0, abs=1e-6)
+    matrix = np.random.default_rng(0).normal(size=(len(fields), 5)).astype(np.float32)
+    known = Lookup(counts.hashes)
+    sums, _ = bag_sums(texts, features, known, weights, weighting, matrix, fields=fields)
+    np.testing.assert_allclose(sums, sum_rows(weighed, matrix), rtol=1e-5, atol=1e-6)

@@ -73,11 +73,13 @@ class Weighting(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     Attributes:
         term_frequency: ``binary`` (1), ``count``, ``freq`` (count / sum of the row's counts) or
             ``log`` (1 + ln count).
-        norm: ``l2`` divides a row by its Euclidean length at the end; ``none`` leaves it.
+        norm: ``l2`` divides a row by its Euclidean length at the end; ``l2_fields`` brings its plain
+            features to length 1 and its field tokens to length 0.5, so that a long text does not
+            drown its subject; ``none`` leaves it.
     """
 
     term_frequency: Literal["binary", "count", "freq", "log"] = "log"
-    norm: Literal["none", "l2"] = "l2"
+    norm: Literal["none", "l2", "l2_fields"] = "l2"
 
     def __post_init__(self) -> None:
         if self.term_frequency not in ("binary", "count", "freq", "log"):
@@ -85,5 +87,5 @@ class Weighting(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
                 "term_frequency must be 'binary', 'count', 'freq' or 'log', "
                 f"but it is {self.term_frequency!r}"
             )
-        if self.norm not in ("none", "l2"):
-            raise SettingError(f"norm must be 'none' or 'l2', but it is {self.norm!r}")
+        if self.norm not in ("none", "l2", "l2_fields"):
+            raise SettingError(f"norm must be 'none', 'l2' or 'l2_fields', but it is {self.norm!r}")

@@ -44,6 +44,7 @@ def bag_sums(
     weighting: Weighting,
     matrix: np.ndarray,
     *,
+    fields: np.ndarray | None = None,
     threads: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Tokenise, look up, weigh and sum, document by document.
@@ -55,6 +56,7 @@ def bag_sums(
         weights: The weight of each feature, float32 [V].
         weighting: The term frequency and the norm.
         matrix: The row of each feature, float32 [V, width].
+        fields: bool [V], which features are field tokens, for the norm ``l2_fields``; None for none.
         threads: How many threads work; None means one a core. It never changes the answer.
 
     Returns:
@@ -73,9 +75,11 @@ def bag_sums(
     workers = thread_count(threads)
     size, stream = peek_size(chunks(texts, features))
     if use_kernels(size):
-        return _sum_fused(stream, features, known, weights, weighting, matrix, workers)
+        fields = np.zeros(len(known), np.bool_) if fields is None else fields
+        return _sum_fused(stream, features, known, weights, fields, weighting, matrix, workers)
     counted = stack((lookup_plain(chunk, features, known) for chunk in stream), len(known))
-    return sum_rows(weigh(counted, weights, weighting), matrix), counted.lengths.astype(np.int32)
+    weighed = weigh(counted, weights, weighting, fields)
+    return sum_rows(weighed, matrix), counted.lengths.astype(np.int32)
 
 
 def _sum_fused(
@@ -83,6 +87,7 @@ def _sum_fused(
     features: Features,
     known: Lookup,
     weights: np.ndarray,
+    fields: np.ndarray,
     weighting: Weighting,
     matrix: np.ndarray,
     threads: int,
@@ -110,6 +115,7 @@ def _sum_fused(
             known.buckets,
             known.shift,
             weights,
+            fields,
             term_frequency,
             norm,
             matrix,

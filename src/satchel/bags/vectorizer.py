@@ -10,6 +10,7 @@ import numpy as np
 from satchel.bags.counting import count
 from satchel.bags.counts import Counts
 from satchel.bags.features import Features, Weighting
+from satchel.bags.hashing import FIELD_KIND
 from satchel.bags.lookup import Lookup, lookup
 from satchel.bags.rows import Rows
 from satchel.bags.selection import best, frequency_limits
@@ -158,7 +159,7 @@ class Vectorizer:
         self.documents_ = counts.documents
         self.weights_ = self._weights(rows, classes)
         self._lookup = Lookup(self.hashes_)
-        return weigh(rows, self.weights_, self.weighting)
+        return weigh(rows, self.weights_, self.weighting, self.kinds_ >= FIELD_KIND)
 
     def transform(self, texts: Sequence[str]) -> Rows:
         """Weighted rows of texts by the vocabulary learned; unknown features are dropped.
@@ -174,7 +175,7 @@ class Vectorizer:
             TextError: A document is not text.
         """
         counted = lookup(texts, self.features, self.lookup_, threads=self.threads)
-        return weigh(counted, self.weights_, self.weighting)
+        return weigh(counted, self.weights_, self.weighting, self.kinds_ >= FIELD_KIND)
 
     def _scores(self, counts: Counts, rows: Rows, classes: np.ndarray | None) -> np.ndarray:
         if self.max_features_by == "count":

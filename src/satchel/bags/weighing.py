@@ -8,6 +8,9 @@ from satchel.bags.features import Weighting
 from satchel.bags.rows import Rows
 from satchel.errors import SettingError
 
+FIELD_LENGTH = 0.5
+"""The Euclidean length of a row's field tokens under the norm ``l2_fields``."""
+
 
 def _row_sums(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """The sum of each row, float64 [n]; 0 for empty rows."""
@@ -18,13 +21,17 @@ def _row_sums(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     return sums
 
 
-def weigh(rows: Rows, weights: np.ndarray, weighting: Weighting) -> Rows:
+def weigh(
+    rows: Rows, weights: np.ndarray, weighting: Weighting, fields: np.ndarray | None = None
+) -> Rows:
     """Turn counts into values.
 
     Args:
         rows: Counts.
         weights: The weight of each column, float32 [columns].
         weighting: The term frequency and the norm.
+        fields: bool [columns], which columns are field tokens, for the norm ``l2_fields``; None
+            for none.
 
     Returns:
         Rows of the same shape: term frequency, times weight, over the norm. A row without entries,
@@ -39,11 +46,22 @@ def weigh(rows: Rows, weights: np.ndarray, weighting: Weighting) -> Rows:
         )
     values = term_frequencies(rows, weighting)
     values *= weights[rows.ids]
-    if weighting.norm == "l2":
-        lengths = np.sqrt(_row_sums(values.astype(np.float64) ** 2, rows.offsets))
-        inverse = np.divide(1.0, lengths, out=np.ones_like(lengths), where=lengths > 0)
-        values *= np.repeat(inverse.astype(np.float32), rows.lengths)
+    squares = values.astype(np.float64) ** 2
+    if weighting.norm == "l2_fields" and fields is not None:
+        apart = fields[rows.ids]
+        plain = np.repeat(_inverse_lengths(np.where(apart, 0.0, squares), rows), rows.lengths)
+        field = np.repeat(_inverse_lengths(np.where(apart, squares, 0.0), rows), rows.lengths)
+        values *= np.where(apart, np.float32(FIELD_LENGTH) * field, plain)
+    elif weighting.norm != "none":
+        values *= np.repeat(_inverse_lengths(squares, rows), rows.lengths)
     return Rows(rows.offsets, rows.ids, values, rows.columns)
+
+
+def _inverse_lengths(squares: np.ndarray, rows: Rows) -> np.ndarray:
+    """One over the Euclidean length of each row, float32 [n]; 1 for a row of length 0."""
+    lengths = np.sqrt(_row_sums(squares, rows.offsets))
+    inverse: np.ndarray = np.divide(1.0, lengths, out=np.ones_like(lengths), where=lengths > 0)
+    return inverse.astype(np.float32)
 
 
 def term_frequencies(rows: Rows, weighting: Weighting) -> np.ndarray:

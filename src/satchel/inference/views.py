@@ -13,6 +13,7 @@ from importlib import import_module
 
 import numpy as np
 
+from satchel.bags.hashing import FIELD_KIND
 from satchel.bags.kernels import numba_available, use_kernels
 from satchel.bags.lookup import Lookup, lookup
 from satchel.bags.rows import Rows
@@ -49,6 +50,7 @@ class BagView:
         self.hashes = parts.arrays[f"view{index}.hashes"]
         self._known = Lookup(self.hashes)
         self.weights = parts.arrays[f"view{index}.weights"]
+        self._fields = parts.arrays[f"view{index}.kinds"] >= FIELD_KIND
         self._rows = parts.arrays[f"view{index}.rows"]
         self._scales = parts.arrays.get(f"view{index}.scales")
 
@@ -87,6 +89,7 @@ class BagView:
             self.weights,
             self.weighting,
             self._matrix,
+            fields=self._fields,
             threads=threads,
         )
 
@@ -126,7 +129,7 @@ class BagView:
         return sums if self._scales is None else sums * self._scales
 
     def _weigh(self, counts: Rows) -> Rows:
-        return weigh(counts, self.weights, self.weighting)
+        return weigh(counts, self.weights, self.weighting, self._fields)
 
     @cached_property
     def _matrix(self) -> np.ndarray:

@@ -110,6 +110,7 @@ def plan(facts: Facts, settings: Settings) -> Plan:
             fields=facts.structure > 0.5,
             strip=settings.strip,  # type: ignore[arg-type]  # Features checks the names
         ),
+        weighting=Weighting(norm="l2_fields"),
         minimum_documents=2 if rich else 1,
         entropy=1.5 if facts.classes == 2 or facts.task == "multiple" else 1.2,
     )

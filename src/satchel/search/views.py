@@ -8,13 +8,11 @@ import numpy as np
 
 from satchel.bags import weights
 from satchel.bags.features import Features
+from satchel.bags.hashing import CHARACTER_KIND, FIELD_KIND
 from satchel.bags.rows import Rows
 from satchel.bags.weighing import weigh
 from satchel.search.recipe import ViewRecipe
 from satchel.search.targets import Targets
-
-CHARACTERS = 32
-FIELD = 64
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,12 @@ class View:
 
     def rows(self, counted: Counted) -> Rows:
         """The documents as weighed rows over the kept features."""
-        return weigh(counted.rows.select_columns(self.kept), self.weights, self.recipe.weighting)
+        return weigh(
+            counted.rows.select_columns(self.kept),
+            self.weights,
+            self.recipe.weighting,
+            counted.kinds[self.kept] == FIELD_KIND,
+        )
 
 
 def fit_view(counted: Counted, targets: Targets, recipe: ViewRecipe) -> View:
@@ -74,7 +77,7 @@ def fit_view(counted: Counted, targets: Targets, recipe: ViewRecipe) -> View:
         The view; its features keep the order of their hashes.
     """
     documents = counted.rows.column_counts()
-    least = np.where(counted.kinds == FIELD, 1, recipe.minimum_documents)
+    least = np.where(counted.kinds == FIELD_KIND, 1, recipe.minimum_documents)
     allowed = _allowed(counted.kinds, recipe.features)
     kept = allowed & (documents >= least)
     if not kept.any():
@@ -109,9 +112,9 @@ def strongest(kept: np.ndarray, worth: np.ndarray, most: int) -> np.ndarray:
 def _allowed(kinds: np.ndarray, features: Features) -> np.ndarray:
     allowed = (kinds >= 1) & (kinds <= features.words)
     if features.characters is not None:
-        allowed |= kinds == CHARACTERS
+        allowed |= kinds == CHARACTER_KIND
     if features.fields:
-        allowed |= kinds == FIELD
+        allowed |= kinds == FIELD_KIND
     return allowed
 
 

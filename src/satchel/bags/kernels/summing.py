@@ -26,10 +26,13 @@ from satchel.bags.kernels.compiled import (
 )
 from satchel.bags.kernels.features import Settings, settings_type
 from satchel.bags.kernels.looking import known_entries
+from satchel.bags.weighing import FIELD_LENGTH
 
 TERM_FREQUENCIES = ("binary", "count", "freq", "log")
-NORMS = ("none", "l2")
+NORMS = ("none", "l2", "l2_fields")
 _BINARY, _COUNT, _FREQ, _LOG = range(4)
+_NONE, _L2, _L2_FIELDS = range(3)
+_FIELD_LENGTH = np.float32(FIELD_LENGTH)
 
 
 @helper
@@ -37,6 +40,7 @@ def _weigh_entries(
     entries: Array,
     known: Number,
     weights: Array,
+    fields: Array,
     term_frequency: Number,
     norm: Number,
     values: Array,
@@ -47,6 +51,7 @@ def _weigh_entries(
         for place in range(known):
             total += np.float64(entries[place] & np.uint64(0xFFFFFFFF))
     squares = 0.0
+    field_squares = 0.0
     for place in range(known):
         count = np.float64(entries[place] & np.uint64(0xFFFFFFFF))
         if term_frequency == _BINARY:
@@ -57,12 +62,24 @@ def _weigh_entries(
             value = np.float32(1.0) if count == 1.0 else np.float32(math.log(count) + 1.0)
         else:
             value = np.float32(count)
-        value *= weights[np.int64(entries[place] >> np.uint64(32))]
+        feature = np.int64(entries[place] >> np.uint64(32))
+        value *= weights[feature]
         values[place] = value
-        squares += np.float64(value) * np.float64(value)
-    if norm and squares > 0.0:
-        inverse = np.float32(1.0 / math.sqrt(squares))
-        for place in range(known):
+        if norm == _L2_FIELDS and fields[feature]:
+            field_squares += np.float64(value) * np.float64(value)
+        else:
+            squares += np.float64(value) * np.float64(value)
+    if norm == _NONE:
+        return
+    inverse = np.float32(1.0 / math.sqrt(squares)) if squares > 0.0 else np.float32(1.0)
+    field_inverse = np.float32(1.0)
+    if field_squares > 0.0:
+        field_inverse = _FIELD_LENGTH * np.float32(1.0 / math.sqrt(field_squares))
+    for place in range(known):
+        feature = np.int64(entries[place] >> np.uint64(32))
+        if norm == _L2_FIELDS and fields[feature]:
+            values[place] *= field_inverse
+        else:
             values[place] *= inverse
 
 
@@ -76,6 +93,7 @@ def _weigh_entries(
         ints_in,
         types.uint64,
         floats_in,
+        types.Array(types.boolean, 1, "C", readonly=True),
         types.int64,
         types.int64,
         matrix_in,
@@ -92,6 +110,7 @@ def sum_chunk(
     buckets: Array,
     shift: Number,
     weights: Array,
+    fields: Array,
     term_frequency: Number,
     norm: Number,
     matrix: Array,
@@ -109,6 +128,7 @@ def sum_chunk(
         buckets: Where the hashes of each bucket start.
         shift: How far a hash is shifted right to give its bucket.
         weights: The weight of each feature.
+        fields: Which features are field tokens.
         term_frequency: A place in ``TERM_FREQUENCIES``.
         norm: A place in ``NORMS``.
         matrix: The row of each feature.
@@ -126,7 +146,7 @@ def sum_chunk(
         )
         known = known_entries(scratch, distinct, hashes, buckets, shift, entries, spare)
         known_counts[document] = known
-        _weigh_entries(entries, known, weights, term_frequency, norm, values)
+        _weigh_entries(entries, known, weights, fields, term_frequency, norm, values)
         for place in range(known):
             row = np.int64(entries[place] >> np.uint64(32))
             value = values[place]

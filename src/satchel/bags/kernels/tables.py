@@ -27,7 +27,7 @@ FIRST_STAGE = 0x1100
 
 # Unicode assigns nothing to planes 4 to 13, and nothing that matters to 15 and 16; and ideographs
 # and Hangul syllables have neither case nor marks. Leaving them out makes the start quick, and a
-# test holds the tables to Python for every code point.
+# test holds the tables to Python.
 _PLANE_14 = 0xE0000
 _LOW = 0x40000
 _SIZE = _LOW + 0x1000
