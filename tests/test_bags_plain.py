@@ -6,53 +6,12 @@ from collections import Counter
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from bags_strategies import FEATURES, TEXTS
 from satchel.bags.features import Features
 from satchel.bags.plain import feature_hashes
 from satchel.bags.preparing import prepare
 from satchel.bags.tokens import tokenize
-
-PIECES = st.sampled_from(
-    ["a", "Z", "é", "ß", "İ", "Σ", "ΑΣ", "ς", "\u0301", "\u200d", "\u200c", "\ufe0f", "1", "23"]
-    + ["3.14", "1,000", ".", ",", "@", "://", ":", "/", " ", "  ", "\n", "\n\n", "\t", "\x00"]
-    + [
-        "漢",
-        "字",
-        "ひ",
-        "カ",
-        "ー",
-        "ท",
-        "ี่",
-        "ខ",
-        "မ",
-        "ြ",
-        "한",
-        "국",
-        "어",
-        "ᄒ",
-        "👩",
-        "🏽",
-        "🇩",
-        "🇪",
-    ]
-    + ["❤", "©", "<", ">", "(", '"', "|", "--", "-- \n", "Subject: ", "from:", "_", "x", "\u2028"]
-    + ["\x85", "\x1c", "\r\n", "שלום", "𐐀", "\U000e0067", "\ud7a3", "ﬁ", "٣", "Ǆ", "K", "½"]
-)
-TEXTS = st.one_of(
-    st.lists(PIECES, max_size=40).map("".join),
-    st.text(max_size=60),
-    st.text(alphabet=st.characters(max_codepoint=127), max_size=80),
-)
-FEATURES = st.builds(
-    Features,
-    rules=st.sampled_from(["satchel", "words", "keras"]),
-    min_length=st.integers(1, 3),
-    words=st.integers(1, 4),
-    characters=st.sampled_from([None, (1, 1), (2, 3), (3, 5)]),
-    fields=st.booleans(),
-    nfc=st.booleans(),
-)
 
 
 @settings(deadline=None, max_examples=300)
