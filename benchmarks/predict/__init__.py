@@ -1,0 +1,1 @@
+"""Text to labels with trained models: Satchel, a linear SVM pipeline and fastText."""

@@ -1,0 +1,1 @@
+"""A fresh process that answers one document, and what installing it brings."""
