@@ -38,6 +38,8 @@ def fit_scales(
         gradient, hessian = _slope(stack, scales, targets, task)
         gradient = gradient / n + RIDGE * (scales - prior)
         hessian = hessian / n + RIDGE * np.eye(members)
+        # A factor at 0 stays there only while the slope would push it below.
+        active = (scales > 0) | (gradient < 0)
         move = np.zeros(members)
         move[active] = np.linalg.solve(hessian[np.ix_(active, active)], gradient[active])
         # A long step from far away can overshoot on separable data.

@@ -99,7 +99,7 @@ def _encode_several(labels: list[tuple[object, ...]]) -> Targets:
 
 def _require_two(classes: np.ndarray) -> None:
     if len(classes) < 2:
-        found = f"only {classes[0]!r}" if len(classes) else "none"
+        found = f"only {str(classes[0])!r}" if len(classes) else "none"
         raise LabelError(
             f"expected documents of at least two labels, found {found}: there is nothing to tell "
             "apart"
