@@ -195,7 +195,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         """Judge the classifier on documents that it has not seen; see :meth:`Satchel.evaluate`."""
         fitted = self._fitted()
         probabilities = fitted.predict_proba(texts, threads=self.threads)
-        return evaluate_answers(fitted.model, labels, probabilities, classes=self.classes_.tolist())
+        return evaluate_answers(
+            fitted.model, texts, labels, probabilities, classes=self.classes_.tolist()
+        )
 
     def explain(self, text: str, *, label: str | None = None) -> Explanation:
         """Say how much each token moved the winning label against the runner-up."""

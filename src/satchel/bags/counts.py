@@ -15,7 +15,7 @@ class Counts:
     Attributes:
         hashes: uint64 [V], strictly ascending; a feature's place here is its id.
         kinds: uint8 [V]; 1, 2, 3 … = word n-gram of that order, 32 = character n-gram,
-            64 = field token.
+            64 = field token, 65 = token of another part.
         document_frequency: int64 [V].
         documents: The number of documents counted.
     """

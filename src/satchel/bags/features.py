@@ -73,9 +73,9 @@ class Weighting(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     Attributes:
         term_frequency: ``binary`` (1), ``count``, ``freq`` (count / sum of the row's counts) or
             ``log`` (1 + ln count).
-        norm: ``l2`` divides a row by its Euclidean length at the end; ``l2_fields`` brings its plain
-            features to length 1 and its field tokens to length 0.5, so that a long text does not
-            drown its subject; ``none`` leaves it.
+        norm: ``l2`` divides a row by its Euclidean length at the end; ``l2_fields`` brings its
+            plain features to length 1 and its field tokens to length 0.5, so that a long text
+            does not drown its subject; ``none`` leaves it.
     """
 
     term_frequency: Literal["binary", "count", "freq", "log"] = "log"

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 
-QUOTE = "quote"
-SIGNATURE = "signature"
-FIRST = "first"
+from satchel.bags.hashing import FIELD_KIND, PART_KIND
+
+# No header field has a blank in its name, so these three cannot be taken for one.
+QUOTE = " quote"
+SIGNATURE = " signature"
+FIRST = " first"
 
 # A header line: a name of visible ASCII characters, a colon, then a blank or the line's end.
 _HEADER = re.compile(r"([!-9;-~]+):(?=[ \t\r]|\Z)")
@@ -61,6 +64,11 @@ def name_spaces(lowered: str) -> tuple[list[int], list[str]]:
         names.append(name)
         position += len(line) + 1
     return starts, names
+
+
+def kind_of(name: str) -> int:
+    """The kind of the tokens of a name space that has a name."""
+    return PART_KIND if name in (QUOTE, SIGNATURE, FIRST) else FIELD_KIND
 
 
 def name_space_at(starts: list[int], names: list[str], position: int) -> str:

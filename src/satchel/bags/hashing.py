@@ -25,6 +25,7 @@ FIELD_SALT = 0x8EBC6AF09C88C6E3
 
 CHARACTER_KIND = 32
 FIELD_KIND = 64
+PART_KIND = 65
 
 
 def mix(number: int) -> int:

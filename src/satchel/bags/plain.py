@@ -14,13 +14,14 @@ import numpy as np
 
 from satchel.bags.characters import KERAS_FILTERS, classes
 from satchel.bags.features import Features
-from satchel.bags.fields import name_space_at, name_spaces
+from satchel.bags.fields import kind_of, name_space_at, name_spaces
 from satchel.bags.hashing import (
     ADDRESS_SALT,
     CHARACTER_KIND,
     CHARACTER_SALT,
     FIELD_KIND,
     FIELD_SALT,
+    PART_KIND,
     combine_arrays,
     hash_text,
 )
@@ -129,7 +130,10 @@ def _word_features(lowered: str, features: Features) -> Iterator[tuple[np.ndarra
         yield single, 1
     if features.fields:
         unigrams = np.concatenate([chain, single])
-        yield _field_hashes(unigrams, found.chain_spaces + found.single_spaces), FIELD_KIND
+        spaces = found.chain_spaces + found.single_spaces
+        for kind in (FIELD_KIND, PART_KIND):
+            own = [name if name and kind_of(name) == kind else "" for name in spaces]
+            yield _field_hashes(unigrams, own), kind
     grams = chain
     segment = None
     if found.breaks:

@@ -56,7 +56,8 @@ def bag_sums(
         weights: The weight of each feature, float32 [V].
         weighting: The term frequency and the norm.
         matrix: The row of each feature, float32 [V, width].
-        fields: bool [V], which features are field tokens, for the norm ``l2_fields``; None for none.
+        fields: bool [V], which features are field tokens, for the norm ``l2_fields``; None for
+            none.
         threads: How many threads work; None means one a core. It never changes the answer.
 
     Returns:

@@ -12,12 +12,11 @@ from typing import NamedTuple
 
 from satchel.bags.characters import classes
 from satchel.bags.features import Features
-from satchel.bags.fields import name_space_at, name_spaces
+from satchel.bags.fields import kind_of, name_space_at, name_spaces
 from satchel.bags.hashing import (
     ADDRESS_SALT,
     CHARACTER_KIND,
     CHARACTER_SALT,
-    FIELD_KIND,
     FIELD_SALT,
     combine,
     hash_text,
@@ -43,7 +42,8 @@ class Token(NamedTuple):
 
     Attributes:
         hash: The feature's hash.
-        kind: 1, 2, 3 … = word n-gram of that order, 32 = character n-gram, 64 = field token.
+        kind: 1, 2, 3 … = word n-gram of that order, 32 = character n-gram, 64 = field token,
+            65 = token of another part (quote, signature, first line).
         start: Where it starts in the text, in code points.
         end: Where it ends.
         text: The feature as people read it.
@@ -244,7 +244,8 @@ def tokenize(text: str, features: Features) -> list[Token]:
                 name = name_space_at(starts, names, start)
                 if kind == 1 and name:
                     joined = combine(number, hash_text(name, FIELD_SALT), FIELD_SALT)
-                    found.append((joined, FIELD_KIND, start, end, f"{name}: {token}"))
+                    named = f"{name.strip()}: {token}"
+                    found.append((joined, kind_of(name), start, end, named))
     if features.characters:
         found.extend(_character_tokens(low.text, *features.characters))
     return [

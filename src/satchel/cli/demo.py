@@ -57,7 +57,7 @@ def command(folder: str, backend: Backend | None) -> None:
     evaluation = judge(classifier.satchel_, parts.test, learnt=parts.train.texts)
     print()
     print_evaluation(evaluation)
-    save_report(evaluation, target / "report", parts.test)
+    save_report(evaluation, target / "report")
     classifier.satchel_.with_scores("test", evaluation).save(model)
     print(f"\nArticles that no stage has seen, filed by {model} as loaded again:")
     aside = parts.held_out

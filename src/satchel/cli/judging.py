@@ -43,13 +43,18 @@ def judge(
     if learnt:
         keys = text_keys([*learnt, *documents.texts])
         leaked = np.isin(keys[len(learnt) :], keys[: len(learnt)])
-    return satchel.evaluate(documents.texts, documents.labels, leaked=leaked, threads=threads)
+    return satchel.evaluate(
+        documents.texts,
+        documents.labels,
+        names=documents.names,
+        leaked=leaked,
+        threads=threads,
+    )
 
 
-def save_report(evaluation: Evaluation, folder: str | Path, documents: Documents) -> None:
+def save_report(evaluation: Evaluation, folder: str | Path) -> None:
     """Write the report of an evaluation and say where it is."""
-    page = evaluation.save_report(folder, names=documents.names, texts=documents.texts)
-    terminal.remark(f"wrote the report: {page}")
+    terminal.remark(f"wrote the report: {evaluation.save_report(folder)}")
 
 
 def print_evaluation(evaluation: Evaluation) -> None:

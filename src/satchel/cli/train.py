@@ -159,8 +159,8 @@ def command(
         satchel = satchel.with_scores("test", evaluation)
     satchel.save(output)
     seconds = time.perf_counter() - start
-    if report and evaluation is not None and judged is not None:
-        save_report(evaluation, report, judged)
+    if report and evaluation is not None:
+        save_report(evaluation, report)
     held_out = _predict_held_out(satchel, parts.held_out)
     if as_json:
         answer: dict[str, Any] = {

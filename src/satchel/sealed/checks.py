@@ -13,6 +13,7 @@ from typing import NoReturn
 import numpy as np
 
 from satchel.bags.features import Features
+from satchel.bags.hashing import CHARACTER_KIND, FIELD_KIND, PART_KIND
 from satchel.errors import ModelFileError
 from satchel.sealed import tensors
 from satchel.sealed.schema import Manifest, Member, View
@@ -20,8 +21,6 @@ from satchel.sealed.schema import Manifest, Member, View
 _MANIFEST = "manifest.json"
 _CHUNK = 1 << 17  # elements looked at together, so that a check takes no memory to speak of
 _MAX_MIN_LENGTH = 1_000
-_CHARACTER_KIND = 32
-_FIELD_KIND = 64
 
 
 def check_manifest(manifest: Manifest) -> None:
@@ -98,8 +97,8 @@ def _check_kinds(view: View, kinds: np.ndarray, name: str) -> None:
     """Refuse a kind of entry that the features of the view do not make."""
     allowed = np.zeros(256, dtype=bool)
     allowed[1 : view.features.words + 1] = True
-    allowed[_CHARACTER_KIND] = view.features.characters is not None
-    allowed[_FIELD_KIND] = view.features.fields
+    allowed[CHARACTER_KIND] = view.features.characters is not None
+    allowed[FIELD_KIND] = allowed[PART_KIND] = view.features.fields
     for chunk in _chunks(kinds):
         if not allowed[chunk].all():
             found = int(chunk[~allowed[chunk]][0])

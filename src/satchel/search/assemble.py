@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,8 +11,7 @@ from satchel.inference.compress import quantized
 from satchel.sealed.card import card
 from satchel.sealed.schema import Layer, Manifest, Member, Parts, RowType, Task, Training
 from satchel.sealed.schema import View as SealedView
-from satchel.search.recipe import Recipe
-from satchel.search.views import Counted, View
+from satchel.search.views import View
 
 
 @dataclass(frozen=True)
@@ -20,26 +19,36 @@ class FittedMember:
     """A trained member in the form that the satchel carries.
 
     Attributes:
-        view: Index of the view it sees.
         rows: float32 array of shape ``(size, width)``.
         bias: float32 array of shape ``(width,)``.
         layers: Its head; empty for a linear member.
         arrays: The arrays of the head, named ``layer0.kernel`` and so on.
-        scale: Factor of its logits in the sum.
+    """
+
+    rows: np.ndarray
+    bias: np.ndarray
+    layers: tuple[Layer, ...] = ()
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Share:
+    """A member's share of the sum.
+
+    Attributes:
+        view: Index of the view it sees.
+        member: The member.
+        scale: The factor of its logits.
     """
 
     view: int
-    rows: np.ndarray
-    bias: np.ndarray
-    layers: tuple[Layer, ...]
-    arrays: Mapping[str, np.ndarray]
+    member: FittedMember
     scale: float
 
 
 def assemble(
     views: Sequence[View],
-    members: Sequence[FittedMember],
-    counted: Counted,
+    shares: Sequence[Share],
     *,
     task: Task,
     labels: Sequence[str],
@@ -50,9 +59,8 @@ def assemble(
     """Put a model's parts together.
 
     Args:
-        views: The fitted views.
-        members: The trained members; those of scale 0 are left out, and so are views without any.
-        counted: Whose hashes and kinds the views index.
+        views: The fitted views; each has at least one share.
+        shares: The trained members. Linear ones of one view are added up into one.
         task: ``single`` or ``multiple``.
         labels: The labels, in the order of the scores.
         thresholds: One a label for ``multiple``, else empty.
@@ -62,36 +70,34 @@ def assemble(
     Returns:
         Parts without terms; the card is written from the manifest.
     """
-    members = [member for member in members if member.scale > 0] or list(members)
-    used = sorted({member.view for member in members})
     arrays: dict[str, np.ndarray] = {}
     sealed_views = []
     sealed_members: list[Member] = []
-    for place, number in enumerate(used):
-        view, own = views[number], [member for member in members if member.view == number]
-        prefix = f"view{place}"
-        arrays[f"{prefix}.hashes"] = counted.hashes[view.kept]
-        arrays[f"{prefix}.kinds"] = counted.kinds[view.kept]
+    for number, view in enumerate(views):
+        own = _merged([share for share in shares if share.view == number])
+        prefix = f"view{number}"
+        arrays[f"{prefix}.hashes"] = view.hashes
+        arrays[f"{prefix}.kinds"] = view.kinds
         arrays[f"{prefix}.weights"] = view.weights
-        rows = np.concatenate([member.rows for member in own], axis=1)
+        rows = np.concatenate([share.member.rows for share in own], axis=1)
         if row_type == "int8":
             arrays[f"{prefix}.rows"], arrays[f"{prefix}.scales"] = quantized(rows)
         else:
             arrays[f"{prefix}.rows"] = rows.astype(row_type)
         start = 0
-        for member in own:
-            stop = start + member.rows.shape[1]
+        for share in own:
+            stop = start + share.member.rows.shape[1]
             name = f"member{len(sealed_members)}"
-            arrays[f"{name}.bias"] = member.bias.astype(np.float32)
-            for key, value in member.arrays.items():
+            arrays[f"{name}.bias"] = share.member.bias.astype(np.float32)
+            for key, value in share.member.arrays.items():
                 arrays[f"{name}.{key}"] = np.ascontiguousarray(value, dtype=np.float32)
             sealed_members.append(
                 Member(
-                    view=place,
+                    view=number,
                     start=start,
                     stop=stop,
-                    scale=float(np.float32(member.scale)),
-                    layers=tuple(member.layers),
+                    scale=float(np.float32(share.scale)),
+                    layers=tuple(share.member.layers),
                 )
             )
             start = stop
@@ -115,21 +121,15 @@ def assemble(
     return Parts(manifest=manifest, arrays=arrays, terms=None, card=card(manifest))
 
 
-def describe(recipe: Recipe) -> dict[str, str]:
-    """The recipe as short settings for the manifest, for people to read."""
-    settings: dict[str, str] = {}
-    for number, view in enumerate(recipe.views):
-        features = view.features
-        parts = [f"words 1–{features.words}"] if features.words else []
-        parts += ["characters {}–{}".format(*features.characters)] if features.characters else []
-        parts += ["fields"] if features.fields else []
-        settings[f"view {number}"] = (
-            f"{', '.join(parts)}; {view.weights}; in at least {view.minimum_documents} documents"
-        )
-    for number, member in enumerate(recipe.members):
-        fields = {name: getattr(member, name) for name in member.__struct_fields__}
-        kind = type(member).__name__.removesuffix("Recipe").lower()
-        settings[f"member {number}"] = f"{kind}: " + ", ".join(
-            f"{name} {value}" for name, value in fields.items()
-        )
-    return settings
+def _merged(shares: Sequence[Share]) -> list[Share]:
+    """Linear shares of one view as one matrix, first; then the others."""
+    linear = [share for share in shares if not share.member.layers]
+    others = [share for share in shares if share.member.layers]
+    if not linear:
+        return others
+    rows = np.zeros_like(linear[0].member.rows)
+    bias = np.zeros_like(linear[0].member.bias)
+    for share in linear:
+        rows += np.float32(share.scale) * share.member.rows
+        bias += np.float32(share.scale) * share.member.bias
+    return [Share(linear[0].view, FittedMember(rows, bias), 1.0), *others]

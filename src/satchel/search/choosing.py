@@ -1,25 +1,30 @@
-"""Choosing a recipe: alternatives tried one question at a time on documents held out."""
+"""Choosing a recipe: questions answered in turn on documents held out of the training part."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import msgspec
 import numpy as np
+from msgspec.structs import replace
 
-from satchel.progress import Progress
-from satchel.search import combine, trials
-from satchel.search.assemble import FittedMember
-from satchel.search.folds import Fold
-from satchel.search.members import train_member
-from satchel.search.plans import Plan, Question
-from satchel.search.recipe import LinearRecipe, NetRecipe, Recipe, ViewRecipe
-from satchel.search.settings import Settings
-from satchel.search.views import fit_view
+from satchel.search import combine
+from satchel.search.plans import LINEAR_SCALE, Plan
+from satchel.search.recipe import (
+    BayesRecipe,
+    Candidate,
+    LinearRecipe,
+    Recipe,
+    ViewRecipe,
+)
+from satchel.search.trials import Bench
 
 TIE = 0.002
 """What mostly wins is kept unless another beats it by more than this."""
+HARM = 0.001
+"""A member that mostly helps is kept unless it takes away more than this."""
+GAIN = 0.0005
+"""The least that a further candidate must add in a thorough search."""
 
 
 @dataclass(frozen=True)
@@ -27,144 +32,171 @@ class Choice:
     """What validation decided.
 
     Attributes:
-        recipe: Views and members.
-        scales: The factor of each member's logits.
+        recipe: Candidates and their scales.
         thresholds: One a label for several labels a document, else empty.
     """
 
     recipe: Recipe
-    scales: np.ndarray
     thresholds: np.ndarray
 
 
-@dataclass(frozen=True)
-class Judge:
-    """Everything that judging a recipe needs."""
-
-    folds: Sequence[Fold]
-    settings: Settings
-    log: trials.Log
-    clock: trials.Clock
-    progress: Progress
-
-    def logits(
-        self, view: ViewRecipe, members: Sequence[LinearRecipe | NetRecipe]
-    ) -> list[np.ndarray]:
-        """Held-out logits ``(members, n, n_classes)`` of each fold, members on one view."""
-        answers = []
-        for fold in self.folds:
-            fitted = fit_view(fold.learn, fold.learnt, view)
-            rows = fitted.rows(fold.learn)
-            trained: list[FittedMember] = [
-                train_member(
-                    member, rows, fold.learnt, self.settings, seed=self.settings.seed + number
-                )
-                for number, member in enumerate(members)
-            ]
-            answers.append(trials.held_out_logits([fitted], trained, fold.judge, fold.truth))
-        return answers
-
-    def measure(self, scores: Sequence[np.ndarray]) -> float:
-        """The mean over the folds of what their scores ``(n, n_classes)`` reach."""
-        return float(
-            np.mean([trials.measure(s, f.truth) for s, f in zip(scores, self.folds, strict=True)])
-        )
-
-    @property
-    def metric(self) -> str:
-        """What is measured."""
-        return trials.metric_of(self.folds[0].truth)
-
-
-def choose(plan: Plan, judge: Judge) -> Choice:
-    """Answer the plan's questions in turn, then decide how the members are combined.
+def choose(plan: Plan, bench: Bench) -> Choice:
+    """Answer the plan's questions in turn, then bring the sum to probabilities.
 
     Args:
         plan: The first recipe and the questions.
-        judge: Folds, log and clock; without folds the plan's first recipe stands.
+        bench: Folds, log and clock; without folds the plan's first recipe stands.
     """
-    view, linear = plan.view, plan.linear
-    members: tuple[LinearRecipe | NetRecipe, ...] = plan.members
-    if not judge.folds:
-        return Choice(Recipe(views=(view,), members=members), _plain(members), np.zeros(0))
-    if plan.questions and linear is not None:
-        view, linear = _ask(plan.questions, view, linear, judge)
-        linear = _add_bayes(view, linear, judge)
-        members = (linear, *plan.nets)
-    logits = judge.logits(view, members)
-    scales = combine.fit_scales(
-        np.concatenate(logits, axis=1),
-        np.concatenate([fold.truth.indicator for fold in judge.folds]),
-        judge.folds[0].truth.task,
-    )
-    together = [np.tensordot(scales, each, axes=1) for each in logits]
-    for number, member in enumerate(members):
-        judge.log.add(
-            f"{_kind(member)} alone", judge.metric, judge.measure([each[number] for each in logits])
-        )
-    judge.log.add("members together", judge.metric, judge.measure(together), chosen=True)
-    thresholds = np.zeros(0)
-    if judge.folds[0].truth.task == "multiple":
-        truth = np.concatenate([fold.truth.values for fold in judge.folds])
-        thresholds = combine.fit_thresholds(1.0 / (1.0 + np.exp(-np.concatenate(together))), truth)
-    return Choice(Recipe(views=(view,), members=members), scales, thresholds)
+    if not bench.folds:
+        classes = len(bench.corpus.targets.labels)
+        several = bench.corpus.targets.task == "multiple"
+        return Choice(plan.first, np.full(classes if several else 0, 0.5))
+    recipe = plan.first
+    if plan.linear is not None:
+        recipe = _choose_linear(plan, plan.linear, bench)
+        recipe = _add_nets(plan, recipe, bench)
+        recipe = _add_extra(plan.extra, recipe, bench)
+    bench.log("the sum of all members", bench.measure(recipe), chosen=True)
+    return _calibrated(recipe, bench)
 
 
-def _ask(
-    questions: Sequence[Question], view: ViewRecipe, linear: LinearRecipe, judge: Judge
-) -> tuple[ViewRecipe, LinearRecipe]:
-    known: dict[bytes, float] = {}
-
-    def score(view: ViewRecipe, linear: LinearRecipe) -> float:
-        key = msgspec.json.encode((view, linear))
-        if key not in known:
-            logits = judge.logits(view, (linear,))
-            known[key] = judge.measure([each[0] for each in logits])
-        return known[key]
-
-    done = 0
-    for question in questions:
-        options = [question.apply(view, linear, value) for value in question.values]
-        results: list[float] = []
-        for value, option in zip(question.values, options, strict=True):
-            if results and not judge.clock.allows():
-                break
-            results.append(score(*option))
-            judge.log.add(f"{question.name} {value}", judge.metric, results[-1])
-            done += 1
-            judge.progress(
-                "searching", done, sum(len(each.values) for each in questions),
-                f"{question.name} {value}: {results[-1]:.4f}",
-            )  # fmt: skip
-        view, linear = options[_first_good(results)]
-    return view, linear
-
-
-def _first_good(results: Sequence[float]) -> int:
-    """The first result that no other beats by more than a tie."""
+def _best_first(options: Sequence[tuple[str, Recipe]], bench: Bench) -> Recipe:
+    """The first option that none beats by more than a tie; no further trials after the budget."""
+    results: list[float] = []
+    for name, recipe in options:
+        if results and not bench.clock.allows():
+            break
+        results.append(bench.measure(recipe))
+        bench.log(name, results[-1])
     best = max(results)
-    return next(place for place, result in enumerate(results) if result >= best - TIE)
+    return options[next(i for i, result in enumerate(results) if result >= best - TIE)][1]
 
 
-def _add_bayes(view: ViewRecipe, linear: LinearRecipe, judge: Judge) -> LinearRecipe:
-    """Ask how much complement naive Bayes to add; it is in closed form, so cheap."""
-    if judge.folds[0].truth.task == "multiple" or linear.loss != "squared_hinge":
-        return linear
-    with_bayes = msgspec.structs.replace(linear, bayes=1.0)
-    both = judge.logits(view, (linear, with_bayes))
-    amounts = (0.0, 0.5, 1.0, 2.0)
-    results = [
-        judge.measure([solver + amount * (mixed - solver) for solver, mixed in both])
-        for amount in amounts
-    ]
-    for amount, result in zip(amounts, results, strict=True):
-        judge.log.add(f"bayes {amount}", judge.metric, result)
-    return msgspec.structs.replace(linear, bayes=amounts[_first_good(results)])
+def _choose_linear(plan: Plan, linear: LinearRecipe, bench: Bench) -> Recipe:
+    view = plan.view
+
+    def ask(name: str, views: Iterable[tuple[object, ViewRecipe]]) -> ViewRecipe:
+        options = [
+            (f"{name} {value}", Recipe((Candidate(each, linear),), (LINEAR_SCALE,)))
+            for value, each in views
+        ]
+        return _best_first(options, bench).candidates[0].view
+
+    recipe = Recipe((Candidate(view, linear),), (LINEAR_SCALE,))
+    for topic in plan.topics:
+        if topic == "words":
+            several = bench.corpus.targets.task == "multiple"
+            orders = (2, 1) if several else (1, 2)
+            view = ask(
+                "words",
+                [(n, replace(view, features=replace(view.features, words=n))) for n in orders],
+            )
+        elif topic == "fields":
+            view = ask(
+                "fields",
+                [
+                    (on, replace(view, features=replace(view.features, fields=on)))
+                    for on in (True, False)
+                ],
+            )
+        elif topic == "entropy":
+            bases = dict.fromkeys((view.entropy, 1.5, 1.2, None))
+            view = ask("entropy", [(base, replace(view, entropy=base)) for base in bases])
+        if topic in ("words", "fields", "entropy"):
+            recipe = Recipe((Candidate(view, linear),), (LINEAR_SCALE,))
+        elif topic == "characters" and plan.characters is not None:
+            characters = replace(plan.characters, entropy=view.entropy)
+            added = recipe.with_added(Candidate(characters, linear), LINEAR_SCALE)
+            recipe = _kept_unless_harmful("characters", added, recipe, bench)
+        elif topic == "cost":
+            recipe = _choose_cost(recipe, linear, bench)
+    return _add_bayes(recipe, bench)
 
 
-def _plain(members: Sequence[object]) -> np.ndarray:
-    return np.ones(len(members))
+def _choose_cost(recipe: Recipe, linear: LinearRecipe, bench: Bench) -> Recipe:
+    """One cost for every linear member, that of characters never above the first one's."""
+    options = []
+    for factor in (1.0, 0.3, 3.0):
+        candidates = []
+        for each in recipe.candidates:
+            own = min(factor, 1.0) if each.view.features.characters else factor
+            solver = replace(linear, cost=linear.cost * own)
+            candidates.append(Candidate(each.view, solver))
+        option = Recipe(tuple(candidates), recipe.scales)
+        options.append((f"cost {linear.cost * factor:g}", option))
+    return _best_first(options, bench)
 
 
-def _kind(member: LinearRecipe | NetRecipe) -> str:
-    return "linear" if isinstance(member, LinearRecipe) else "network"
+def _add_bayes(recipe: Recipe, bench: Bench) -> Recipe:
+    """Complement naive Bayes beside the solver; in closed form, so the question is cheap."""
+    if bench.corpus.targets.task == "multiple":
+        return recipe
+    bayes = Candidate(recipe.candidates[0].view, BayesRecipe())
+    options = [("bayes 0", recipe)]
+    options += [(f"bayes {s:g}", recipe.with_added(bayes, s)) for s in (0.5, 1.0, 2.0)]
+    return _best_first(options, bench)
+
+
+def _kept_unless_harmful(name: str, added: Recipe, recipe: Recipe, bench: Bench) -> Recipe:
+    if not bench.clock.allows():
+        return recipe
+    without, result = bench.measure(recipe), bench.measure(added)
+    bench.log(f"with {name}", result)
+    return added if result >= without - HARM else recipe
+
+
+def _add_nets(plan: Plan, recipe: Recipe, bench: Bench) -> Recipe:
+    """The networks, as a group, on the view of words that was chosen."""
+    if not plan.nets:
+        return recipe
+    added = recipe
+    for net in plan.nets:
+        candidate = Candidate(recipe.candidates[0].view, net)
+        added = added.with_added(candidate, 1.0 / len(plan.nets))
+    return _kept_unless_harmful("networks", added, recipe, bench)
+
+
+def _add_extra(extra: Sequence[Candidate], recipe: Recipe, bench: Bench) -> Recipe:
+    """Add candidates bit by bit, always the one that helps most, while one helps at all."""
+    pool = [candidate for candidate in extra if _affordable(candidate, bench)]
+    result = bench.measure(recipe)
+    while pool and bench.clock.allows():
+        steps = [
+            (bench.measure(added), added)
+            for candidate in pool
+            for added in (recipe.with_added(candidate, _step(candidate)),)
+        ]
+        best, added = max(steps, key=lambda step: step[0])
+        if best < result + GAIN:
+            break
+        result, recipe = best, added
+        bench.log(f"member {len(recipe.candidates)} at {sum(recipe.scales):g}", result)
+    return recipe
+
+
+def _affordable(candidate: Candidate, bench: Bench) -> bool:
+    if not bench.clock.allows():
+        return False
+    bench.logits(candidate)
+    alone = Recipe((candidate,), (1.0,))
+    kind = type(candidate.member).__name__.removesuffix("Recipe").lower()
+    bench.log(f"candidate {kind}", bench.measure(alone))
+    return True
+
+
+def _step(candidate: Candidate) -> float:
+    return 0.25 * (LINEAR_SCALE if isinstance(candidate.member, LinearRecipe) else 1.0)
+
+
+def _calibrated(recipe: Recipe, bench: Bench) -> Choice:
+    """Bring the sum to the scale on which its probabilities are honest (Guo et al. 2017)."""
+    scores = bench.sums(recipe)
+    together = np.concatenate(scores)
+    truth = np.concatenate([targets.indicator for targets in bench.truths])
+    task = bench.corpus.targets.task
+    factor = float(combine.fit_scales(together[None], truth, task)[0])
+    scaled = Recipe(recipe.candidates, tuple(scale * factor for scale in recipe.scales))
+    thresholds = np.zeros(0)
+    if task == "multiple":
+        thresholds = combine.fit_thresholds(1.0 / (1.0 + np.exp(-factor * together)), truth)
+    return Choice(scaled, np.clip(thresholds, 0.0, 1.0))

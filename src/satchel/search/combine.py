@@ -90,7 +90,7 @@ def fit_thresholds(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
         float64 array of shape ``(n_classes,)``; a label that never holds gets the largest score.
     """
     n, classes = scores.shape
-    thresholds = scores.max(axis=0).astype(np.float64)
+    thresholds: np.ndarray = scores.max(axis=0).astype(np.float64)
     for k in range(classes):
         order = np.argsort(-scores[:, k], kind="stable")
         ranked = scores[order, k].astype(np.float64)

@@ -10,10 +10,11 @@ import numpy as np
 
 from satchel.errors import InputError
 from satchel.search.targets import Targets
-from satchel.search.views import Counted
 from satchel.sources.splitting import folds, split
 
 SUBJECT = re.compile(r"\A(?:[!-9;-~]+:[^\n]*\n)*?subject:[ \t]*((?:re:[ \t]*)*)([^\n]+)", re.I)
+HEADER = 4_000
+"""Code points in which a subject line is looked for."""
 
 
 @dataclass(frozen=True)
@@ -21,26 +22,16 @@ class Fold:
     """One division of the training documents.
 
     Attributes:
-        learn: Counts of the documents to learn from.
-        judge: Counts of the documents to judge by.
-        learnt: Targets of the former.
-        truth: Targets of the latter.
+        learn: int64 array: documents to learn from, ascending.
+        judge: int64 array: documents to judge by, ascending.
     """
 
-    learn: Counted
-    judge: Counted
-    learnt: Targets
-    truth: Targets
+    learn: np.ndarray
+    judge: np.ndarray
 
 
 def make_folds(
-    texts: Sequence[str],
-    targets: Targets,
-    counted: Counted,
-    *,
-    count: int,
-    most_learnt: int,
-    seed: int,
+    texts: Sequence[str], targets: Targets, *, count: int, most_learnt: int, seed: int
 ) -> list[Fold]:
     """Divide documents for validation.
 
@@ -50,40 +41,39 @@ def make_folds(
     Args:
         texts: The training documents.
         targets: Their labels.
-        counted: Their counts.
-        count: How many folds; 1 holds out a fifth once.
-        most_learnt: The most documents to learn from in a fold; the rest of its side is unused.
+        count: How many folds; 0 for none, 1 holds out a fifth once.
+        most_learnt: The most documents to learn from, and to judge by, in a fold.
         seed: Decides the division.
 
     Returns:
         The folds; none where there are too few distinct texts to hold any out.
     """
-    names = [str(label) for label in targets.labels]
-    labels: list[str] | list[tuple[str, ...]]
-    if targets.task == "single":
-        labels = [names[value] for value in targets.values]
-    else:
-        labels = [tuple(names[k] for k in np.flatnonzero(row)) for row in targets.values]
-    keys = [_conversation(text) for text in texts]
+    labels = targets.names()
+    conversations = [conversation(text) for text in texts]
     try:
+        if count == 0:
+            return []
         if count == 1:
-            sides = split(labels, keys, test_share=0.2, seed=seed)
+            sides = split(labels, conversations, test_share=0.2, seed=seed)
             pairs = [(sides.train, sides.test)]
         else:
-            pairs = folds(labels, keys, count=count, seed=seed)
+            pairs = folds(labels, conversations, count=count, seed=seed)
     except InputError:
         return []
-    made = []
     random = np.random.default_rng(seed)
-    for learn, judge in pairs:
-        if len(learn) > most_learnt:
-            learn = np.sort(random.permutation(learn)[:most_learnt])
-        if len(judge) > most_learnt:
-            judge = np.sort(random.permutation(judge)[:most_learnt])
-        made.append(Fold(counted[learn], counted[judge], targets[learn], targets[judge]))
-    return made
+    return [
+        Fold(_at_most(most_learnt, learn, random), _at_most(most_learnt, judge, random))
+        for learn, judge in pairs
+    ]
 
 
-def _conversation(text: str) -> str:
-    subject = SUBJECT.match(text[:4000])
+def conversation(text: str) -> str:
+    """What documents of one conversation share: the subject line of a message, else the text."""
+    subject = SUBJECT.match(text[:HEADER])
     return f"subject: {subject[2].strip().lower()}" if subject else text
+
+
+def _at_most(most: int, documents: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    if len(documents) <= most:
+        return documents
+    return np.sort(random.permutation(documents)[:most])

@@ -9,19 +9,16 @@ import numpy as np
 from satchel.progress import Progress, silent
 from satchel.sealed.schema import Layer
 from satchel.search.assemble import FittedMember
-from satchel.search.recipe import LinearRecipe, NetRecipe
+from satchel.search.recipe import BayesRecipe, LinearRecipe, MemberRecipe, NetRecipe
 from satchel.search.settings import Settings
 from satchel.search.targets import Targets
 
 if TYPE_CHECKING:
     from satchel.bags.rows import Rows
 
-SOLVER_PARTS = np.float32(4.0)
-"""A margin of 1 is worth about 4 nats: on this footing solvers, Bayes and networks add up."""
-
 
 def train_member(
-    recipe: LinearRecipe | NetRecipe,
+    recipe: MemberRecipe,
     rows: Rows,
     targets: Targets,
     settings: Settings,
@@ -42,9 +39,15 @@ def train_member(
         progress: Told of each epoch.
 
     Returns:
-        The member in the form that the satchel carries, with scale 1.
+        The member in the form that the satchel carries.
     """
     class_weight = balanced(targets) if settings.class_weight == "balanced" else None
+    if isinstance(recipe, BayesRecipe):
+        from satchel.network.bayes import complement_bayes
+
+        classes = len(targets.labels)
+        table = complement_bayes(rows, targets.values, classes)
+        return FittedMember(table, np.zeros(classes, np.float32))
     if isinstance(recipe, LinearRecipe):
         return _train_linear(recipe, rows, targets, settings, class_weight, seed, progress)
     return _train_net(recipe, rows, targets, settings, class_weight, seed, final, progress)
@@ -80,14 +83,7 @@ def _train_linear(
         threads=settings.threads,
         progress=progress,
     )
-    table, bias = SOLVER_PARTS * fitted.table, SOLVER_PARTS * fitted.bias
-    if recipe.bayes:
-        from satchel.network.bayes import complement_bayes
-
-        table += np.float32(recipe.bayes) * complement_bayes(
-            rows, targets.values, len(targets.labels)
-        )
-    return FittedMember(recipe.view, table, bias, (), {}, 1.0)
+    return FittedMember(fitted.table, fitted.bias)
 
 
 def _train_net(
@@ -131,7 +127,7 @@ def _train_net(
         validation=validation,
         class_weight=class_weight,
         task=targets.task,
-        seed=seed,
+        seed=seed + recipe.variant,
         callbacks=settings.callbacks if final else (),
         threads=settings.threads,
         progress=progress,
@@ -139,4 +135,4 @@ def _train_net(
     )
     parts = trained.parts()
     layers = tuple(Layer(**layer) for layer in parts.layers)
-    return FittedMember(recipe.view, trained.table, trained.bias, layers, parts.arrays, 1.0)
+    return FittedMember(trained.table, trained.bias, layers, parts.arrays)

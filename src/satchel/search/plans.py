@@ -2,57 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 from msgspec.structs import replace
 
 from satchel.bags.features import Features, Weighting
 from satchel.search.facts import Facts
-from satchel.search.recipe import LinearRecipe, NetRecipe, ViewRecipe
+from satchel.search.recipe import (
+    BayesRecipe,
+    Candidate,
+    LinearRecipe,
+    NetRecipe,
+    Recipe,
+    ViewRecipe,
+)
 from satchel.search.settings import Settings
 
-MANY_DOCUMENTS = 10_000
+LINEAR_SCALE = 4.0
+"""A margin of 1 is worth about 4 nats: on this footing solvers, Bayes and networks add up."""
+MANY_DOCUMENTS = 8_000
+FEW_DOCUMENTS = 6_000
+LONG_DOCUMENT = 400
+"""Mean code points from which a document is long: character n-grams then cost more than they add
+to balanced effort, and a feature of one document alone tells little."""
 MOST_LEARNT = 20_000
 """Documents that a validation fold learns from at most: more would only cost time."""
-LONG_DOCUMENT = 250
-"""Code points of a document from which on a feature of one document alone tells little."""
 
-TUTORIAL_VIEW = ViewRecipe(
-    features=Features(rules="keras", words=1),
-    weighting=Weighting(term_frequency="log", norm="none"),
-    weights="keras_idf",
-    entropy=None,
-    minimum_documents=1,
-    # Keras keeps the words of index 1 to num_words - 1.
-    maximum_features=14_999,
-    keep_by="occurrences",
+TUTORIAL = Candidate(
+    ViewRecipe(
+        features=Features(rules="keras", words=1),
+        weighting=Weighting(term_frequency="log", norm="none"),
+        weights="keras_idf",
+        entropy=None,
+        minimum_documents=1,
+        # Keras keeps the words of index 1 to num_words - 1.
+        maximum_features=14_999,
+        keep_by="occurrences",
+    ),
+    NetRecipe(
+        hidden=512,
+        dropout=0.3,
+        epochs=30,
+        batch_size=100,
+        learning_rate=1e-3,
+        head="tutorial",
+        validation_share=0.1,
+    ),
 )
-TUTORIAL_NET = NetRecipe(
-    hidden=512,
-    dropout=0.3,
-    epochs=30,
-    batch_size=100,
-    learning_rate=1e-3,
-    head="tutorial",
-    validation_share=0.1,
-)
 
-
-@dataclass(frozen=True)
-class Question:
-    """Alternatives that are tried in place of one another, the one that mostly wins first.
-
-    Attributes:
-        name: What is asked.
-        values: The alternatives.
-        apply: Puts one of them into a view and a linear member.
-    """
-
-    name: str
-    values: tuple[Any, ...]
-    apply: Callable[[ViewRecipe, LinearRecipe, Any], tuple[ViewRecipe, LinearRecipe]]
+Topic = Literal["words", "fields", "entropy", "characters", "cost"]
 
 
 @dataclass(frozen=True)
@@ -60,37 +59,34 @@ class Plan:
     """What a search may try.
 
     Attributes:
-        view: The first view.
-        linear: The linear member; None for networks alone.
-        nets: The networks beside it.
-        questions: Asked in turn, judged by the linear member alone, which trains in a moment.
+        view: The first view, of words.
+        linear: The linear member on it; None for networks alone.
+        characters: The view of character n-grams whose linear member may be added; None for none.
+        nets: Networks on the first view.
+        topics: What is asked, in this order.
+        extra: Candidates that a search of effort ``best`` may add bit by bit.
         folds: Validation folds; 0 validates nothing.
-        most_learnt: The most documents that a fold learns from.
-        maximum_bytes: The most bytes of the finished model's vocabulary; None for no limit.
+        maximum_features: The most features of a view in the finished model.
     """
 
     view: ViewRecipe
-    linear: LinearRecipe | None
-    nets: tuple[NetRecipe, ...]
-    questions: tuple[Question, ...] = ()
+    linear: LinearRecipe | None = None
+    characters: ViewRecipe | None = None
+    nets: tuple[NetRecipe, ...] = ()
+    topics: tuple[Topic, ...] = ()
+    extra: tuple[Candidate, ...] = ()
     folds: int = 1
-    most_learnt: int = MOST_LEARNT
-    maximum_bytes: int | None = None
+    maximum_features: int | None = None
 
     @property
-    def members(self) -> tuple[LinearRecipe | NetRecipe, ...]:
-        """The linear member, if any, and the networks."""
-        return (*([self.linear] if self.linear else []), *self.nets)
-
-    @property
-    def counted(self) -> Features:
-        """The features to count, so that every alternative finds its own."""
-        words = [self.view.features.words]
-        fields = [self.view.features.fields]
-        for question in self.questions:
-            words += question.values if question.name == "words" else ()
-            fields += question.values if question.name == "fields" else ()
-        return replace(self.view.features, words=max(words), fields=any(fields))
+    def first(self) -> Recipe:
+        """The recipe that stands where nothing can be validated."""
+        recipe = Recipe((), ())
+        if self.linear is not None:
+            recipe = recipe.with_added(Candidate(self.view, self.linear), LINEAR_SCALE)
+        for net in self.nets:
+            recipe = recipe.with_added(Candidate(self.view, net), 1.0 / len(self.nets))
+        return recipe
 
 
 def plan(facts: Facts, settings: Settings) -> Plan:
@@ -101,76 +97,105 @@ def plan(facts: Facts, settings: Settings) -> Plan:
         settings: What the user asked for; what they set is not searched.
     """
     if settings.preset == "tutorial":
-        return Plan(TUTORIAL_VIEW, None, (TUTORIAL_NET,), folds=0)
+        return Plan(TUTORIAL.view, nets=(TUTORIAL.member,), folds=0)  # type: ignore[arg-type]
+    view = _view(facts, settings)
+    net = NetRecipe(
+        hidden=settings.hidden or 64,
+        epochs=settings.epochs or _epochs(facts.documents),
+        head="own" if settings.head is not None else "default",
+    )
+    if settings.head is not None or settings.effort == "fast":
+        calibrates = settings.head is not None or facts.task == "multiple"
+        return Plan(view, nets=(net,), folds=1 if calibrates else 0, maximum_features=120_000)
+    several = facts.task == "multiple"
+    best = settings.effort == "best"
+    short = facts.characters < LONG_DOCUMENT
+    characters = _characters(facts, settings, view) if short or best else None
+    # Networks of sigmoids learn rare labels too slowly to help a linear member.
+    nets = () if several else (net, replace(net, variant=1)) if best else (net,)
+    return Plan(
+        view,
+        LinearRecipe(cost=0.1 if several else 1.0),
+        characters,
+        nets,
+        topics=_topics(facts, settings, view, characters),
+        extra=_extra(view, characters) if best and not several else (),
+        folds=_folds(facts, best),
+        maximum_features=400_000 if best else 120_000,
+    )
+
+
+def _view(facts: Facts, settings: Settings) -> ViewRecipe:
     rich = facts.documents >= MANY_DOCUMENTS or facts.characters >= LONG_DOCUMENT
-    view = ViewRecipe(
+    # Halfway between few classes, where a word of one class is nothing rare, and many.
+    share = min(1.0, max(0.0, (facts.classes - 8) / 8))
+    several = facts.task == "multiple"
+    return ViewRecipe(
         features=Features(
             words=settings.words or 2,
             characters=settings.characters,
-            fields=facts.structure > 0.5,
+            fields=facts.structure > 0.5 and "headers" not in settings.strip,
             strip=settings.strip,  # type: ignore[arg-type]  # Features checks the names
         ),
-        weighting=Weighting(norm="l2_fields"),
+        entropy=1.5 if several else 1.5 - 0.3 * share,
         minimum_documents=2 if rich else 1,
-        entropy=1.5 if facts.classes == 2 or facts.task == "multiple" else 1.2,
     )
-    net = NetRecipe(
-        hidden=settings.hidden or 64,
-        epochs=settings.epochs or (4 if facts.documents >= 8_000 else 8),
-        head="own" if settings.head is not None else "default",
-    )
-    if settings.head is not None:
-        return Plan(view, None, (net,), folds=1)
-    if settings.effort == "fast":
-        return Plan(view, None, (net,), folds=0 if facts.task == "single" else 1)
-    small = facts.documents < 6_000
-    return Plan(
+
+
+def _characters(facts: Facts, settings: Settings, view: ViewRecipe) -> ViewRecipe | None:
+    if settings.characters is not None:
+        return None
+    short = facts.characters < LONG_DOCUMENT
+    return replace(
         view,
-        LinearRecipe(cost=1.0 if facts.task == "single" else 0.1),
-        # Networks of sigmoids learn rare labels too slowly to help a linear member.
-        (net,) if facts.task == "single" else (),
-        questions=_questions(facts, settings, view),
-        folds=3 if small else 1,
-        maximum_bytes=14_000_000,
+        features=replace(
+            view.features, words=0, fields=False, characters=(3, 5) if short else (4, 4)
+        ),
+        minimum_documents=2 if short else 3,
     )
 
 
-def _questions(facts: Facts, settings: Settings, view: ViewRecipe) -> tuple[Question, ...]:
-    questions = []
-    several = facts.task == "multiple"
+def _epochs(documents: int) -> int:
+    for most, epochs in ((8_000, 8), (20_000, 5), (100_000, 3)):
+        if documents < most:
+            return epochs
+    return 2
+
+
+def _folds(facts: Facts, best: bool) -> int:
+    if facts.documents < 1_000:
+        return 5
+    return 3 if facts.documents < FEW_DOCUMENTS or best else 1
+
+
+def _topics(
+    facts: Facts, settings: Settings, view: ViewRecipe, characters: ViewRecipe | None
+) -> tuple[Topic, ...]:
+    topics: list[Topic] = []
+    small = facts.documents < MANY_DOCUMENTS or settings.effort == "best"
     if settings.words is None:
-        questions.append(Question("words", (2, 1) if several else (1, 2), _with_words))
+        topics.append("words")
     if view.features.fields:
-        questions.append(Question("fields", (True, False), _with_fields))
-    if facts.documents >= MANY_DOCUMENTS and not several:
-        # A linear member takes a second or so here, and what mostly wins wins more surely.
-        return tuple(questions)
-    bases = (1.5, None) if facts.classes == 2 else (1.5, 1.2, None) if several else (1.2, 1.5, None)
-    questions.append(Question("entropy", bases, _with_entropy))
-    costs = (0.1, 0.03, 0.3) if several else (1.0, 4.0, 0.25)
-    questions.append(Question("cost", costs, _with_cost))
-    return tuple(questions)
+        topics.append("fields")
+    if small:
+        topics.append("entropy")
+    if characters is not None:
+        topics.append("characters")
+    if small:
+        topics.append("cost")
+    return tuple(topics)
 
 
-def _with_words(
-    view: ViewRecipe, linear: LinearRecipe, value: int
-) -> tuple[ViewRecipe, LinearRecipe]:
-    return replace(view, features=replace(view.features, words=value)), linear
-
-
-def _with_fields(
-    view: ViewRecipe, linear: LinearRecipe, value: bool
-) -> tuple[ViewRecipe, LinearRecipe]:
-    return replace(view, features=replace(view.features, fields=value)), linear
-
-
-def _with_entropy(
-    view: ViewRecipe, linear: LinearRecipe, value: float | None
-) -> tuple[ViewRecipe, LinearRecipe]:
-    return replace(view, entropy=value), linear
-
-
-def _with_cost(
-    view: ViewRecipe, linear: LinearRecipe, value: float
-) -> tuple[ViewRecipe, LinearRecipe]:
-    return view, replace(linear, cost=value)
+def _extra(view: ViewRecipe, characters: ViewRecipe | None) -> tuple[Candidate, ...]:
+    """What a thorough search may add: other words, weights, parts, and Bayes on each."""
+    solver = LinearRecipe()
+    words = replace(view, features=replace(view.features, words=1))
+    views = [words, replace(view, entropy=None), replace(words, entropy=None)]
+    if view.features.fields:
+        views.append(replace(view, parts=True))
+        bare = replace(view.features, fields=False, strip=("headers", "quotes", "signatures"))
+        views.append(replace(view, features=bare))
+    if characters is not None:
+        views.append(characters)
+        views.append(replace(characters, entropy=None))
+    return tuple(Candidate(each, member) for each in views for member in (solver, BayesRecipe()))

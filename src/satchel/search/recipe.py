@@ -15,7 +15,9 @@ class ViewRecipe(msgspec.Struct, frozen=True, kw_only=True):
     """How one view of the documents is made from the counted features.
 
     Attributes:
-        features: Which features it sees; never more than were counted.
+        features: Which features it sees.
+        parts: Whether ``features.fields`` means quotes, signature and first line too, and not
+            header fields alone.
         weighting: How counts become values.
         weights: The weight of a feature: ``idf`` (smoothed, as scikit-learn's), ``keras_idf`` (as
             Keras's Tokenizer) or ``none``.
@@ -26,7 +28,8 @@ class ViewRecipe(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     features: Features = Features()
-    weighting: Weighting = Weighting()
+    parts: bool = False
+    weighting: Weighting = Weighting(norm="l2_fields")
     weights: Literal["idf", "keras_idf", "none"] = "idf"
     entropy: float | None = 1.5
     minimum_documents: int = 2
@@ -38,23 +41,22 @@ class LinearRecipe(msgspec.Struct, frozen=True, kw_only=True, tag="linear"):
     """A linear member: one-vs-rest, as wide as the classes, with no head.
 
     Attributes:
-        view: Which view it sees.
         loss: ``squared_hinge`` (a linear SVM) or ``logistic``.
         cost: The weight of the loss against the penalty, scikit-learn's ``C``.
-        bayes: How many parts of complement naive Bayes are added to four parts of the solver.
     """
 
-    view: int = 0
     loss: Loss = "squared_hinge"
     cost: float = 1.0
-    bayes: float = 0.0
+
+
+class BayesRecipe(msgspec.Struct, frozen=True, kw_only=True, tag="bayes"):
+    """Complement naive Bayes, in closed form: a linear member too."""
 
 
 class NetRecipe(msgspec.Struct, frozen=True, kw_only=True, tag="net"):
     """A network: the bag layer in Numba, the head in Keras.
 
     Attributes:
-        view: Which view it sees.
         hidden: Width of the bag layer.
         dropout: Share of hidden numbers dropped while training.
         epochs: Passes over the documents.
@@ -64,26 +66,56 @@ class NetRecipe(msgspec.Struct, frozen=True, kw_only=True, tag="net"):
         head: ``default`` (ReLU, dropout, dense), ``tutorial`` (512-512 with Adam) or ``own``
             (the callable that the user gave).
         validation_share: Share of the documents that the fit itself watches, taken from the end.
+        variant: Added to the seed, so that several networks of one kind differ.
     """
 
-    view: int = 0
     hidden: int = 64
     dropout: float = 0.5
-    epochs: int = 4
+    epochs: int = 5
     batch_size: int = 64
     learning_rate: float = 0.1
     label_smoothing: float = 0.0
     head: Literal["default", "tutorial", "own"] = "default"
     validation_share: float = 0.0
+    variant: int = 0
 
 
-class Recipe(msgspec.Struct, frozen=True, kw_only=True):
-    """Views and the members that score them.
+MemberRecipe = LinearRecipe | BayesRecipe | NetRecipe
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A member on a view: what can be trained, judged and added to a sum.
 
     Attributes:
-        views: At least one.
-        members: At least one; their scaled logits add up.
+        view: What it sees.
+        member: What it is.
     """
 
-    views: tuple[ViewRecipe, ...] = (ViewRecipe(),)
-    members: tuple[LinearRecipe | NetRecipe, ...] = (LinearRecipe(),)
+    view: ViewRecipe
+    member: MemberRecipe
+
+
+class Recipe(msgspec.Struct, frozen=True):
+    """A weighted sum of candidates.
+
+    Attributes:
+        candidates: At least one.
+        scales: The factor of each one's logits.
+    """
+
+    candidates: tuple[Candidate, ...]
+    scales: tuple[float, ...]
+
+    @property
+    def views(self) -> tuple[ViewRecipe, ...]:
+        """The distinct views, in order of first use."""
+        return tuple(dict.fromkeys(candidate.view for candidate in self.candidates))
+
+    def with_added(self, candidate: Candidate, scale: float) -> Recipe:
+        """The recipe with one candidate more, or with more of one that it has."""
+        if candidate in self.candidates:
+            place = self.candidates.index(candidate)
+            scales = list(self.scales)
+            scales[place] += scale
+            return Recipe(self.candidates, tuple(scales))
+        return Recipe((*self.candidates, candidate), (*self.scales, scale))

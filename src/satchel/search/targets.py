@@ -34,6 +34,13 @@ class Targets:
     def __getitem__(self, index: np.ndarray) -> Targets:
         return Targets(self.task, self.labels, self.values[index])
 
+    def names(self) -> list[str] | list[tuple[str, ...]]:
+        """Each document's label, or tuple of labels, as text."""
+        names = [str(label) for label in self.labels]
+        if self.task == "single":
+            return [names[value] for value in self.values.tolist()]
+        return [tuple(names[k] for k in np.flatnonzero(row)) for row in self.values]
+
     @property
     def indicator(self) -> np.ndarray:
         """float32 array of shape ``(n, n_classes)``: 1 where a label holds."""

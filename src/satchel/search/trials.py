@@ -1,4 +1,4 @@
-"""Judging recipes on documents held out of the training part."""
+"""Judging candidates on documents held out of the training part."""
 
 from __future__ import annotations
 
@@ -10,16 +10,22 @@ import numpy as np
 
 from satchel.bags.sums import sum_rows
 from satchel.inference.forward import member_networks
+from satchel.progress import Progress
 from satchel.sealed.schema import Training, Trial
-from satchel.search.assemble import FittedMember, assemble
+from satchel.search.assemble import Share, assemble
 from satchel.search.combine import fit_thresholds
+from satchel.search.corpus import Corpus
+from satchel.search.folds import Fold
+from satchel.search.members import train_member
+from satchel.search.recipe import Candidate, Recipe, ViewRecipe
+from satchel.search.settings import Settings
 from satchel.search.targets import Targets
-from satchel.search.views import Counted, View
+from satchel.search.views import View, fit_view
 
 
 @dataclass
 class Clock:
-    """How much time a search has left.
+    """How much time a search has.
 
     Attributes:
         budget: Seconds in all; None for no limit.
@@ -33,59 +39,105 @@ class Clock:
         """Seconds since the search began."""
         return time.perf_counter() - self.start
 
-    def allows(self, seconds: float = 0.0) -> bool:
-        """Whether so many seconds more stay within the budget."""
-        return self.budget is None or self.spent + seconds <= self.budget
+    def allows(self) -> bool:
+        """Whether there is time for another trial: the final fit takes about as long again."""
+        return self.budget is None or 2 * self.spent <= self.budget
 
 
 @dataclass
-class Log:
-    """What was tried; the model's manifest keeps it."""
+class Bench:
+    """Where candidates are judged: folds, the logits they gave there, and a log of trials.
 
-    trials: list[Trial] = field(default_factory=list)
-
-    def add(self, name: str, metric: str, value: float, *, chosen: bool = False) -> None:
-        """Write down one trial."""
-        self.trials.append(Trial(name=name, metric=metric, value=float(value), chosen=chosen))
-
-
-def held_out_logits(
-    views: Sequence[View], members: Sequence[FittedMember], counted: Counted, targets: Targets
-) -> np.ndarray:
-    """What each member says of documents that it has not learnt from.
-
-    They are asked through the path that will answer for the finished model.
-
-    Args:
-        views: The fitted views.
-        members: The trained members.
-        counted: The held-out documents.
-        targets: Their labels, for the number of classes.
-
-    Returns:
-        float32 array of shape ``(members, n, n_classes)``.
+    Attributes:
+        corpus: The training documents.
+        folds: Their divisions.
+        settings: What the user asked for.
+        clock: How much time is left.
+        progress: Told of each trial.
+        trials: What was tried; the model's manifest keeps it.
     """
-    logits = []
-    for member in members:
-        view = views[member.view]
+
+    corpus: Corpus
+    folds: Sequence[Fold]
+    settings: Settings
+    clock: Clock
+    progress: Progress
+    trials: list[Trial] = field(default_factory=list)
+    _logits: dict[Candidate, list[np.ndarray]] = field(default_factory=dict)
+    _views: dict[tuple[ViewRecipe, int], View] = field(default_factory=dict)
+
+    @property
+    def truths(self) -> list[Targets]:
+        """The targets of each fold's held-out documents."""
+        return [self.corpus.targets[fold.judge] for fold in self.folds]
+
+    @property
+    def metric(self) -> str:
+        """What recipes are judged by."""
+        return "accuracy" if self.corpus.targets.task == "single" else "micro-F1"
+
+    def logits(self, candidate: Candidate) -> list[np.ndarray]:
+        """Held-out logits of a candidate, one float32 ``(n, n_classes)`` a fold.
+
+        Each fold trains it once; sums of candidates are then free to judge.
+        """
+        if candidate not in self._logits:
+            self._logits[candidate] = [
+                self._fold_logits(candidate, number) for number in range(len(self.folds))
+            ]
+        return self._logits[candidate]
+
+    def _fold_logits(self, candidate: Candidate, number: int) -> np.ndarray:
+        fold = self.folds[number]
+        counted = self.corpus.counted(candidate.view.features)
+        learnt, learnt_targets = counted[fold.learn], self.corpus.targets[fold.learn]
+        key = (candidate.view, number)
+        if key not in self._views:
+            self._views[key] = fit_view(learnt, learnt_targets, candidate.view)
+        view = self._views[key]
+        member = train_member(
+            candidate.member,
+            view.rows(learnt),
+            learnt_targets,
+            self.settings,
+            seed=self.settings.seed,
+        )
+        # Asked through the path that will answer for the finished model.
         parts = assemble(
-            views,
-            [member],
-            counted,
-            task=targets.task,
-            labels=[str(label) for label in targets.labels],
+            [view],
+            [Share(0, member, 1.0)],
+            task=learnt_targets.task,
+            labels=[str(label) for label in learnt_targets.labels],
             thresholds=(),
             training=Training(documents=0, class_counts=()),
             row_type="float32",
         )
         (network,) = member_networks(parts)
-        logits.append(network(sum_rows(view.rows(counted), parts.arrays["view0.rows"])))
-    return np.stack(logits)
+        return network(sum_rows(view.rows(counted[fold.judge]), parts.arrays["view0.rows"]))
 
+    def sums(self, recipe: Recipe) -> list[np.ndarray]:
+        """Held-out scores of a recipe, one array ``(n, n_classes)`` a fold."""
+        logits = [self.logits(candidate) for candidate in recipe.candidates]
+        return [
+            np.tensordot(recipe.scales, np.stack([each[number] for each in logits]), axes=1)
+            for number in range(len(self.folds))
+        ]
 
-def metric_of(targets: Targets) -> str:
-    """What recipes are judged by: accuracy, or micro-F1 for several labels a document."""
-    return "accuracy" if targets.task == "single" else "micro-F1"
+    def measure(self, recipe: Recipe) -> float:
+        """The mean over the folds of what a recipe reaches."""
+        return float(
+            np.mean(
+                [
+                    measure(scores, truth)
+                    for scores, truth in zip(self.sums(recipe), self.truths, strict=True)
+                ]
+            )
+        )
+
+    def log(self, name: str, value: float, *, chosen: bool = False) -> None:
+        """Write down one trial and report it."""
+        self.trials.append(Trial(name=name, metric=self.metric, value=float(value), chosen=chosen))
+        self.progress("searching", len(self.trials), None, f"{name}: {value:.4f}")
 
 
 def measure(scores: np.ndarray, targets: Targets) -> float:

@@ -7,33 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from satchel.bags import weights
-from satchel.bags.features import Features
-from satchel.bags.hashing import CHARACTER_KIND, FIELD_KIND
+from satchel.bags.hashing import CHARACTER_KIND, FIELD_KIND, PART_KIND
 from satchel.bags.rows import Rows
 from satchel.bags.weighing import weigh
+from satchel.search.corpus import Counted
 from satchel.search.recipe import ViewRecipe
 from satchel.search.targets import Targets
-
-
-@dataclass(frozen=True)
-class Counted:
-    """Documents as raw counts over every feature that any view may want.
-
-    Attributes:
-        rows: Raw counts, one row a document.
-        hashes: uint64 array of shape ``(columns,)``, strictly increasing.
-        kinds: uint8 array of shape ``(columns,)``.
-    """
-
-    rows: Rows
-    hashes: np.ndarray
-    kinds: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: np.ndarray) -> Counted:
-        return Counted(self.rows[index], self.hashes, self.kinds)
 
 
 @dataclass(frozen=True)
@@ -43,11 +22,15 @@ class View:
     Attributes:
         recipe: What it was made from.
         kept: bool array over the counted columns.
+        hashes: uint64 array of shape ``(size,)``, strictly increasing.
+        kinds: uint8 array of shape ``(size,)``.
         weights: float32 array of shape ``(size,)``, the weight of each kept feature.
     """
 
     recipe: ViewRecipe
     kept: np.ndarray
+    hashes: np.ndarray
+    kinds: np.ndarray
     weights: np.ndarray
 
     @property
@@ -55,13 +38,23 @@ class View:
         """How many features are kept."""
         return len(self.weights)
 
+    def narrowed(self, kept: np.ndarray) -> View:
+        """The view with some of its features.
+
+        Args:
+            kept: bool array of shape ``(size,)``.
+        """
+        columns = self.kept.copy()
+        columns[self.kept] = kept
+        return View(self.recipe, columns, self.hashes[kept], self.kinds[kept], self.weights[kept])
+
     def rows(self, counted: Counted) -> Rows:
         """The documents as weighed rows over the kept features."""
         return weigh(
             counted.rows.select_columns(self.kept),
             self.weights,
             self.recipe.weighting,
-            counted.kinds[self.kept] == FIELD_KIND,
+            self.kinds >= FIELD_KIND,
         )
 
 
@@ -77,8 +70,8 @@ def fit_view(counted: Counted, targets: Targets, recipe: ViewRecipe) -> View:
         The view; its features keep the order of their hashes.
     """
     documents = counted.rows.column_counts()
-    least = np.where(counted.kinds == FIELD_KIND, 1, recipe.minimum_documents)
-    allowed = _allowed(counted.kinds, recipe.features)
+    least = np.where(counted.kinds >= FIELD_KIND, 1, recipe.minimum_documents)
+    allowed = _allowed(counted.kinds, recipe)
     kept = allowed & (documents >= least)
     if not kept.any():
         # A handful of documents may share no word at all: rare words are better than none.
@@ -88,7 +81,8 @@ def fit_view(counted: Counted, targets: Targets, recipe: ViewRecipe) -> View:
         kept = strongest(kept, worth, recipe.maximum_features)
     rows = counted.rows.select_columns(kept)
     weight = _weigh(rows, documents[kept], len(counted), targets, recipe)
-    return View(recipe, kept, weight.astype(np.float32))
+    weight = weight.astype(np.float32)
+    return View(recipe, kept, counted.hashes[kept], counted.kinds[kept], weight)
 
 
 def strongest(kept: np.ndarray, worth: np.ndarray, most: int) -> np.ndarray:
@@ -109,12 +103,15 @@ def strongest(kept: np.ndarray, worth: np.ndarray, most: int) -> np.ndarray:
     return chosen
 
 
-def _allowed(kinds: np.ndarray, features: Features) -> np.ndarray:
+def _allowed(kinds: np.ndarray, recipe: ViewRecipe) -> np.ndarray:
+    features = recipe.features
     allowed = (kinds >= 1) & (kinds <= features.words)
     if features.characters is not None:
         allowed |= kinds == CHARACTER_KIND
     if features.fields:
         allowed |= kinds == FIELD_KIND
+        if recipe.parts:
+            allowed |= kinds == PART_KIND
     return allowed
 
 

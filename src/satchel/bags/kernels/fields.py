@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from satchel.bags.fields import FIRST, QUOTE, SIGNATURE
-from satchel.bags.hashing import FIELD_KIND, hash_text
+from satchel.bags.hashing import FIELD_KIND, PART_KIND, hash_text
 from satchel.bags.hashing import FIELD_SALT as _SALT
 from satchel.bags.kernels.compiled import Array, Number, helper
 from satchel.bags.kernels.features import HASH, KIND, PLACE, byte_at, emit
@@ -101,6 +101,7 @@ def field_features(
     space = _FIRST
     line_end = -1
     value = 0
+    kind = FIELD_KIND
     for feature in range(first, last):
         if found[feature, KIND] != 1:
             continue
@@ -109,6 +110,7 @@ def field_features(
             start = line_end + 1
             line_end = _line_end(text, start, size)
             value = start
+            kind = FIELD_KIND if start < header else PART_KIND
             if start < header:
                 colon = _name_end(text, start, line_end)
                 if colon >= 0:
@@ -138,5 +140,5 @@ def field_features(
         if has_space and token >= value:
             number = combine(found[feature, HASH], space, FIELD_SALT)
             end = found[feature, PLACE] & np.uint64(0xFFFFFFFF)
-            count = emit(found, count, number, FIELD_KIND, token, end)
+            count = emit(found, count, number, kind, token, end)
     return count

@@ -1,0 +1,96 @@
+"""The training documents, counted once for each kind of feature that a view may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from msgspec.structs import replace
+
+from satchel.bags.counting import count
+from satchel.bags.features import Features
+from satchel.bags.rows import Rows
+from satchel.errors import TextError
+from satchel.progress import Progress, silent
+from satchel.search.targets import Targets
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Documents as raw counts over every feature of a family.
+
+    Attributes:
+        rows: Raw counts, one row a document.
+        hashes: uint64 array of shape ``(columns,)``, strictly increasing.
+        kinds: uint8 array of shape ``(columns,)``.
+    """
+
+    rows: Rows
+    hashes: np.ndarray
+    kinds: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: np.ndarray) -> Counted:
+        return Counted(self.rows[index], self.hashes, self.kinds)
+
+
+@dataclass
+class Corpus:
+    """Training documents and their counts.
+
+    Attributes:
+        texts: The documents.
+        targets: Their labels.
+        words: The longest word n-gram that any view may ask for.
+        fields: Whether any view may ask for fields.
+        threads: Threads to count with.
+        progress: Told how far counting is.
+    """
+
+    texts: Sequence[str]
+    targets: Targets
+    words: int
+    fields: bool
+    threads: int | None = None
+    progress: Progress = silent
+    _counted: dict[Features, Counted] = field(default_factory=dict)
+
+    def counted(self, features: Features) -> Counted:
+        """The counts among which a view with these features finds its own.
+
+        Views that differ only in the order of words or in fields share one count.
+        """
+        family = features
+        if features.words:
+            most = max(features.words, self.words)
+            family = replace(features, words=most, fields=features.fields or self.fields)
+        if family not in self._counted:
+            counts, rows = count(self.texts, family, threads=self.threads, progress=self.progress)
+            self._counted[family] = Counted(rows, counts.hashes, counts.kinds)
+        return self._counted[family]
+
+    def without_empty(self, features: Features) -> Corpus:
+        """The documents in which these features occur at all.
+
+        Raises:
+            TextError: If there is none.
+        """
+        counted = self.counted(features)
+        filled = np.flatnonzero(counted.rows.lengths > 0)
+        if not len(filled):
+            raise TextError("expected documents with words, found none that has a single one")
+        if len(filled) == len(counted):
+            return self
+        kept = Corpus(
+            [self.texts[i] for i in filled.tolist()],
+            self.targets[filled],
+            self.words,
+            self.fields,
+            self.threads,
+            self.progress,
+        )
+        kept._counted = {family: each[filled] for family, each in self._counted.items()}
+        return kept
