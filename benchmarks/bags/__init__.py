@@ -1,0 +1,1 @@
+"""Text to counts, measured beside the peers."""
