@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -57,6 +58,13 @@ def train_fast_text(texts: list[str], labels: list[str], path: Path) -> None:
     model.save_model(str(path))
 
 
+def shuffled(texts: list[str], labels: list[str]) -> tuple[list[str], list[str]]:
+    """Mix the documents: fastText learns in their order, and fails where class follows class."""
+    order = list(range(len(texts)))
+    random.Random(0).shuffle(order)
+    return [texts[place] for place in order], [labels[place] for place in order]
+
+
 def one_line(text: str) -> str:
     """Return a document as fastText wants it: one line; it treats other blanks by itself."""
     return text.replace("\n", " ")
@@ -81,7 +89,7 @@ def main() -> None:
     parser.add_argument("--models", type=Path, required=True)
     arguments = parser.parse_args()
     arguments.models.mkdir(parents=True, exist_ok=True)
-    texts, labels = documents(arguments.data, "train")
+    texts, labels = shuffled(*documents(arguments.data, "train"))
     for name, train in TRAINERS.items():
         path = arguments.models / name
         if not path.exists():

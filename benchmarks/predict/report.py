@@ -88,7 +88,8 @@ def _stages(found: dict[str, Any], bulk: list[dict[str, Any]]) -> str:
     gathered, copied = found["gathered_bytes_per_document"], found["copy_gb_per_s"]
     bound = gathered / copied / 1e3
     achieved = gathered / spent["gathering"] / 1e3
-    text_rate = found["bytes_per_document"] / (spent["reading"] + spent["looking up"])
+    text_rate = found["bytes_per_document"] / spent["reading"]
+    each = spent["looking up"] * 1e3 / found["known_features_per_document"]
     two = bulk[0]["documents_per_second"] / bulk[-1]["documents_per_second"]
     return (
         "## Where Satchel's time goes: one thread, a document\n\n"
@@ -100,7 +101,9 @@ def _stages(found: dict[str, Any], bulk: list[dict[str, Any]]) -> str:
         f"{copied:.1f} GB/s (read and written), so that the memory's bound is {bound:.1f} µs a "
         f"document, {bound / spent['gathering']:.0%} of what gathering takes; more than 100 % "
         "means that the rows of common words stay in the caches.\n"
-        f"- Reading and looking up go through {text_rate:,.0f} MB of text a second, far from that "
-        "limit: there it is instructions (hashing, comparing), not memory.\n"
+        f"- Reading goes through {text_rate:,.0f} MB of text a second, and that copy through "
+        f"{copied * 500:,.0f}: its limit is instructions, not memory.\n"
+        f"- Looking up takes {each:,.0f} ns a known feature, at random places of hashes and "
+        f"weights that are {found['vocabulary_mb']:,.1f} MB large.\n"
         f"- {bulk[0]['threads']} threads are {two:.2f} × as fast as one.\n"
     )

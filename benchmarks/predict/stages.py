@@ -91,6 +91,7 @@ def stages(model: Path, texts: list[str], rounds: int) -> dict[str, Any]:
             for count, (_, _, matrix) in zip(known, full, strict=True)
         )
         / len(texts),
+        "vocabulary_mb": sum(v.hashes.nbytes + v.weights.nbytes for v in views) / 1e6,
         "matrix_mb": sum(matrix.nbytes for _, _, matrix in full) / 1e6,
         "copy_gb_per_s": copy_bandwidth(rounds),
     }
