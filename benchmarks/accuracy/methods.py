@@ -94,7 +94,7 @@ def logistic_regression(texts, labels, test_texts, seed):
 
     train, test = _tf_idf(texts, test_texts, pairs=False)
     binarizer, present = _indicators(labels)
-    model = OneVsRestClassifier(LogisticRegression(C=4, solver="liblinear", random_state=seed))
+    model = OneVsRestClassifier(LogisticRegression(solver="liblinear", random_state=seed))
     kept, held = train_test_split(np.arange(len(texts)), test_size=0.1, random_state=seed)
     probabilities = model.fit(train[kept], present[kept]).predict_proba(train[held])
     thresholds = np.array(
