@@ -142,7 +142,7 @@ def lookup(
 
     def look_up(_: None, chunk: Chunk) -> Rows:
         packed = pack(chunk.texts, chunk.first)
-        lengths, ids, counts = look_up_chunk(
+        lengths, entries = look_up_chunk(
             packed.data,
             packed.offsets,
             characters,
@@ -153,7 +153,9 @@ def lookup(
         )
         offsets = np.zeros(len(lengths) + 1, np.int64)
         np.cumsum(lengths, out=offsets[1:])
-        return Rows(offsets, ids[: offsets[-1]], counts[: offsets[-1]], len(known))
+        entries = entries[: offsets[-1]]
+        counts = entries.astype(np.uint32).astype(np.float32)
+        return Rows(offsets, (entries >> np.uint64(32)).astype(np.int32), counts, len(known))
 
     parts = work_through(stream, [None] * workers, look_up)
     return stack((rows for _, rows in parts), len(known))

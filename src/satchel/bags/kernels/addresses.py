@@ -14,7 +14,7 @@ from satchel.bags.characters import (
     VARIATION,
     WORD,
 )
-from satchel.bags.kernels.compiled import Array, Number, helper
+from satchel.bags.kernels.compiled import ONE, ZERO, Array, Number, helper
 from satchel.bags.kernels.features import emit, kind_at
 from satchel.bags.kernels.hashes import ADDRESS_START, hash_bytes
 
@@ -64,7 +64,7 @@ def address_features(
         How many there are now.
     """
     place = first_sign
-    seen = 0
+    seen = ZERO
     while place <= last_sign:
         if not _is_address_sign(text, place, size):
             place += 1
@@ -92,5 +92,5 @@ def address_features(
             while kind_at(text, last) == CONTINUATION:
                 last -= 1
         number = hash_bytes(text, start, end, ADDRESS_START)
-        count = emit(found, count, number, 1, start, end)
+        count = emit(found, count, number, ONE, start, end)
     return count

@@ -3,16 +3,42 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import types
 
 from satchel.bags.kernels.addresses import address_features
-from satchel.bags.kernels.compiled import Array, Number, Scratch, helper
-from satchel.bags.kernels.features import COLUMNS, COUNT_SHIFT, HASH, KIND, PLACE, Settings
+from satchel.bags.kernels.compiled import (
+    ZERO,
+    Array,
+    Number,
+    Scratch,
+    bytes_in,
+    helper,
+    ints_in,
+    kernel,
+)
+from satchel.bags.kernels.features import (
+    COLUMNS,
+    COUNT_SHIFT,
+    HASH,
+    KIND,
+    PLACE,
+    Settings,
+    settings_type,
+)
 from satchel.bags.kernels.fields import field_features
 from satchel.bags.kernels.grams import character_features
 from satchel.bags.kernels.lowering import lower_document
 from satchel.bags.kernels.words import word_features
 
 _ONE = np.uint64(1 << COUNT_SHIFT)
+scratch_type = types.Tuple(
+    (
+        types.uint16[::1],
+        types.Array(types.uint64, 2, "C"),
+        types.int32[::1],
+        types.Array(types.uint64, 2, "C"),
+    )
+)
 
 
 @helper
@@ -74,7 +100,7 @@ def _merge_equal(found: Array, count: Number, slots_of: Array) -> Number:
     return distinct
 
 
-@helper
+@kernel(types.int64(bytes_in, types.int64, types.int64, ints_in, settings_type, scratch_type))
 def document_bag(
     data: Array, start: Number, stop: Number, table: Array, settings: Settings, scratch: Scratch
 ) -> Number:
@@ -93,7 +119,7 @@ def document_bag(
     """
     text, found, slots_of, chain = scratch
     size = lower_document(data, start, stop, table, text)
-    count = 0
+    count = ZERO
     if settings.orders > 0:
         count, first_sign, last_sign = word_features(text, size, settings, chain, found)
         words = count
@@ -101,7 +127,7 @@ def document_bag(
             count = address_features(text, size, first_sign, last_sign, found, count)
         if settings.fields:
             with_addresses = count
-            count = field_features(text, size, found, 0, words, count)
+            count = field_features(text, size, found, ZERO, words, count)
             if with_addresses > words:
                 count = field_features(text, size, found, words, with_addresses, count)
     if settings.longest > 0:

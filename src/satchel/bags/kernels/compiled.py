@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,8 +16,15 @@ from typing import Any
 import numba
 import numpy as np
 from numba import types
+from numba.np import linalg
 
 Function = Callable[..., Any]
+
+# Numba compiles a helper anew for each literal number that it is called with, even for one that a
+# variable holds at first. So variables and arguments start as these.
+NONE = np.int64(-1)
+ZERO = np.int64(0)
+ONE = np.int64(1)
 
 # What kernels take: arrays, integers whose width Numba gives, and the room of a document.
 Array = np.ndarray
@@ -29,6 +38,32 @@ hashes_in = types.Array(types.uint64, 1, "C", readonly=True)
 ints_in = types.Array(types.int32, 1, "C", readonly=True)
 offsets_in = types.Array(types.int64, 1, "C", readonly=True)
 shorts_in = types.Array(types.uint16, 1, "C", readonly=True)
+
+
+@contextmanager
+def _without_blas() -> Iterator[None]:
+    """Let Numba's own modules load without ``scipy.linalg``, whose import doubles a start.
+
+    Numba imports it just to learn that it is there, and again when a kernel needs it; ours do not.
+    """
+
+    def is_installed() -> None:
+        if importlib.util.find_spec("scipy") is None:
+            raise ImportError("SciPy is not installed")
+
+    before = getattr(linalg, "ensure_blas", None)
+    if before is None or "numba.np.arraymath" in sys.modules:
+        yield
+        return
+    linalg.ensure_blas = is_installed
+    try:
+        yield
+    finally:
+        linalg.ensure_blas = before
+
+
+with _without_blas():
+    importlib.import_module("numba.np.arraymath")
 
 
 def _candidates() -> Iterator[Path]:

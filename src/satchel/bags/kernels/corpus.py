@@ -29,15 +29,15 @@ class _Worker:
         self.table: tuple[Any, ...] = empty_table()
         self.documents = 0
 
-    def count(self, chunk: Chunk) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Count a chunk; the row lengths, and the numbers and counts of the entries."""
+    def count(self, chunk: Chunk) -> tuple[np.ndarray, np.ndarray]:
+        """Count a chunk; the row lengths, and the entries."""
         packed = pack(chunk.texts, chunk.first)
-        *table, lengths, numbers, counts = count_chunk(
+        *table, lengths, entries = count_chunk(
             packed.data, packed.offsets, self.characters, self.settings, *self.table, self.keep_rows
         )
         self.table = tuple(table)
         self.documents += len(packed)
-        return lengths, numbers, counts
+        return lengths, entries
 
     def counts(self) -> Counts:
         """What this worker has counted, in the order in which features turned up."""
@@ -93,10 +93,9 @@ def count_with_rows(
     firsts = np.cumsum([0, *map(len, lengths)])
 
     def finish(_: None, place: int) -> None:
-        worker, (rows, numbers, counts) = parts[place]
+        worker, (rows, entries) = parts[place]
         target = slice(int(offsets[firsts[place]]), int(offsets[firsts[place + 1]]))
-        columns = len(merged)
-        finish_rows(numbers, counts, rows, ranks[worker], columns, ids[target], values[target])
+        finish_rows(entries, rows, ranks[worker], len(merged), ids[target], values[target])
 
     work_through(range(len(parts)), [None] * threads, finish)
     return merged, Rows(offsets, ids, values, len(merged))

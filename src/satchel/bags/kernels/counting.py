@@ -14,6 +14,7 @@ from satchel.bags.kernels.bag import (
     make_scratch,
 )
 from satchel.bags.kernels.compiled import (
+    ZERO,
     Array,
     Number,
     bytes_in,
@@ -59,8 +60,7 @@ def _grown_table(table: Array) -> Array:
             _kinds,
             types.int64,
             types.int64[::1],
-            types.int32[::1],
-            types.uint32[::1],
+            types.uint64[::1],
         )
     )(
         bytes_in,
@@ -100,16 +100,15 @@ def count_chunk(
         keep_rows: Whether to give the rows too.
 
     Returns:
-        table, hashes, kinds and size, grown; then the length of each row, and the numbers and
-        counts of all rows, in arrays that may be longer.
+        table, hashes, kinds and size, grown; then the length of each row, and the entries of all
+        rows as number << 32 | count, in an array that may be longer.
     """
     scratch = make_scratch(longest_document(offsets), settings)
     found = scratch[1]
     documents = len(offsets) - 1
     lengths = np.zeros(documents, np.int64)
-    ids = np.empty(1024 if keep_rows else 1, np.int32)
-    values = np.empty(len(ids), np.uint32)
-    used = 0
+    entries = np.empty(1024, np.uint64)
+    used = ZERO
     for document in range(documents):
         distinct = document_bag(
             data, offsets[document], offsets[document + 1], characters, settings, scratch
@@ -121,9 +120,8 @@ def count_chunk(
             hashes = grown(hashes, size)
             kinds = grown(kinds, size)
         if keep_rows:
-            while used + distinct > len(ids):
-                ids = grown(ids, used)
-                values = grown(values, used)
+            while used + distinct > len(entries):
+                entries = grown(entries, used)
         mask = np.uint64(len(table) - 1)
         for feature in range(distinct):
             number = found[feature, HASH]
@@ -138,10 +136,11 @@ def count_chunk(
                 size += 1
             table[slot, 1] += _ONE_DOCUMENT
             if keep_rows:
-                ids[used] = np.int32(table[slot, 1] & _ID_MASK) - 1
-                values[used] = np.uint32(found[feature, KIND] >> np.uint64(COUNT_SHIFT))
+                place = (table[slot, 1] & _ID_MASK) - np.uint64(1)
+                times = found[feature, KIND] >> np.uint64(COUNT_SHIFT)
+                entries[used] = place << np.uint64(32) | times
                 used += 1
-    return table, hashes, kinds, size, lengths, ids, values
+    return table, hashes, kinds, size, lengths, entries
 
 
 @kernel(types.int64[::1](_table, types.int64))

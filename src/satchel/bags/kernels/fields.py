@@ -7,13 +7,15 @@ import numpy as np
 from satchel.bags.fields import FIRST, QUOTE, SIGNATURE
 from satchel.bags.hashing import FIELD_KIND, PART_KIND, hash_text
 from satchel.bags.hashing import FIELD_SALT as _SALT
-from satchel.bags.kernels.compiled import Array, Number, helper
+from satchel.bags.kernels.compiled import NONE, ZERO, Array, Number, helper
 from satchel.bags.kernels.features import HASH, KIND, PLACE, byte_at, emit
 from satchel.bags.kernels.hashes import FIELD_SALT, FIELD_START, combine, hash_bytes
 
 _QUOTE = np.uint64(hash_text(QUOTE, _SALT))
 _SIGNATURE = np.uint64(hash_text(SIGNATURE, _SALT))
 _FIRST = np.uint64(hash_text(FIRST, _SALT))
+_FIELD = np.int64(FIELD_KIND)
+_PART = np.int64(PART_KIND)
 _LINE = 10
 _TAB = 9
 _RETURN = 13
@@ -53,15 +55,15 @@ def _name_end(text: Array, start: Number, end: Number) -> Number:
     while place < end and 33 <= byte_at(text, place) <= 126 and byte_at(text, place) != _COLON:
         place += 1
     if place == start or place >= end or byte_at(text, place) != _COLON:
-        return -1
-    return place if place + 1 == end or _is_blank(byte_at(text, place + 1)) else -1
+        return NONE
+    return place if place + 1 == end or _is_blank(byte_at(text, place + 1)) else NONE
 
 
 @helper
 def _header_size(text: Array, size: Number) -> Number:
     """How many bytes the header block has, 0 where there is none."""
-    fields = 0
-    start = 0
+    fields = ZERO
+    start = ZERO
     while start < size:
         end = _line_end(text, start, size)
         if _name_end(text, start, end) >= 0:
@@ -74,7 +76,7 @@ def _header_size(text: Array, size: Number) -> Number:
         ):
             break
         start = end + 1
-    return start if fields > 1 else 0
+    return start if fields > 1 else ZERO
 
 
 @helper
@@ -99,9 +101,9 @@ def field_features(
     in_signature = False
     has_space = False
     space = _FIRST
-    line_end = -1
-    value = 0
-    kind = FIELD_KIND
+    line_end = NONE
+    value = ZERO
+    kind = _FIELD
     for feature in range(first, last):
         if found[feature, KIND] != 1:
             continue
@@ -110,7 +112,7 @@ def field_features(
             start = line_end + 1
             line_end = _line_end(text, start, size)
             value = start
-            kind = FIELD_KIND if start < header else PART_KIND
+            kind = _FIELD if start < header else _PART
             if start < header:
                 colon = _name_end(text, start, line_end)
                 if colon >= 0:
@@ -139,6 +141,6 @@ def field_features(
                     first_seen = True
         if has_space and token >= value:
             number = combine(found[feature, HASH], space, FIELD_SALT)
-            end = found[feature, PLACE] & np.uint64(0xFFFFFFFF)
+            end = np.int64(found[feature, PLACE] & np.uint64(0xFFFFFFFF))
             count = emit(found, count, number, kind, token, end)
     return count

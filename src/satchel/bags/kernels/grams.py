@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from satchel.bags.characters import CONTINUATION, SPACE, WORD_SPACE
 from satchel.bags.hashing import CHARACTER_KIND
-from satchel.bags.kernels.compiled import Array, Number, helper
+from satchel.bags.kernels.compiled import ZERO, Array, Number, helper
 from satchel.bags.kernels.features import emit, kind_at
 from satchel.bags.kernels.hashes import CHARACTER_START, mix, step
 
-_PAD = 32
+_PAD = np.uint16(32)
+_KIND = np.int64(CHARACTER_KIND)
 
 
 @helper
@@ -19,7 +22,7 @@ def _is_space(kind: Number) -> Number:
 @helper
 def _chunk_end(text: Array, start: Number, size: Number) -> tuple[Number, Number]:
     """Where a chunk ends, and how many characters it has."""
-    characters = 0
+    characters = ZERO
     place = start
     while place < size and not _is_space(kind_at(text, place)):
         characters += kind_at(text, place) != CONTINUATION
@@ -54,9 +57,7 @@ def _grams_from(
                 state = step(state, text[place])
                 place += 1
         if size >= shortest:
-            count = emit(
-                found, count, mix(state), CHARACTER_KIND, max(first, start), min(place, end)
-            )
+            count = emit(found, count, mix(state), _KIND, max(first, start), min(place, end))
     return count
 
 
@@ -77,7 +78,7 @@ def character_features(
     Returns:
         How many there are now.
     """
-    place = 0
+    place = ZERO
     while place < size:
         if _is_space(kind_at(text, place)) or kind_at(text, place) == CONTINUATION:
             place += 1

@@ -39,7 +39,7 @@ def mix(number: Number) -> Number:
 @helper
 def combine(left: Number, right: Number, salt: Number) -> Number:
     """One hash of two, in which their order matters."""
-    return mix(left * _COMBINE + right + np.uint64(salt))
+    return mix(left * _COMBINE + right + salt)
 
 
 @helper

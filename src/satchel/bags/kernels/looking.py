@@ -12,6 +12,7 @@ from satchel.bags.kernels.bag import (
     make_scratch,
 )
 from satchel.bags.kernels.compiled import (
+    ZERO,
     Array,
     Number,
     Scratch,
@@ -48,7 +49,7 @@ def known_entries(
         spare: As long as ``entries``.
     """
     found = scratch[1]
-    known = 0
+    known = ZERO
     for feature in range(distinct):
         number = found[feature, HASH]
         bucket = np.int64(number >> shift)
@@ -66,7 +67,7 @@ def known_entries(
 
 
 @kernel(
-    types.Tuple((types.int64[::1], types.int32[::1], types.float32[::1]))(
+    types.Tuple((types.int64[::1], types.uint64[::1]))(
         bytes_in,
         offsets_in,
         ints_in,
@@ -84,7 +85,7 @@ def look_up_chunk(
     hashes: Array,
     buckets: Array,
     shift: Number,
-) -> tuple[Array, Array, Array]:
+) -> tuple[Array, Array]:
     """Count the known features of documents.
 
     Args:
@@ -97,26 +98,24 @@ def look_up_chunk(
         shift: How far a hash is shifted right to give its bucket.
 
     Returns:
-        The length of each row, then the ids and counts of all rows in arrays that may be longer.
+        The length of each row, then the entries of all rows as id << 32 | count, by ascending id,
+        in an array that may be longer.
     """
     scratch = make_scratch(longest_document(offsets), settings)
     entries = np.empty(len(scratch[1]), np.uint64)
     spare = np.empty(len(scratch[1]), np.uint64)
     lengths = np.zeros(len(offsets) - 1, np.int64)
-    ids = np.empty(1024, np.int32)
-    values = np.empty(1024, np.float32)
-    used = 0
+    rows = np.empty(1024, np.uint64)
+    used = ZERO
     for document in range(len(lengths)):
         distinct = document_bag(
             data, offsets[document], offsets[document + 1], table, settings, scratch
         )
         known = known_entries(scratch, distinct, hashes, buckets, shift, entries, spare)
         lengths[document] = known
-        while used + known > len(ids):
-            ids = grown(ids, used)
-            values = grown(values, used)
+        while used + known > len(rows):
+            rows = grown(rows, used)
         for place in range(known):
-            ids[used] = np.int32(entries[place] >> np.uint64(32))
-            values[used] = np.float32(entries[place] & np.uint64(0xFFFFFFFF))
+            rows[used] = entries[place]
             used += 1
-    return lengths, ids, values
+    return lengths, rows

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from satchel.bags.characters import CONTINUATION
-from satchel.bags.kernels.compiled import Array, Number, helper
+from satchel.bags.kernels.compiled import ZERO, Array, Number, helper
 from satchel.bags.kernels.tables import CASED, CODE_BITS, IGNORABLE
 
 _CODE_MASK = (1 << CODE_BITS) - 1
@@ -22,16 +22,16 @@ _CONTINUED = CONTINUATION << 8 | 0x80
 @helper
 def decode(data: Array, place: Number) -> tuple[Number, Number]:
     """The code point whose first byte stands at ``place``, and how many bytes it has."""
-    first = np.int32(data[place])
+    first = np.int64(data[place])
     if first < 0x80:
         return first, 1
-    second = np.int32(data[place + 1]) & 0x3F
+    second = np.int64(data[place + 1]) & 0x3F
     if first < 0xE0:
         return (first & 0x1F) << 6 | second, 2
-    third = np.int32(data[place + 2]) & 0x3F
+    third = np.int64(data[place + 2]) & 0x3F
     if first < 0xF0:
         return (first & 0x0F) << 12 | second << 6 | third, 3
-    fourth = np.int32(data[place + 3]) & 0x3F
+    fourth = np.int64(data[place + 3]) & 0x3F
     return (first & 0x07) << 18 | second << 12 | third << 6 | fourth, 4
 
 
@@ -104,7 +104,7 @@ def lower_document(data: Array, start: Number, stop: Number, table: Array, text:
         The number of bytes in lower case.
     """
     ascii_pairs = len(table) - 128
-    end = 0
+    end = ZERO
     place = start
     while place < stop:
         byte = data[place]
@@ -115,12 +115,12 @@ def lower_document(data: Array, start: Number, stop: Number, table: Array, text:
             continue
         code, size = decode(data, place)
         value = _value(code, table)
-        lower = (code + value) & _CODE_MASK
+        lower = np.int64((code + value) & _CODE_MASK)
         if code == _CAPITAL_SIGMA and _ends_word(data, start, stop, place, table):
-            lower = np.int32(_FINAL_SIGMA)
+            lower = np.int64(_FINAL_SIGMA)
         end = _encode(lower, value >> CODE_BITS & 31, text, end)
         if code == _DOTTED_I:
-            dot = np.int32(0x307)
+            dot = np.int64(0x307)
             end = _encode(dot, _value(dot, table) >> CODE_BITS & 31, text, end)
         place += size
     return end

@@ -53,54 +53,43 @@ def sort_entries(entries: Array, spare: Array, size: Number, columns: Number) ->
             entries[place] = spare[place]
 
 
-_out_ids = types.int32[::1]
-_out_values = types.float32[::1]
-
-
 @kernel(
     types.void(
-        types.int32[::1],
-        types.uint32[::1],
+        types.uint64[::1],
         types.int64[::1],
         ints_in,
         types.int64,
-        _out_ids,
-        _out_values,
+        types.int32[::1],
+        types.float32[::1],
     )
 )
 def finish_rows(
-    ids: Array,
-    counts: Array,
-    lengths: Array,
-    ranks: Array,
-    columns: Number,
-    out_ids: Array,
-    out_values: Array,
+    entries: Array, lengths: Array, ranks: Array, columns: Number, ids: Array, values: Array
 ) -> None:
     """Give the features of rows their final ids, and sort each row.
 
     Args:
-        ids: The number of each entry's feature in its table.
-        counts: The count of each entry.
+        entries: Number in the table << 32 | count, for all rows.
         lengths: The length of each row.
         ranks: The final id of each number.
         columns: The size of the vocabulary.
-        out_ids: Takes the final ids.
-        out_values: Takes the counts.
+        ids: Takes the final ids.
+        values: Takes the counts.
     """
     longest = 1
     for row in range(len(lengths)):
         longest = max(longest, lengths[row])
-    entries = np.empty(longest, np.uint64)
+    own = np.empty(longest, np.uint64)
     spare = np.empty(longest, np.uint64)
     start = 0
     for row in range(len(lengths)):
         size = lengths[row]
         for place in range(size):
-            rank = np.uint64(ranks[ids[start + place]])
-            entries[place] = rank << np.uint64(32) | np.uint64(counts[start + place])
-        sort_entries(entries, spare, size, columns)
+            entry = entries[start + place]
+            rank = np.uint64(ranks[np.int64(entry >> np.uint64(32))])
+            own[place] = rank << np.uint64(32) | entry & np.uint64(0xFFFFFFFF)
+        sort_entries(own, spare, size, columns)
         for place in range(size):
-            out_ids[start + place] = np.int32(entries[place] >> np.uint64(32))
-            out_values[start + place] = np.float32(entries[place] & np.uint64(0xFFFFFFFF))
+            ids[start + place] = np.int32(own[place] >> np.uint64(32))
+            values[start + place] = np.float32(own[place] & np.uint64(0xFFFFFFFF))
         start += size

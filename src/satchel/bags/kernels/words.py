@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from satchel.bags.characters import (
     AT,
     COLON,
@@ -18,9 +20,12 @@ from satchel.bags.characters import (
     WORD,
     WORD_SPACE,
 )
-from satchel.bags.kernels.compiled import Array, Number, helper
+from satchel.bags.kernels.compiled import NONE, ONE, ZERO, Array, Number, helper
 from satchel.bags.kernels.features import Settings, emit, kind_at
 from satchel.bags.kernels.hashes import WORD_START, combine, hash_bytes, mix, step
+
+_HANGUL = np.int64(HANGUL_LETTER)
+_SPACELESS = np.int64(SPACELESS_LETTER)
 
 
 @helper
@@ -76,26 +81,24 @@ def _character_grams(
     start: Number,
     end: Number,
     letter: Number,
-    skip_whole: bool,
-    with_single: bool,
     found: Array,
     count: Number,
 ) -> Number:
-    """Neighbouring characters of one class in ``[start, end)``, and the single ones if asked."""
-    last = -1
-    last_end = -1
+    """Two neighbours of a class in ``[start, end)``; of spaceless letters the single ones too."""
+    last = NONE
+    last_end = NONE
     place = start
     while place < end:
         if kind_at(text, place) != letter:
             place += 1
             continue
         right = _marks_end(text, place + 1, end)
-        if with_single:
+        if letter == SPACELESS_LETTER:
             number = hash_bytes(text, place, right, WORD_START)
-            count = emit(found, count, number, 1, place, right)
-        if last_end == place and not (skip_whole and last == start and right == end):
+            count = emit(found, count, number, ONE, place, right)
+        if last_end == place and (letter == SPACELESS_LETTER or last != start or right != end):
             number = hash_bytes(text, last, right, WORD_START)
-            count = emit(found, count, number, 1, last, right)
+            count = emit(found, count, number, ONE, last, right)
         last = place
         last_end = right
         place = right
@@ -114,11 +117,12 @@ def _emit_word(
     count: Number,
 ) -> Number:
     """Add a word and the n-grams that end with it; ``chain`` holds those that ended before."""
-    count = emit(found, count, number, 1, start, end)
+    count = emit(found, count, number, ONE, start, end)
     for order in range(min(orders, length + 1), 1, -1):
-        chain[order - 1, 0] = combine(chain[order - 2, 0], number, order)
+        chain[order - 1, 0] = combine(chain[order - 2, 0], number, np.uint64(order))
         chain[order - 1, 1] = chain[order - 2, 1]
-        count = emit(found, count, chain[order - 1, 0], order, chain[order - 1, 1], end)
+        first = np.int64(chain[order - 1, 1])
+        count = emit(found, count, chain[order - 1, 0], order, first, end)
     chain[0, 0] = number
     chain[0, 1] = start
     return count
@@ -143,11 +147,11 @@ def word_features(
     """
     orders = settings[0]
     shortest = settings[1]
-    count = 0
-    length = 0
-    first_sign = -1
-    last_sign = -1
-    place = 0
+    count = ZERO
+    length = ZERO
+    first_sign = NONE
+    last_sign = NONE
+    place = ZERO
     while place < size:
         kind = kind_at(text, place)
         start = place
@@ -159,7 +163,7 @@ def word_features(
                 characters = place - start
             else:
                 state = WORD_START
-                characters = 0
+                characters = ZERO
                 while place < size and kind_at(text, place) <= WORD_SPACE:
                     state = step(state, text[place])
                     characters += kind_at(text, place) != CONTINUATION
@@ -167,23 +171,19 @@ def word_features(
                 number = mix(state)
             if characters >= shortest:
                 count = _emit_word(number, start, place, orders, chain, length, found, count)
-                length = min(length + 1, orders)
+                length = min(length + ONE, np.int64(orders))
                 if characters < place - start:
-                    count = _character_grams(
-                        text, start, place, HANGUL_LETTER, True, False, found, count
-                    )
+                    count = _character_grams(text, start, place, _HANGUL, found, count)
         elif kind == SPACELESS_LETTER:
             while place < size and kind_at(text, place) == SPACELESS_LETTER:
                 place = _marks_end(text, place + 1, size)
-            count = _character_grams(
-                text, start, place, SPACELESS_LETTER, False, True, found, count
-            )
-            length = 0
+            count = _character_grams(text, start, place, _SPACELESS, found, count)
+            length = ZERO
         elif kind >= EMOJI_BASE and kind <= REGIONAL:
             place = _emoji_end(text, start, size)
             number = hash_bytes(text, start, place, WORD_START)
             count = _emit_word(number, start, place, orders, chain, length, found, count)
-            length = min(length + 1, orders)
+            length = min(length + ONE, np.int64(orders))
         else:
             if AT <= kind <= COLON:
                 if first_sign < 0:
