@@ -9,7 +9,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from satchel.search import combine
-from satchel.search.plans import LINEAR_SCALE, Plan
+from satchel.search.plans import LINEAR_SCALE, MANY_DOCUMENTS, Plan
 from satchel.search.recipe import (
     BayesRecipe,
     Candidate,
@@ -19,8 +19,11 @@ from satchel.search.recipe import (
 )
 from satchel.search.trials import Bench
 
-TIE = 0.002
-"""What mostly wins is kept unless another beats it by more than this."""
+MANY_A_CLASS = 50
+"""Documents a class from which pairs of words mostly win over words alone."""
+TIE = 0.2
+"""What mostly wins is kept unless another beats it by more than this over the root of the number
+of documents judged: about half a standard error of the difference between two good recipes."""
 HARM = 0.001
 """A member that mostly helps is kept unless it takes away more than this."""
 GAIN = 0.0005
@@ -68,8 +71,9 @@ def _best_first(options: Sequence[tuple[str, Recipe]], bench: Bench) -> Recipe:
             break
         results.append(bench.measure(recipe))
         bench.log(name, results[-1])
+    tie = TIE / np.sqrt(sum(len(fold.judge) for fold in bench.folds))
     best = max(results)
-    return options[next(i for i, result in enumerate(results) if result >= best - TIE)][1]
+    return options[next(i for i, result in enumerate(results) if result >= best - tie)][1]
 
 
 def _choose_linear(plan: Plan, linear: LinearRecipe, bench: Bench) -> Recipe:
@@ -85,8 +89,8 @@ def _choose_linear(plan: Plan, linear: LinearRecipe, bench: Bench) -> Recipe:
     recipe = Recipe((Candidate(view, linear),), (LINEAR_SCALE,))
     for topic in plan.topics:
         if topic == "words":
-            several = bench.corpus.targets.task == "multiple"
-            orders = (2, 1) if several else (1, 2)
+            targets = bench.corpus.targets
+            orders = (2, 1) if len(targets) >= MANY_A_CLASS * len(targets.labels) else (1, 2)
             view = ask(
                 "words",
                 [(n, replace(view, features=replace(view.features, words=n))) for n in orders],
@@ -146,13 +150,16 @@ def _kept_unless_harmful(name: str, added: Recipe, recipe: Recipe, bench: Bench)
 
 
 def _add_nets(plan: Plan, recipe: Recipe, bench: Bench) -> Recipe:
-    """The networks, as a group, on the view of words that was chosen."""
+    """The networks, as a group, on words."""
     if not plan.nets:
         return recipe
+    view = recipe.candidates[0].view
+    if len(bench.corpus.texts) >= MANY_DOCUMENTS and view.features.words > 1:
+        # With many documents there are so many pairs that a network learns them by heart.
+        view = replace(view, features=replace(view.features, words=1))
     added = recipe
     for net in plan.nets:
-        candidate = Candidate(recipe.candidates[0].view, net)
-        added = added.with_added(candidate, 1.0 / len(plan.nets))
+        added = added.with_added(Candidate(view, net), 1.0 / len(plan.nets))
     return _kept_unless_harmful("networks", added, recipe, bench)
 
 
