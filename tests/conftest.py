@@ -14,13 +14,9 @@ settings.load_profile("satchel")
 # Nearly all of a small fit is XLA compiling the head's step, the same for most tests and for the
 # processes that they start. JAX reads these variables once, when it is imported.
 _COMPILED = tempfile.mkdtemp(prefix="satchel-tests-")
-COMPILED_STEPS = {
-    "JAX_COMPILATION_CACHE_DIR": _COMPILED,
-    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-}
-for _name, _value in COMPILED_STEPS.items():
-    os.environ.setdefault(_name, _value)
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", _COMPILED)
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 
 def pytest_unconfigure() -> None:

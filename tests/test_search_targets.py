@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import labels as label_texts
 
 from satchel.errors import LabelError
 from satchel.search.targets import Targets, encode
+from strategies import labels as label_texts
 
 single = st.one_of(
     st.lists(label_texts, min_size=2, max_size=20),

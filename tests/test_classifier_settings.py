@@ -1,0 +1,310 @@
+"""Every argument of the constructor is checked, and each does what it says."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import satchel
+from corpora import corpus
+from satchel import TextClassifier
+from satchel.bags.hashing import CHARACTER_KIND
+from satchel.errors import SettingError, UnsupportedHeadError
+
+keras = pytest.importorskip("keras", reason="training needs Keras")
+
+TEXTS, TRUE = corpus(90)
+NEW, NEW_TRUE = corpus(45, seed=1)
+
+
+def quick(**settings: object) -> TextClassifier:
+    return TextClassifier(**{"effort": "fast", "hidden": 16, "epochs": 4} | settings)
+
+
+def sealed_bytes(classifier: TextClassifier) -> bytes:
+    return satchel.sealed.dumps(classifier.satchel_.parts)
+
+
+def kinds(classifier: TextClassifier) -> set[int]:
+    arrays = classifier.satchel_.parts.arrays
+    return {k for name in arrays if name.endswith(".kinds") for k in arrays[name].tolist()}
+
+
+class Watch(keras.callbacks.Callback):
+    """Writes down what Keras tells callbacks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = 0
+        self.epochs: list[dict[str, float]] = []
+        self.width = 0
+
+    def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002  # Keras names it
+        self.begun += 1
+        self.width = self.model.get_weights()[0].shape[1]
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002  # Keras names it
+        self.epochs.append(dict(logs))
+
+
+@pytest.fixture(scope="module")
+def fast() -> TextClassifier:
+    return quick().fit(TEXTS, TRUE)
+
+
+# Each does what it says.
+
+
+def test_every_argument_has_a_test_here() -> None:
+    source = inspect.getsource(inspect.getmodule(test_every_argument_has_a_test_here))
+    for name in TextClassifier().get_params():
+        assert f"def test_{name}_" in source, f"no test of {name}"
+        assert f"{name}:" in inspect.getdoc(TextClassifier)
+
+
+def test_effort_decides_how_much_is_tried(fast: TextClassifier) -> None:
+    assert fast.satchel_.manifest.training.effort == "fast"
+    balanced = TextClassifier(hidden=16, epochs=4).fit(TEXTS, TRUE)
+    assert balanced.satchel_.manifest.training.effort == "balanced"
+    trials = balanced.satchel_.manifest.training.trials
+    assert len(trials) > len(fast.satchel_.manifest.training.trials)
+    assert all(trial.name and 0 <= trial.value <= 1 for trial in trials)
+
+
+def test_preset_tutorial_is_the_old_program() -> None:
+    watch = Watch()
+    classifier = TextClassifier(preset="tutorial", callbacks=[watch]).fit(TEXTS, TRUE)
+    manifest = classifier.satchel_.manifest
+    assert manifest.training.effort == "tutorial"
+    (view,) = manifest.views
+    assert view.features.rules == "keras"
+    assert view.features.words == 1
+    (member,) = manifest.members
+    assert [layer.units for layer in member.layers if layer.kind == "dense"] == [512, 3]
+    assert watch.width == 512
+    assert len(watch.epochs) == 30
+    # 10 % are the fit's own validation part.
+    assert all("val_accuracy" in logs for logs in watch.epochs)
+    assert classifier.score(NEW, NEW_TRUE) > 0.9
+
+
+def test_head_may_be_a_callable() -> None:
+    seen = []
+
+    def head(bags: Any, n_classes: int) -> Any:
+        seen.append((bags.shape, n_classes))
+        hidden = keras.layers.Dense(9, activation="gelu")(keras.layers.LayerNormalization()(bags))
+        return keras.layers.Dense(n_classes)(keras.layers.Dropout(0.1)(hidden))
+
+    classifier = quick(head=head, epochs=12).fit(TEXTS, TRUE)
+    assert set(seen) == {((None, 16), 3)}
+    (member,) = classifier.satchel_.manifest.members
+    kept = [(layer.kind, layer.units, layer.activation) for layer in member.layers]
+    assert kept == [
+        ("layer_normalization", 16, "linear"), ("dense", 9, "gelu"), ("dense", 3, "linear"),
+    ]  # fmt: skip
+    assert classifier.score(NEW, NEW_TRUE) > 0.9
+
+
+def test_head_may_be_a_keras_model_which_stays_as_it_was() -> None:
+    model = keras.Sequential([keras.Input((16,)), keras.layers.ReLU(), keras.layers.Dense(3)])
+    before = [np.array(weights) for weights in model.get_weights()]
+    classifier = quick(head=model, epochs=8).fit(TEXTS, TRUE)
+    assert classifier.score(NEW, NEW_TRUE) > 0.9
+    for was, now in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(was, now)
+
+
+def test_head_that_a_satchel_cannot_carry_is_refused_before_training() -> None:
+    watch = Watch()
+
+    def recurrent(bags: Any, n_classes: int) -> Any:
+        wide = keras.layers.Reshape((16, 1))(bags)
+        return keras.layers.Dense(n_classes)(keras.layers.GRU(4)(wide))
+
+    with pytest.raises(UnsupportedHeadError, match=r"GRU|Reshape"):
+        quick(head=recurrent, callbacks=[watch]).fit(TEXTS, TRUE)
+    assert watch.begun == 0
+    wrong = keras.Sequential([keras.Input((7,)), keras.layers.Dense(3)])
+    with pytest.raises(SettingError, match="16"):
+        quick(head=wrong, callbacks=[watch]).fit(TEXTS, TRUE)
+    with pytest.raises(SettingError, match="3"):
+        quick(head=lambda h, n: keras.layers.Dense(n + 1)(h), callbacks=[watch]).fit(TEXTS, TRUE)
+    assert watch.begun == 0
+
+
+def test_hidden_is_the_width_of_the_network() -> None:
+    watch = Watch()
+    classifier = quick(hidden=11, callbacks=[watch]).fit(TEXTS, TRUE)
+    assert watch.width == 11
+    assert classifier.satchel_.manifest.views[0].width == 11
+
+
+def test_epochs_are_passes() -> None:
+    watch = Watch()
+    quick(epochs=3, callbacks=[watch]).fit(TEXTS, TRUE)
+    assert len(watch.epochs) == 3
+
+
+def test_words_are_the_longest_n_gram(fast: TextClassifier) -> None:
+    assert kinds(quick(words=1).fit(TEXTS, TRUE)) == {1}
+    assert kinds(quick(words=3).fit(TEXTS, TRUE)) == {1, 2, 3}
+
+
+def test_characters_add_n_grams(fast: TextClassifier) -> None:
+    assert CHARACTER_KIND not in kinds(fast)
+    classifier = quick(characters=(3, 4)).fit(TEXTS, TRUE)
+    assert CHARACTER_KIND in kinds(classifier)
+    # Words that nobody wrote, made of pieces that they share with words known.
+    assert (classifier.satchel_.model.known(["goaliexyz"]) > 0).all()
+    assert (fast.satchel_.model.known(["goaliexyz"]) == 0).all()
+
+
+def test_strip_removes_parts_in_training_and_in_answers() -> None:
+    quoted = [
+        f"> {'puck goal' if i % 2 else 'oven butter'}\n{text}" for i, text in enumerate(TEXTS)
+    ]
+    classifier = quick(strip=["quotes"]).fit(quoted, TRUE)
+    for view in classifier.satchel_.manifest.views:
+        assert view.features.strip == ("quotes",)
+    np.testing.assert_array_equal(
+        classifier.predict_proba(["orbit of the moon"]),
+        classifier.predict_proba(["> puck goal skate\norbit of the moon"]),
+    )
+
+
+def test_class_weight_lifts_the_rare() -> None:
+    rare = [TEXTS[i] for i in range(len(TEXTS)) if TRUE[i] != "cooking" or i < 9]
+    labels = [TRUE[i] for i in range(len(TEXTS)) if TRUE[i] != "cooking" or i < 9]
+    for effort in ("fast", "balanced"):
+        plain, even = (
+            TextClassifier(effort=effort, hidden=16, epochs=2, class_weight=weight)
+            .fit(rare, labels)
+            .predict_proba(NEW[::3])[:, 0]
+            for weight in (None, "balanced")
+        )
+        assert even.mean() > plain.mean() + 0.005
+
+
+def test_budget_ends_the_search_with_its_best_so_far() -> None:
+    free = TextClassifier(hidden=16, epochs=4).fit(TEXTS, TRUE)
+    short = TextClassifier(hidden=16, epochs=4, budget=1e-6).fit(TEXTS, TRUE)
+    assert len(short.satchel_.manifest.training.trials) < len(
+        free.satchel_.manifest.training.trials
+    )
+    assert short.score(NEW, NEW_TRUE) > 0.95
+
+
+def test_max_size_is_kept_by_the_file(fast: TextClassifier, tmp_path: Path) -> None:
+    whole = len(sealed_bytes(fast))
+    classifier = quick(max_size=whole // 4).fit(TEXTS, TRUE)
+    classifier.save(tmp_path / "small.satchel")
+    assert (tmp_path / "small.satchel").stat().st_size <= whole // 4
+    assert classifier.score(NEW, NEW_TRUE) > 0.9
+    with pytest.raises(SettingError, match="100"):
+        quick(max_size=100).fit(TEXTS, TRUE)
+
+
+def test_callbacks_run_once_in_the_final_fit() -> None:
+    watch = Watch()
+    TextClassifier(hidden=16, epochs=4, callbacks=[watch]).fit(TEXTS, TRUE)
+    assert watch.begun == 1
+    assert len(watch.epochs) == 4
+    assert {"loss", "accuracy"} <= watch.epochs[0].keys()
+    assert watch.epochs[-1]["loss"] < watch.epochs[0]["loss"]
+
+
+def test_callbacks_of_keras_stop_the_training() -> None:
+    watch = Watch()
+    stop = keras.callbacks.EarlyStopping(monitor="loss", min_delta=10.0, patience=1)
+    quick(epochs=9, callbacks=[watch, stop]).fit(TEXTS, TRUE)
+    assert len(watch.epochs) == 2
+
+
+def test_backend_is_recorded_and_cannot_change_under_way(fast: TextClassifier) -> None:
+    loaded = keras.backend.backend()
+    assert fast.satchel_.manifest.training.backend == loaded
+    assert sealed_bytes(quick(backend=loaded).fit(TEXTS, TRUE)) == sealed_bytes(fast)
+    other = "torch" if loaded != "torch" else "jax"
+    with pytest.raises(SettingError, match=f"runs on '{loaded}'"):
+        quick(backend=other).fit(TEXTS, TRUE)
+
+
+def test_seed_decides(fast: TextClassifier) -> None:
+    assert sealed_bytes(quick(seed=0).fit(TEXTS, TRUE)) == sealed_bytes(fast)
+    other = quick(seed=1).fit(TEXTS, TRUE)
+    assert not np.array_equal(other.predict_proba(NEW), fast.predict_proba(NEW))
+    assert other.satchel_.manifest.training.seed == 1
+
+
+def test_threads_are_no_more_than_asked_and_change_nothing() -> None:
+    most = 0
+
+    def watch(stage: str, done: int, total: int | None, note: str = "") -> None:
+        nonlocal most
+        own = [thread for thread in threading.enumerate() if thread.name.startswith("satchel")]
+        most = max(most, len(own))
+
+    settings: dict[str, Any] = {"hidden": 16, "epochs": 2, "progress": watch}
+    one = TextClassifier(threads=1, **settings).fit(TEXTS, TRUE)
+    assert most <= 1
+    three = TextClassifier(threads=3, **settings).fit(TEXTS, TRUE)
+    assert sealed_bytes(one) == sealed_bytes(three)
+
+
+def test_progress_is_told_of_every_stage_and_is_silent_by_default(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    told: dict[str, list[tuple[int, int | None]]] = {}
+
+    def progress(stage: str, done: int, total: int | None, note: str = "") -> None:
+        told.setdefault(stage, []).append((done, total))
+
+    TextClassifier(hidden=16, epochs=3, progress=progress).fit(TEXTS, TRUE)
+    assert {"counting words", "searching", "training"} <= told.keys()
+    assert told["counting words"][-1] == (90, 90)
+    assert told["training"] == [(1, 3), (2, 3), (3, 3)]
+    for steps in told.values():
+        assert all(total is None or 0 <= done <= total for done, total in steps)
+    capfd.readouterr()
+    quick().fit(TEXTS, TRUE)
+    assert capfd.readouterr() == ("", "")
+
+
+# Each is checked, and the message says what was expected and what was found.
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("effort", "heroic"),
+        ("preset", "tutorials"),
+        ("backend", "theano"),
+        ("class_weight", "even"),
+        ("hidden", 0),
+        ("epochs", -1),
+        ("words", 0),
+        ("threads", 0),
+        ("budget", 0),
+        ("max_size", -5),
+        ("seed", -1),
+        ("seed", 1.5),
+        ("strip", ("footers",)),
+        ("characters", (4, 3)),
+        ("words", 9),
+    ],
+)
+def test_a_value_that_cannot_be_is_told(name: str, value: object) -> None:
+    watch = Watch()
+    with pytest.raises(SettingError) as raised:
+        quick(callbacks=[watch], **{name: value}).fit(TEXTS[:9], TRUE[:9])
+    message = str(raised.value)
+    assert name in message
+    found = value if not isinstance(value, tuple) else value[0]
+    assert str(found) in message
+    assert watch.begun == 0
