@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from satchel.bags.preparing import check_text
 from satchel.errors import NotFittedError, SettingError
 from satchel.progress import Progress, silent
 from satchel.satchel import Satchel, evaluate_answers
@@ -117,7 +118,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         from satchel.search.settings import Settings
 
         self._validate()
-        documents, values = list(texts), list(labels)
+        documents = [check_text(text, number) for number, text in enumerate(texts)]
+        values = list(labels)
         if len(documents) != len(values):
             raise SettingError(
                 f"expected one label a document, found {len(documents)} documents and "

@@ -67,7 +67,7 @@ def main() -> NoReturn:
     except click.ClickException as fault:
         fault.show()
         sys.exit(2)
-    except SatchelError as fault:
+    except (SatchelError, FileNotFoundError, PermissionError) as fault:
         _fail(str(fault), 2)
     except BrokenPipeError:
         # The reader of our output went away (``| head``): nothing is wrong, and nothing more
