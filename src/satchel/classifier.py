@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from satchel.bags.preparing import check_text
-from satchel.errors import NotFittedError, SettingError
+from satchel.errors import NotFittedError
+from satchel.learning import learn_targets
 from satchel.progress import Progress, silent
 from satchel.satchel import Satchel, evaluate_answers
+from satchel.search.settings import Backend, ClassWeight, Effort, Preset, Settings
 from satchel.search.targets import encode
 
 if TYPE_CHECKING:
     from satchel.evaluation.evaluation import Evaluation
     from satchel.inference.explain import Explanation
-
-Effort = Literal["fast", "balanced", "best"]
-Preset = Literal["tutorial"]
-Backend = Literal["jax", "torch", "tensorflow"]
 
 
 class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
@@ -71,7 +68,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         words: int | None = None,
         characters: tuple[int, int] | None = None,
         strip: Sequence[str] = (),
-        class_weight: Literal["balanced"] | None = None,
+        class_weight: ClassWeight | None = None,
         budget: float | None = None,
         max_size: int | None = None,
         callbacks: Sequence[Any] = (),
@@ -114,67 +111,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             SettingError: If a setting has a value that it cannot have.
             UnsupportedHeadError: If a satchel could not carry your head.
         """
-        from satchel.search.fitting import fit
-        from satchel.search.settings import Settings
-
-        self._validate()
-        documents = [check_text(text, number) for number, text in enumerate(texts)]
-        values = list(labels)
-        if len(documents) != len(values):
-            raise SettingError(
-                f"expected one label a document, found {len(documents)} documents and "
-                f"{len(values)} labels"
-            )
-        targets = encode(values)
-        parts = fit(
-            documents,
-            targets,
-            Settings(
-                effort=self.effort,
-                preset=self.preset,
-                head=self.head,
-                hidden=self.hidden,
-                epochs=self.epochs,
-                words=self.words,
-                characters=self.characters,
-                strip=tuple(self.strip),
-                class_weight=self.class_weight,
-                budget=self.budget,
-                callbacks=tuple(self.callbacks),
-                backend=self.backend,
-                seed=self.seed,
-                threads=self.threads,
-            ),
-            self.progress or silent,
-        )
-        if self.max_size is not None:
-            from satchel.inference.compress import compress
-
-            parts = compress(parts, max_bytes=int(self.max_size))
-        self.satchel_ = Satchel(parts)
+        settings = dict(self.get_params(deep=False))
+        settings |= {"strip": tuple(self.strip), "callbacks": tuple(self.callbacks)}
+        progress = settings.pop("progress") or silent
+        targets = encode(list(labels))
+        self.satchel_ = learn_targets(list(texts), targets, Settings(**settings), progress)
         self.classes_ = targets.labels
-        self.n_documents_ = parts.manifest.training.documents
+        self.n_documents_ = self.satchel_.manifest.training.documents
         return self
-
-    def _validate(self) -> None:
-        choices = {
-            "effort": get_args(Effort),
-            "preset": (None, *get_args(Preset)),
-            "backend": (None, *get_args(Backend)),
-            "class_weight": (None, "balanced"),
-        }
-        for name, allowed in choices.items():
-            value = getattr(self, name)
-            if value not in allowed:
-                raise SettingError(
-                    f"expected {name} to be one of {', '.join(map(str, allowed))}, found {value!r}"
-                )
-        for name in ("hidden", "epochs", "words", "threads", "budget", "max_size"):
-            value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise SettingError(f"expected {name} above 0 or None, found {value!r}")
-        if not isinstance(self.seed, (int, np.integer)) or self.seed < 0:
-            raise SettingError(f"expected seed to be a whole number from 0, found {self.seed!r}")
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
         """The label of each document, array of shape ``(n,)`` in the type of the labels given."""

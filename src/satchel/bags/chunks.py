@@ -38,17 +38,23 @@ def chunks(texts: Iterable[str], features: Features) -> Iterator[Chunk]:
         Half a million characters or 2048 documents at a time, or one longer document.
 
     Raises:
-        TextError: A document is not text, or ``texts`` is one string.
+        TextError: ``texts`` is one string, or a document is not text; that it has a length but
+            is no string, or holds surrogates, is found by ``pack``.
     """
     if isinstance(texts, (str, bytes)):
         raise TextError("expected several texts but found one: put it into a list")
     chunk: list[str] = []
     characters = 0
     first = 0
+    changes = bool(features.strip or features.nfc)
     for number, text in enumerate(texts):
-        ready = prepare(check_string(text, number), features)
+        ready = prepare(check_string(text, number), features) if changes else text
         chunk.append(ready)
-        characters += len(ready)
+        try:
+            characters += len(ready)
+        except TypeError:
+            check_string(text, number)
+            raise
         if characters >= CHUNK_CHARACTERS or len(chunk) == CHUNK_DOCUMENTS:
             yield Chunk(first, chunk)
             chunk, characters, first = [], 0, number + 1

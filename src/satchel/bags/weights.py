@@ -7,8 +7,6 @@ import numpy as np
 from satchel.bags.rows import Rows
 from satchel.errors import SettingError
 
-_BLOCK = 1 << 22
-
 
 def inverse_document_frequency(document_frequency: np.ndarray, documents: int) -> np.ndarray:
     """scikit-learn's smooth inverse document frequency.
@@ -78,30 +76,19 @@ def class_entropy(
     sizes = np.bincount(classes, minlength=n_classes)
     balance = sizes.mean() / np.maximum(sizes, 1)
     # Σ p ln p = (Σ c ln c) / t − ln t, and Σ c ln c differs from that of an absent feature only
-    # in the classes that occur, so that one pass over the distinct (feature, class) pairs does.
-    entry_balance = np.repeat(balance[classes], rows.lengths)
-    total = np.bincount(rows.ids, entry_balance, rows.columns) + n_classes * smoothing
+    # in the classes that occur.
     absent = smoothing * np.log(smoothing)
+    total = np.full(rows.columns, n_classes * smoothing)
     weighted = np.full(rows.columns, n_classes * absent)
-    span = max(1, _BLOCK // n_classes)
-    by_column, members = _entries_by_column(rows, classes)
-    for first in range(0, rows.columns, span):
-        last = min(first + span, rows.columns)
-        ids = np.repeat(np.arange(last - first), np.diff(by_column[first : last + 1]))
-        pairs = ids * n_classes + members[by_column[first] : by_column[last]]
-        counts = np.bincount(pairs, minlength=(last - first) * n_classes).reshape(-1, n_classes)
-        seen_row, seen_class = np.nonzero(counts)
-        smooth = counts[seen_row, seen_class] * balance[seen_class] + smoothing
-        weighted[first:last] += np.bincount(
-            seen_row, weights=smooth * np.log(smooth) - absent, minlength=last - first
-        )
+    by_class = rows[np.argsort(classes, kind="stable")]
+    ends = np.cumsum(sizes)
+    for k in range(n_classes):
+        first, last = by_class.offsets[ends[k] - sizes[k]], by_class.offsets[ends[k]]
+        counts = np.bincount(by_class.ids[first:last], minlength=rows.columns)
+        seen = np.flatnonzero(counts)
+        rate = counts[seen] * balance[k]
+        smooth = rate + smoothing
+        total[seen] += rate
+        weighted[seen] += smooth * np.log(smooth) - absent
     entropy = np.log(total) - weighted / total
     return np.asarray(base - entropy / np.log(n_classes), np.float32)
-
-
-def _entries_by_column(rows: Rows, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where each column's entries start, int64 [V + 1], and the class of each, in that order."""
-    order = np.argsort(rows.ids, kind="stable")
-    starts = np.zeros(rows.columns + 1, np.int64)
-    np.cumsum(rows.column_counts(), out=starts[1:])
-    return starts, np.repeat(classes, rows.lengths)[order]

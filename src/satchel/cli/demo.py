@@ -11,7 +11,7 @@ import click
 from satchel.cli import terminal
 
 if TYPE_CHECKING:
-    from satchel.classifier import Backend
+    from satchel.search.settings import Backend
 
 SET_ASIDE = 5
 
@@ -32,12 +32,13 @@ SET_ASIDE = 5
 )
 def command(folder: str, backend: Backend | None) -> None:
     """Train on 2,225 BBC articles, judge on a held-back fifth, and file a few unseen ones."""
-    from satchel.classifier import TextClassifier
     from satchel.cli.answers import answers_of
     from satchel.cli.judging import judge, print_evaluation, save_report
     from satchel.cli.parts import divide
     from satchel.cli.story import print_training
+    from satchel.learning import learn
     from satchel.satchel import load
+    from satchel.search.settings import Settings
     from satchel.sources.demo import bbc_news
     from satchel.sources.reading import read_documents
 
@@ -48,17 +49,18 @@ def command(folder: str, backend: Backend | None) -> None:
     with terminal.progress_bars() as progress:
         documents = read_documents(bbc_news(), progress=progress)
         parts = divide(documents, 0.2, SET_ASIDE, seed=0, as_tutorial=False)
-        classifier = TextClassifier(backend=backend, progress=progress)
-        classifier.fit(parts.train.texts, parts.train.labels or [])
+        satchel = learn(
+            parts.train.texts, parts.train.labels or [], Settings(backend=backend), progress
+        )
     assert parts.test is not None  # a share above 0 was asked for
     for line in documents.remarks.lines():
         terminal.remark(line)
-    print_training(classifier.satchel_)
-    evaluation = judge(classifier.satchel_, parts.test, learnt=parts.train.texts)
+    print_training(satchel)
+    evaluation = judge(satchel, parts.test, learnt=parts.train.texts)
     print()
     print_evaluation(evaluation)
     save_report(evaluation, target / "report")
-    classifier.satchel_.with_scores("test", evaluation).save(model)
+    satchel.with_scores("test", evaluation).save(model)
     print(f"\nArticles that no stage has seen, filed by {model} as loaded again:")
     aside = parts.held_out
     for answer, truth in zip(

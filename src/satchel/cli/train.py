@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from satchel.cli import options, terminal
 
 if TYPE_CHECKING:
-    from satchel.classifier import Backend, Effort, Preset
+    from satchel.search.settings import Backend, ClassWeight, Effort, Preset
 
 
 @click.command("train")
@@ -101,7 +101,7 @@ def command(
     preset: Preset | None,
     budget: float | None,
     strip: str,
-    class_weight: Literal["balanced"] | None,
+    class_weight: ClassWeight | None,
     max_size: int | None,
     backend: Backend | None,
     seed: int,
@@ -121,10 +121,11 @@ def command(
         raise click.UsageError("--test names a source to judge on and --no-test wants none")
     if report and no_test:
         raise click.UsageError("--report shows how a model was judged and --no-test judges none")
-    from satchel.classifier import TextClassifier
     from satchel.cli.judging import judge, print_evaluation, save_report
     from satchel.cli.parts import divide
     from satchel.cli.story import print_training, training_facts
+    from satchel.learning import learn
+    from satchel.search.settings import Settings
     from satchel.sources.reading import read_documents
 
     start = time.perf_counter()
@@ -136,7 +137,7 @@ def command(
         share = 0.0 if given is not None or no_test else 0.2
         parts = divide(documents, share, hold_out, seed, as_tutorial=preset == "tutorial")
         judged = given if given is not None else parts.test
-        classifier = TextClassifier(
+        settings = Settings(
             effort=effort,
             preset=preset,
             budget=budget,
@@ -146,10 +147,8 @@ def command(
             backend=backend,
             seed=seed,
             threads=threads,
-            progress=progress,
         )
-        classifier.fit(parts.train.texts, parts.train.labels or [])
-        satchel = classifier.satchel_
+        satchel = learn(parts.train.texts, parts.train.labels or [], settings, progress)
         evaluation = None
         if judged is not None:
             evaluation = judge(satchel, judged, learnt=parts.train.texts, threads=threads)

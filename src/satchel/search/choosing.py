@@ -17,7 +17,7 @@ from satchel.search.recipe import (
     Recipe,
     ViewRecipe,
 )
-from satchel.search.trials import Bench
+from satchel.search.trials import NETWORK_LEARNT, Bench
 
 MANY_A_CLASS = 50
 """Documents a class from which pairs of words mostly win over words alone."""
@@ -66,6 +66,8 @@ def choose(plan: Plan, bench: Bench) -> Choice:
 def _best_first(options: Sequence[tuple[str, Recipe]], bench: Bench) -> Recipe:
     """The first option that none beats by more than a tie; no further trials after the budget."""
     results: list[float] = []
+    if bench.clock.budget is None:
+        bench.prepare(candidate for _, recipe in options for candidate in recipe.candidates)
     for name, recipe in options:
         if results and not bench.clock.allows():
             break
@@ -160,6 +162,11 @@ def _add_nets(plan: Plan, recipe: Recipe, bench: Bench) -> Recipe:
     added = recipe
     for net in plan.nets:
         added = added.with_added(Candidate(view, net), 1.0 / len(plan.nets))
+    if any(len(fold.learn) > NETWORK_LEARNT for fold in bench.folds):
+        # Folds train networks on a part of so many documents: that tells how sure of itself the
+        # sum is, but not what a network on all of them adds.
+        bench.log("with networks", bench.measure(added))
+        return added
     return _kept_unless_harmful("networks", added, recipe, bench)
 
 

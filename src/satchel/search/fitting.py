@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import metadata
+from concurrent.futures import Future, ThreadPoolExecutor
+from importlib import import_module, metadata
+from threading import Thread
 
 import numpy as np
+from msgspec.structs import replace
 
-from satchel.progress import Progress
+from satchel.bags.rows import Rows
+from satchel.progress import Progress, silent
 from satchel.sealed.schema import Parts, Training, Trial
-from satchel.search.assemble import Share, assemble
+from satchel.search.assemble import FittedMember, Share, assemble
 from satchel.search.choosing import Choice, choose
 from satchel.search.corpus import Corpus
 from satchel.search.facts import gather
 from satchel.search.folds import make_folds
-from satchel.search.members import train_member
+from satchel.search.members import processors, train_member
 from satchel.search.plans import MOST_LEARNT, plan
-from satchel.search.recipe import LinearRecipe, NetRecipe, ViewRecipe
+from satchel.search.recipe import Candidate, LinearRecipe, NetRecipe, ViewRecipe
 from satchel.search.settings import Settings
 from satchel.search.story import describe
 from satchel.search.targets import Targets
 from satchel.search.trials import Bench, Clock
 from satchel.search.views import View, fit_view, strongest
+
+RANKING_PASSES = 3
+"""Passes of a solver that only ranks features."""
 
 
 def fit(texts: Sequence[str], targets: Targets, settings: Settings, progress: Progress) -> Parts:
@@ -42,6 +49,8 @@ def fit(texts: Sequence[str], targets: Targets, settings: Settings, progress: Pr
     """
     clock = Clock(settings.budget)
     chosen = plan(gather(texts, targets), settings)
+    if chosen.nets:
+        _import_keras(settings)
     features = chosen.view.features
     corpus = Corpus(
         texts, targets, features.words, features.fields, settings.threads, progress
@@ -55,24 +64,7 @@ def fit(texts: Sequence[str], targets: Targets, settings: Settings, progress: Pr
     )
     bench = Bench(corpus, folds, settings, clock, progress)
     choice = choose(chosen, bench)
-    views = []
-    shares = []
-    for number, recipe in enumerate(choice.recipe.views):
-        view = _final_view(recipe, corpus, choice, chosen.maximum_features, settings)
-        rows = view.rows(corpus.counted(recipe.features))
-        views.append(view)
-        for candidate, scale in zip(choice.recipe.candidates, choice.recipe.scales, strict=True):
-            if candidate.view == recipe:
-                member = train_member(
-                    candidate.member,
-                    rows,
-                    corpus.targets,
-                    settings,
-                    seed=settings.seed,
-                    final=True,
-                    progress=progress,
-                )
-                shares.append(Share(number, member, scale))
+    views, shares = _final_fit(choice, corpus, chosen.maximum_features, settings, progress)
     return assemble(
         views,
         shares,
@@ -82,6 +74,63 @@ def fit(texts: Sequence[str], targets: Targets, settings: Settings, progress: Pr
         training=_training(choice, corpus.targets, settings, bench.trials),
         row_type="float16" if chosen.maximum_features is None else "int8",
     )
+
+
+def _final_fit(
+    choice: Choice, corpus: Corpus, most: int | None, settings: Settings, progress: Progress
+) -> tuple[list[View], list[Share]]:
+    """Train what was chosen on all documents: linear members beside the networks."""
+    recipes = choice.recipe.views
+    scaled = list(zip(choice.recipe.candidates, choice.recipe.scales, strict=True))
+
+    def train(candidate: Candidate, rows: Rows, told: Progress) -> FittedMember:
+        return train_member(
+            candidate.member,
+            rows,
+            corpus.targets,
+            settings,
+            seed=settings.seed,
+            final=True,
+            progress=told,
+        )
+
+    views: dict[ViewRecipe, View] = {}
+    members: dict[Candidate, Future[FittedMember]] = {}
+    with ThreadPoolExecutor(processors(settings.threads)) as pool:
+        fits = {
+            recipe: pool.submit(_final_view, recipe, corpus, choice, most, settings)
+            for recipe in recipes
+        }
+        networks = []
+        for recipe in sorted(recipes, key=lambda each: each.features.words):
+            view = views[recipe] = fits[recipe].result()
+            rows = view.rows(corpus.counted(recipe.features))
+            for candidate, _ in scaled:
+                if candidate.view != recipe:
+                    continue
+                if isinstance(candidate.member, NetRecipe):
+                    networks.append((candidate, rows))
+                else:
+                    members[candidate] = pool.submit(train, candidate, rows, silent)
+            while networks:
+                # Keras stays in this thread; the solvers hold no lock and run beside it.
+                candidate, own = networks.pop(0)
+                members[candidate] = Future()
+                members[candidate].set_result(train(candidate, own, progress))
+    places = {recipe: number for number, recipe in enumerate(recipes)}
+    shares = [
+        Share(places[candidate.view], members[candidate].result(), scale)
+        for candidate, scale in scaled
+    ]
+    return [views[recipe] for recipe in recipes], shares
+
+
+def _import_keras(settings: Settings) -> None:
+    """Import Keras beside the counting, which leaves the interpreter idle; it takes seconds."""
+    from satchel.network.backends import use_backend
+
+    use_backend(settings.backend)
+    Thread(target=import_module, args=("satchel.network.training",), daemon=True).start()
 
 
 def _final_view(
@@ -104,7 +153,8 @@ def _final_view(
         LinearRecipe(),
     )
     rows = view.rows(counted)
-    table = train_member(solver, rows, corpus.targets, settings, seed=settings.seed).rows
+    rough = replace(solver, passes=RANKING_PASSES)
+    table = train_member(rough, rows, corpus.targets, settings, seed=settings.seed).rows
     table -= table.mean(axis=1, keepdims=True)
     worth = np.einsum("vk,vk->v", table, table) * np.bincount(
         rows.ids, np.square(rows.values), view.size

@@ -49,8 +49,15 @@ def train_member(
         table = complement_bayes(rows, targets.values, classes)
         return FittedMember(table, np.zeros(classes, np.float32))
     if isinstance(recipe, LinearRecipe):
-        return _train_linear(recipe, rows, targets, settings, class_weight, seed, progress)
+        return _train_linear(recipe, rows, targets, class_weight, seed)
     return _train_net(recipe, rows, targets, settings, class_weight, seed, final, progress)
+
+
+def processors(threads: int | None) -> int:
+    """How many members to train side by side: the threads asked for, else one a processor."""
+    from satchel.network.threads import processors as available
+
+    return threads or available()
 
 
 def balanced(targets: Targets) -> np.ndarray:
@@ -64,10 +71,8 @@ def _train_linear(
     recipe: LinearRecipe,
     rows: Rows,
     targets: Targets,
-    settings: Settings,
     class_weight: np.ndarray | None,
     seed: int,
-    progress: Progress,
 ) -> FittedMember:
     from satchel.network.linear import train_linear
 
@@ -77,11 +82,12 @@ def _train_linear(
         n_classes=len(targets.labels),
         loss=recipe.loss,
         C=recipe.cost,
+        max_passes=recipe.passes,
         task=targets.task,
         class_weight=class_weight,
         seed=seed,
-        threads=settings.threads,
-        progress=progress,
+        # Members are trained side by side, which pays more than sharing one member's classes.
+        threads=1,
     )
     return FittedMember(fitted.table, fitted.bias)
 

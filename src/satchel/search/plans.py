@@ -156,7 +156,7 @@ def _characters(facts: Facts, settings: Settings, view: ViewRecipe) -> ViewRecip
 
 
 def _epochs(documents: int) -> int:
-    for most, epochs in ((8_000, 8), (20_000, 5), (100_000, 3)):
+    for most, epochs in ((8_000, 8), (20_000, 4), (100_000, 3)):
         if documents < most:
             return epochs
     return 2
@@ -175,7 +175,7 @@ def _topics(
     small = facts.documents < MANY_DOCUMENTS or settings.effort == "best"
     if settings.words is None:
         topics.append("words")
-    if view.features.fields:
+    if small and view.features.fields:
         topics.append("fields")
     if small:
         topics.append("entropy")

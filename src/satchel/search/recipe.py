@@ -43,10 +43,12 @@ class LinearRecipe(msgspec.Struct, frozen=True, kw_only=True, tag="linear"):
     Attributes:
         loss: ``squared_hinge`` (a linear SVM) or ``logistic``.
         cost: The weight of the loss against the penalty, scikit-learn's ``C``.
+        passes: Passes over the documents at most; the last few change no answer.
     """
 
     loss: Loss = "squared_hinge"
     cost: float = 1.0
+    passes: int = 8
 
 
 class BayesRecipe(msgspec.Struct, frozen=True, kw_only=True, tag="bayes"):

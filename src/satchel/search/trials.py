@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,11 +17,15 @@ from satchel.search.assemble import Share, assemble
 from satchel.search.combine import fit_thresholds
 from satchel.search.corpus import Corpus
 from satchel.search.folds import Fold
-from satchel.search.members import train_member
-from satchel.search.recipe import Candidate, Recipe, ViewRecipe
+from satchel.search.members import processors, train_member
+from satchel.search.recipe import Candidate, NetRecipe, Recipe
 from satchel.search.settings import Settings
 from satchel.search.targets import Targets
-from satchel.search.views import View, fit_view
+from satchel.search.views import fit_view
+
+NETWORK_LEARNT = 3_000
+"""Documents that a network learns from in a fold: enough to see whether it helps, and how sure of
+itself it is."""
 
 
 @dataclass
@@ -64,7 +69,6 @@ class Bench:
     progress: Progress
     trials: list[Trial] = field(default_factory=list)
     _logits: dict[Candidate, list[np.ndarray]] = field(default_factory=dict)
-    _views: dict[tuple[ViewRecipe, int], View] = field(default_factory=dict)
 
     @property
     def truths(self) -> list[Targets]:
@@ -76,25 +80,44 @@ class Bench:
         """What recipes are judged by."""
         return "accuracy" if self.corpus.targets.task == "single" else "micro-F1"
 
+    def prepare(self, candidates: Iterable[Candidate]) -> None:
+        """Train candidates on every fold, linear ones side by side.
+
+        Args:
+            candidates: What will be judged; those judged before cost nothing.
+        """
+        missing = [each for each in dict.fromkeys(candidates) if each not in self._logits]
+        for candidate in missing:
+            self.corpus.counted(candidate.view.features)
+        linear = [each for each in missing if not isinstance(each.member, NetRecipe)]
+        jobs = [(each, number) for each in linear for number in range(len(self.folds))]
+        with ThreadPoolExecutor(processors(self.settings.threads)) as pool:
+            answers = list(pool.map(lambda job: self._fold_logits(*job), jobs))
+        for place, candidate in enumerate(linear):
+            start = place * len(self.folds)
+            self._logits[candidate] = answers[start : start + len(self.folds)]
+        for candidate in missing:
+            if candidate not in self._logits:
+                self._logits[candidate] = [
+                    self._fold_logits(candidate, number) for number in range(len(self.folds))
+                ]
+
     def logits(self, candidate: Candidate) -> list[np.ndarray]:
         """Held-out logits of a candidate, one float32 ``(n, n_classes)`` a fold.
 
         Each fold trains it once; sums of candidates are then free to judge.
         """
-        if candidate not in self._logits:
-            self._logits[candidate] = [
-                self._fold_logits(candidate, number) for number in range(len(self.folds))
-            ]
+        self.prepare([candidate])
         return self._logits[candidate]
 
     def _fold_logits(self, candidate: Candidate, number: int) -> np.ndarray:
         fold = self.folds[number]
+        learn = fold.learn
+        if isinstance(candidate.member, NetRecipe) and len(learn) > NETWORK_LEARNT:
+            learn = learn[:: -(-len(learn) // NETWORK_LEARNT)]
         counted = self.corpus.counted(candidate.view.features)
-        learnt, learnt_targets = counted[fold.learn], self.corpus.targets[fold.learn]
-        key = (candidate.view, number)
-        if key not in self._views:
-            self._views[key] = fit_view(learnt, learnt_targets, candidate.view)
-        view = self._views[key]
+        learnt, learnt_targets = counted[learn], self.corpus.targets[learn]
+        view = fit_view(learnt, learnt_targets, candidate.view)
         member = train_member(
             candidate.member,
             view.rows(learnt),
@@ -117,7 +140,8 @@ class Bench:
 
     def sums(self, recipe: Recipe) -> list[np.ndarray]:
         """Held-out scores of a recipe, one array ``(n, n_classes)`` a fold."""
-        logits = [self.logits(candidate) for candidate in recipe.candidates]
+        self.prepare(recipe.candidates)
+        logits = [self._logits[candidate] for candidate in recipe.candidates]
         return [
             np.tensordot(recipe.scales, np.stack([each[number] for each in logits]), axes=1)
             for number in range(len(self.folds))

@@ -66,7 +66,8 @@ def address_features(
     place = first_sign
     seen = ZERO
     while place <= last_sign:
-        if not _is_address_sign(text, place, size):
+        kind = kind_at(text, place)
+        if kind < AT or kind > COLON or not _is_address_sign(text, place, size):
             place += 1
             continue
         start = place

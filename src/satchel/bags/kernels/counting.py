@@ -123,6 +123,12 @@ def count_chunk(
             while used + distinct > len(entries):
                 entries = grown(entries, used)
         mask = np.uint64(len(table) - 1)
+        # Loads that do not wait for each other fetch the slots several times as fast as probing
+        # one by one; the sum is kept so that the compiler does not drop them.
+        touched = np.uint64(0)
+        for feature in range(distinct):
+            touched += table[np.int64(found[feature, HASH] & mask), 1]
+        scratch[3][0, 0] = touched
         for feature in range(distinct):
             number = found[feature, HASH]
             slot = np.int64(number & mask)

@@ -50,17 +50,25 @@ def known_entries(
     """
     found = scratch[1]
     known = ZERO
+    # Loads that do not wait for each other fetch what the search needs several times as fast as
+    # searching one by one; the sum is kept so that the compiler does not drop them.
+    touched = np.uint64(0)
+    for feature in range(distinct):
+        spare[feature] = np.uint64(buckets[np.int64(found[feature, HASH] >> shift)])
+    last = np.uint64(max(len(hashes) - 1, 0))
+    for feature in range(distinct):
+        if len(hashes) > 0:
+            touched += hashes[np.int64(min(spare[feature], last))]
+    scratch[3][0, 0] = touched
     for feature in range(distinct):
         number = found[feature, HASH]
-        bucket = np.int64(number >> shift)
-        stop = buckets[bucket + 1]
-        place = buckets[bucket]
+        place = np.int64(spare[feature])
+        stop = np.int64(buckets[np.int64(number >> shift) + 1])
         while place < stop and hashes[place] < number:
             place += 1
         if place < stop and hashes[place] == number:
-            entries[known] = np.uint64(place) << np.uint64(32) | found[feature, KIND] >> np.uint64(
-                COUNT_SHIFT
-            )
+            times = found[feature, KIND] >> np.uint64(COUNT_SHIFT)
+            entries[known] = np.uint64(place) << np.uint64(32) | times
             known += 1
     sort_entries(entries, spare, known, len(hashes))
     return known
