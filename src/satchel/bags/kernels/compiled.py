@@ -6,9 +6,8 @@ import hashlib
 import importlib.util
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,8 @@ import numba
 import numpy as np
 from numba import types
 from numba.np import linalg
+
+from satchel.compiled import compiled_folder
 
 Function = Callable[..., Any]
 
@@ -66,16 +67,6 @@ with _without_blas():
     importlib.import_module("numba.np.arraymath")
 
 
-def _candidates() -> Iterator[Path]:
-    """Folders that may keep machine code, best first."""
-    yield Path(__file__).parent / "__pycache__"
-    home = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-    with suppress(RuntimeError):  # no home folder is known
-        yield (Path(home) if home else Path.home() / ".cache") / "satchel"
-    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
-    yield Path(tempfile.gettempdir()) / f"satchel-{user}"
-
-
 def _sources_digest() -> str:
     """Changes with any kernel: Numba watches a kernel's own file, not those that it calls into."""
     digest = hashlib.sha256(numba.__version__.encode())
@@ -87,20 +78,11 @@ def _sources_digest() -> str:
 @lru_cache(maxsize=1)
 def cache_folder() -> Path | None:
     """The folder that keeps machine code across processes; None where none can be written."""
-    chosen = os.environ.get("NUMBA_CACHE_DIR")
-    name = f"kernels-{_sources_digest()}"
-    for parent in [Path(chosen)] if chosen else _candidates():
-        folder = parent / name
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Machine code of a stranger must not be run: the folder has to be ours.
-            if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
-                continue
-            with tempfile.TemporaryFile(dir=folder):
-                return folder
-        except OSError:
-            continue
-    return None
+    return compiled_folder(
+        f"kernels-{_sources_digest()}",
+        os.environ.get("NUMBA_CACHE_DIR"),
+        Path(__file__).parent / "__pycache__",
+    )
 
 
 @contextmanager

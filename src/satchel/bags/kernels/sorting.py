@@ -29,25 +29,29 @@ def sort_entries(entries: Array, spare: Array, size: Number, columns: Number) ->
                 before -= 1
             entries[before + 1] = entry
         return
-    histogram = np.empty(256, np.int64)
+    bits = 0
+    while columns >> bits > 0:
+        bits += 1
+    passes = (bits + 9) // 10
+    width = (bits + passes - 1) // max(passes, 1)
+    mask = np.uint64((1 << width) - 1)
+    histogram = np.empty(1 << width, np.int64)
     source = entries
     target = spare
-    passes = 0
-    while columns >> 8 * passes > 0:
-        shift = np.uint64(32 + 8 * passes)
-        for digit in range(256):
+    for number in range(passes):
+        shift = np.uint64(32 + width * number)
+        for digit in range(1 << width):
             histogram[digit] = 0
         for place in range(size):
-            histogram[np.int64(source[place] >> shift & np.uint64(255))] += 1
+            histogram[np.int64(source[place] >> shift & mask)] += 1
         start = 0
-        for digit in range(256):
+        for digit in range(1 << width):
             start, histogram[digit] = start + histogram[digit], start
         for place in range(size):
-            bucket = np.int64(source[place] >> shift & np.uint64(255))
+            bucket = np.int64(source[place] >> shift & mask)
             target[histogram[bucket]] = source[place]
             histogram[bucket] += 1
         source, target = target, source
-        passes += 1
     if passes & 1:
         for place in range(size):
             entries[place] = spare[place]
