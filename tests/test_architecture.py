@@ -23,14 +23,14 @@ ROOMS = [
     "exchange",
     "cli",
 ]
-COMMON = {"errors", "progress", "files"}
+COMMON = {"compiled", "errors", "files", "progress"}
 # Where each heavy package may be imported; a folder covers all below it.
 HOMES = {
     "keras": ["network", "exchange/keras_export.py"],
     "jax": ["network"],
     "torch": ["network"],
     "tensorflow": ["network"],
-    "numba": ["bags/kernels", "network/kernels.py"],
+    "numba": ["bags/kernels", "network/dual_kernels.py", "network/kernels.py"],
     "matplotlib": ["evaluation/pictures"],
     "polars": ["sources"],
     "onnx": ["exchange/onnx_export.py"],

@@ -245,6 +245,7 @@ def test_evaluation_comes_with_the_labels_given(fast: TextClassifier) -> None:
         (["a", 3.5, "c"], ["x", "y", "x"], TextError, "float"),
         (["a", "b", "\ud800"], ["x", "y", "x"], TextError, "2"),
         (["", " ", "\n"], ["x", "y", "x"], TextError, "none that has a single one"),
+        ("ab", ["x", "y"], TextError, "list"),
         (["a", "b"], ["x", None], LabelError, "found None at 1"),
         (["a", "b"], ["x", ["y"]], LabelError, "'x' is a single label"),
     ],

@@ -297,14 +297,36 @@ def test_progress_is_told_of_every_stage_and_is_silent_by_default(
         ("strip", ("footers",)),
         ("characters", (4, 3)),
         ("words", 9),
+        ("hidden", "64"),
+        ("hidden", 2.5),
+        ("epochs", True),
+        ("threads", 1.5),
+        ("budget", "60s"),
+        ("budget", float("nan")),
+        ("max_size", "2MB"),
+        ("seed", 2**70),
+        ("characters", 3),
+        ("strip", "quotes"),
+        ("callbacks", None),
+        ("head", "relu"),
+        ("progress", 3),
     ],
 )
 def test_a_value_that_cannot_be_is_told(name: str, value: object) -> None:
     watch = Watch()
     with pytest.raises(SettingError) as raised:
-        quick(callbacks=[watch], **{name: value}).fit(TEXTS[:9], TRUE[:9])
+        quick(**{"callbacks": [watch], name: value}).fit(TEXTS[:9], TRUE[:9])
     message = str(raised.value)
     assert name in message
     found = value if not isinstance(value, tuple) else value[0]
     assert str(found) in message
     assert watch.begun == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("hidden", 9), ("epochs", 2), ("words", 1), ("characters", (2, 3)), ("strip", ("quotes",))],
+)
+def test_preset_tutorial_takes_no_setting_that_it_has_itself(name: str, value: object) -> None:
+    with pytest.raises(SettingError, match=name):
+        TextClassifier(preset="tutorial", **{name: value}).fit(TEXTS, TRUE)

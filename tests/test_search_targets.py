@@ -81,3 +81,14 @@ def test_labels_that_make_no_task_are_told(labels: list, told: str) -> None:
     with pytest.raises(LabelError, match="expected") as raised:
         encode(labels)
     assert told in str(raised.value)
+
+
+@pytest.mark.parametrize("missing", [None, "", " ", float("nan")])
+def test_a_missing_label_among_several_is_told(missing: object) -> None:
+    with pytest.raises(LabelError, match="expected a label"):
+        encode([("a", "b"), ("a", missing)])
+
+
+def test_a_label_too_long_for_a_satchel_is_told_before_training() -> None:
+    with pytest.raises(LabelError, match="1,000"):
+        encode(["a", "b" * 1_001])

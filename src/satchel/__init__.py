@@ -18,14 +18,15 @@ if TYPE_CHECKING:
     from satchel.classifier import TextClassifier
     from satchel.errors import SatchelError
     from satchel.satchel import Satchel, load
-    from satchel.sources import check, read
+    from satchel.sources import read
+    from satchel.sources.check import check
 
 # Each public name and its module, imported at first use: ``import satchel`` itself stays light.
 _HOMES = {
     "Satchel": "satchel.satchel",
     "SatchelError": "satchel.errors",
     "TextClassifier": "satchel.classifier",
-    "check": "satchel.sources",
+    "check": "satchel.sources.check",
     "load": "satchel.satchel",
     "read": "satchel.sources",
 }

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from satchel.errors import NotFittedError
+from satchel.bags.preparing import check_text
+from satchel.errors import NotFittedError, SettingError, TextError
 from satchel.learning import learn_targets
 from satchel.progress import Progress, silent
 from satchel.satchel import Satchel, evaluate_answers
@@ -112,10 +113,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             UnsupportedHeadError: If a satchel could not carry your head.
         """
         settings = dict(self.get_params(deep=False))
-        settings |= {"strip": tuple(self.strip), "callbacks": tuple(self.callbacks)}
-        progress = settings.pop("progress") or silent
+        progress = settings.pop("progress")
+        if progress is not None and not callable(progress):
+            raise SettingError(f"expected progress to be callable or None, found {progress!r}")
+        checked = Settings(**settings)
+        if isinstance(texts, (str, bytes)):
+            raise TextError("expected several texts but found one: put it into a list")
+        documents = [check_text(text, number) for number, text in enumerate(texts)]
         targets = encode(list(labels))
-        self.satchel_ = learn_targets(list(texts), targets, Settings(**settings), progress)
+        self.satchel_ = learn_targets(documents, targets, checked, progress or silent)
         self.classes_ = targets.labels
         self.n_documents_ = self.satchel_.manifest.training.documents
         return self

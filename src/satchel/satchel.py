@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from satchel import sealed
+from satchel.errors import ModelFileError, SourceNotFoundError
 from satchel.inference.model import Model
 from satchel.sealed.card import card
 
@@ -209,7 +210,12 @@ def load(path: str | Path) -> Satchel:
         ModelFileError: If the file is damaged, foreign or hostile.
         SourceNotFoundError: If there is no such file.
     """
-    return Satchel(sealed.read(path))
+    try:
+        return Satchel(sealed.read(path))
+    except FileNotFoundError:
+        raise SourceNotFoundError(f"expected a model file at {path}, found nothing") from None
+    except ModelFileError as error:
+        raise ModelFileError(f"{error.reason} (in {path})", error.member) from error
 
 
 def load_bytes(data: bytes) -> Satchel:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import sys
 from typing import Literal, get_args
 
+from satchel.compiled import compiled_folder
 from satchel.errors import MissingDependencyError, SettingError
 
 Backend = Literal["jax", "torch", "tensorflow"]
@@ -55,14 +57,22 @@ def use_backend(name: str | None = None) -> Backend:
 
 
 def _loaded() -> str | None:
-    keras = sys.modules.get("keras")
-    return str(keras.backend.backend()) if keras is not None else None
+    if "keras" not in sys.modules:
+        return None
+    # Another thread may be half way through importing it; the import waits for that.
+    return str(importlib.import_module("keras").backend.backend())
 
 
 def _keep_quiet_and_small(name: str) -> None:
     """Set what the backend reads once, when it is imported: its noise and its devices."""
     if name == "jax":
         os.environ.setdefault("JAX_PLATFORMS", "cpu")
+        folder = compiled_folder("jax")
+        if folder is not None:
+            # Compiling the head's step takes longer than training it on a small set.
+            os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder))
+            os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+            os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
     elif name == "torch":
         os.environ.setdefault("KERAS_TORCH_DEVICE", "cpu")
     else:

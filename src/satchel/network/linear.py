@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from satchel.errors import LabelError, SettingError
-from satchel.network import kernels
+from satchel.network import dual_kernels
 from satchel.network.judging import Task, check_targets
 from satchel.network.threads import processors
 from satchel.progress import Progress, silent
@@ -155,7 +155,7 @@ class _Problem:
         highest, lowest = np.empty(classes), np.empty(classes)
         for done in range(self.max_passes):
             order = np.random.default_rng([self.seed, done]).permutation(documents)
-            kernels.dual_pass(
+            dual_kernels.dual_pass(
                 self.rows.offsets,
                 self.rows.ids,
                 self.rows.values,

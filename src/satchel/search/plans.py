@@ -133,9 +133,9 @@ def _view(facts: Facts, settings: Settings) -> ViewRecipe:
     return ViewRecipe(
         features=Features(
             words=settings.words or 2,
-            characters=settings.characters,
+            characters=None if settings.characters is None else tuple(settings.characters),  # type: ignore[arg-type]
             fields=facts.structure > 0.5 and "headers" not in settings.strip,
-            strip=settings.strip,  # type: ignore[arg-type]  # Features checks the names
+            strip=tuple(settings.strip),  # type: ignore[arg-type]  # Features checks the names
         ),
         entropy=1.5 if several else 1.5 - 0.3 * share,
         minimum_documents=2 if rich else 1,
@@ -173,7 +173,8 @@ def _topics(
 ) -> tuple[Topic, ...]:
     topics: list[Topic] = []
     small = facts.documents < MANY_DOCUMENTS or settings.effort == "best"
-    if settings.words is None:
+    # With many documents what mostly wins wins surely, and each question costs seconds.
+    if small and settings.words is None:
         topics.append("words")
     if small and view.features.fields:
         topics.append("fields")

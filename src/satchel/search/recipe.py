@@ -48,7 +48,7 @@ class LinearRecipe(msgspec.Struct, frozen=True, kw_only=True, tag="linear"):
 
     loss: Loss = "squared_hinge"
     cost: float = 1.0
-    passes: int = 8
+    passes: int = 6
 
 
 class BayesRecipe(msgspec.Struct, frozen=True, kw_only=True, tag="bayes"):

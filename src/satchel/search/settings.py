@@ -55,16 +55,39 @@ class Settings:
                     f"expected {name} to be one of {', '.join(map(str, allowed))}, found {value!r}"
                 )
         for name in ("hidden", "epochs", "words", "threads"):
-            value = getattr(self, name)
-            if value is not None and not (isinstance(value, (int, np.integer)) and value > 0):
-                raise SettingError(
-                    f"expected {name} to be a whole number above 0 or None, found {value!r}"
-                )
+            if getattr(self, name) is not None:
+                self._require_whole(name, 1, 2**31 - 1)
+        self._require_whole("seed", 0, 2**32 - 1)
         for name in ("budget", "max_size"):
             value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise SettingError(f"expected {name} above 0 or None, found {value!r}")
-        if not isinstance(self.seed, (int, np.integer)) or not 0 <= self.seed < 2**32:
+            if value is not None and not (
+                isinstance(value, (int, float, np.integer)) and value > 0
+            ):
+                raise SettingError(f"expected {name} to be a number above 0, found {value!r}")
+        if self.head is not None and not callable(self.head):
+            raise SettingError(f"expected head to be callable or None, found {self.head!r}")
+        for name in ("strip", "callbacks"):
+            if not isinstance(getattr(self, name), (tuple, list)):
+                raise SettingError(f"expected {name} to be a list, found {getattr(self, name)!r}")
+        pair = self.characters
+        if pair is not None and not (isinstance(pair, (tuple, list)) and len(pair) == 2):
+            raise SettingError(f"expected characters to be (n, m) or None, found {pair!r}")
+        if self.preset is not None:
+            self._require_unset("head", "hidden", "epochs", "words", "characters", "strip")
+
+    def _require_whole(self, name: str, least: int, most: int) -> None:
+        value = getattr(self, name)
+        whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        if not (whole and least <= value <= most):
             raise SettingError(
-                f"expected seed to be a whole number from 0 to 2**32 - 1, found {self.seed!r}"
+                f"expected {name} to be a whole number from {least} to {most}, found {value!r}"
             )
+
+    def _require_unset(self, *names: str) -> None:
+        for name in names:
+            value = getattr(self, name)
+            if value not in (None, (), []):
+                raise SettingError(
+                    f"expected no {name} beside preset={self.preset!r}, which sets it, "
+                    f"found {value!r}"
+                )

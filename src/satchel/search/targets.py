@@ -11,6 +11,8 @@ import numpy as np
 from satchel.errors import LabelError
 
 Task = Literal["single", "multiple"]
+LONGEST_LABEL = 1_000
+"""The longest label that a satchel carries, in code points."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,11 @@ def encode(labels: Sequence[object]) -> Targets:
                 "expected one label for every document or a list of labels for every document, "
                 f"found both: {labels[several.index(False)]!r} is a single label"
             )
-        return _encode_several([tuple(label) for label in labels])  # type: ignore[arg-type]
-    for place, label in enumerate(labels):
-        if label is None or label != label or (isinstance(label, str) and not label.strip()):
-            raise LabelError(f"expected a label for every document, found {label!r} at {place}")
+        rows: list[tuple[object, ...]] = [tuple(row) for row in labels]  # type: ignore[arg-type]
+        for row in rows:
+            _require_named(row)
+        return _encode_several(rows)
+    _require_named(labels)
     kinds = {isinstance(label, str) for label in labels}
     if len(kinds) > 1:
         raise LabelError("expected labels of one type, found text and numbers mixed")
@@ -102,6 +105,17 @@ def _encode_several(labels: list[tuple[object, ...]]) -> Targets:
         for name in names:
             values[row, place[str(name)]] = 1.0
     return Targets("multiple", classes, values)
+
+
+def _require_named(labels: Sequence[object]) -> None:
+    for place, label in enumerate(labels):
+        if label is None or label != label or not str(label).strip():
+            raise LabelError(f"expected a label for every document, found {label!r} at {place}")
+        if len(str(label)) > LONGEST_LABEL:
+            raise LabelError(
+                f"expected labels of at most {LONGEST_LABEL:,} characters, found one of "
+                f"{len(str(label)):,} at {place}: {str(label)[:40]!r}…"
+            )
 
 
 def _require_two(classes: np.ndarray) -> None:
