@@ -19,6 +19,7 @@ from satchel.bags import (
     count,
     lookup,
     sum_rows,
+    terms,
     tokenize,
     weigh,
 )
@@ -77,6 +78,14 @@ def test_lookup_equals_reference(known: list[str], texts: list[str], features: F
         wanted = {key: expected[key] for key in hashes.tolist() if key in expected}
         assert hashes[row.ids].tolist() == list(wanted)
         assert row.values.tolist() == list(wanted.values())
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(TEXTS, max_size=3), FEATURES)
+def test_names_are_those_of_the_reference(texts: list[str], features: Features) -> None:
+    known = {token.hash: token.text for text in texts for token in tokenize(text, features)}
+    hashes = np.array(sorted(known), np.uint64)
+    assert terms(texts, features, hashes) == [known[number] for number in hashes.tolist()]
 
 
 HOSTILE = {

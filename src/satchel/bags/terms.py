@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from satchel.bags.chunks import Chunk, chunks, peek_size
 from satchel.bags.features import Features
+from satchel.bags.fields import name_spaces
+from satchel.bags.hashing import (
+    ADDRESS_SALT,
+    CHARACTER_KIND,
+    FIELD_KIND,
+    FIELD_SALT,
+    WORD_SALT,
+    combine,
+    hash_text,
+)
+from satchel.bags.kernels import use_kernels
 from satchel.bags.lookup import Lookup
-from satchel.bags.tokens import tokenize
+from satchel.bags.packing import pack
+from satchel.bags.tokens import tokenize, units
 
 
 def terms(texts: Sequence[str], features: Features, hashes: np.ndarray) -> list[str]:
@@ -21,17 +34,80 @@ def terms(texts: Sequence[str], features: Features, hashes: np.ndarray) -> list[
 
     Returns:
         The text of each entry, as in ``Token.text``; "" for what does not occur in the texts.
+
+    Raises:
+        TextError: A document is not text.
+        SettingError: The hashes do not ascend.
     """
     known = Lookup(hashes)
     names = [""] * len(known)
-    missing = np.ones(len(known), np.bool_)
-    for text in texts:
-        if not missing.any():
+    named = np.zeros(len(known), np.bool_)
+    size, stream = peek_size(chunks(texts, features))
+    name = _name_by_kernel if use_kernels(size) else _name_plain
+    for chunk in stream:
+        name(chunk, features, known, names, named)
+        if named.all():
             break
-        tokens = tokenize(text, features)
+    return names
+
+
+def _name_plain(
+    chunk: Chunk, features: Features, known: Lookup, names: list[str], named: np.ndarray
+) -> None:
+    """Name the features of a chunk by the reference; the texts are prepared already."""
+    pack(chunk.texts, chunk.first)
+    ready = Features(
+        rules=features.rules,
+        min_length=features.min_length,
+        words=features.words,
+        characters=features.characters,
+        fields=features.fields,
+    )
+    for text in chunk.texts:
+        tokens = tokenize(text, ready)
         places, is_known = known.find(np.array([token.hash for token in tokens], np.uint64))
         for place, number in zip(places.tolist(), np.flatnonzero(is_known).tolist(), strict=True):
-            if missing[place]:
-                missing[place] = False
+            if not named[place]:
+                named[place] = True
                 names[place] = tokens[number].text
-    return names
+
+
+def _name_by_kernel(
+    chunk: Chunk, features: Features, known: Lookup, names: list[str], named: np.ndarray
+) -> None:
+    """Name the features of a chunk; the kernel says where they are."""
+    from satchel.bags.kernels.features import settings_of
+    from satchel.bags.kernels.naming import name_chunk
+    from satchel.bags.kernels.tables import tables
+
+    packed = pack(chunk.texts, chunk.first)
+    found, letters, count = name_chunk(
+        packed.data,
+        packed.offsets,
+        tables(features.rules),
+        settings_of(features),
+        known.hashes,
+        named,
+    )
+    text = letters.tobytes()
+    start = 0
+    spaces: tuple[int, list[str]] = (-1, [])
+    for place, document, kind, end in found[:count].tolist():
+        own = text[start:end].decode()
+        start = end
+        if kind >= FIELD_KIND:
+            if spaces[0] != document:
+                spaces = (document, sorted({*name_spaces(chunk.texts[document].lower())[1]}))
+            own = _field_name(own, int(known.hashes[place]), spaces[1])
+        elif kind not in (1, CHARACTER_KIND):
+            own = " ".join(own[first:last] for first, last, _ in units(own, features))
+        names[place] = own
+
+
+def _field_name(token: str, number: int, spaces: Iterable[str]) -> str:
+    """A field token's text: its name space is the one that gives its hash."""
+    for space in spaces:
+        for salt in (WORD_SALT, ADDRESS_SALT):
+            if combine(hash_text(token, salt), hash_text(space, FIELD_SALT), FIELD_SALT) == number:
+                return f"{space.strip()}: {token}"
+    raise AssertionError(f"no name space of the document gives the hash of {token!r}")
