@@ -9,7 +9,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from satchel.search import combine
-from satchel.search.plans import LINEAR_SCALE, MANY_DOCUMENTS, Plan
+from satchel.search.plans import LINEAR_SCALE, MANY_A_CLASS, MANY_DOCUMENTS, Plan
 from satchel.search.recipe import (
     BayesRecipe,
     Candidate,
@@ -19,8 +19,6 @@ from satchel.search.recipe import (
 )
 from satchel.search.trials import NETWORK_LEARNT, Bench
 
-MANY_A_CLASS = 50
-"""Documents a class from which pairs of words mostly win over words alone."""
 TIE = 0.2
 """What mostly wins is kept unless another beats it by more than this over the root of the number
 of documents judged: about half a standard error of the difference between two good recipes."""

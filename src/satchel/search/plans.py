@@ -26,6 +26,9 @@ FEW_DOCUMENTS = 6_000
 LONG_DOCUMENT = 400
 """Mean code points from which a document is long: character n-grams then cost more than they add
 to balanced effort, and a feature of one document alone tells little."""
+MANY_A_CLASS = 50
+"""Documents a class from which pairs of words mostly win over words alone; with fewer, parts of
+words help, since most words of a new document have not been seen."""
 MOST_LEARNT = 20_000
 """Documents that a validation fold learns from at most: more would only cost time."""
 
@@ -110,7 +113,8 @@ def plan(facts: Facts, settings: Settings) -> Plan:
     several = facts.task == "multiple"
     best = settings.effort == "best"
     short = facts.characters < LONG_DOCUMENT
-    characters = _characters(facts, settings, view) if short or best else None
+    few = facts.documents < MANY_A_CLASS * facts.classes
+    characters = _characters(facts, settings, view) if short or few or best else None
     # Networks of sigmoids learn rare labels too slowly to help a linear member.
     nets = () if several else (net, replace(net, variant=1)) if best else (net,)
     return Plan(
