@@ -8,6 +8,8 @@ from satchel.bags.features import Weighting
 from satchel.bags.rows import Rows
 from satchel.errors import SettingError
 
+BLOCK = 1 << 19
+"""Entries that are weighed together."""
 FIELD_LENGTH = 0.5
 """The Euclidean length of a row's field tokens under the norm ``l2_fields``."""
 
@@ -44,17 +46,32 @@ def weigh(
         raise SettingError(
             f"expected {rows.columns} weights, one a column, but found shape {weights.shape}"
         )
+    values = np.empty(len(rows.ids), np.float32)
+    # Blocks of whole rows: what a block needs on the way is several times its values.
+    bounds = np.searchsorted(rows.offsets, np.arange(0, len(values), BLOCK)).tolist()
+    for first, last in zip(bounds, [*bounds[1:], len(rows)], strict=True):
+        if first < last:
+            block = slice(int(rows.offsets[first]), int(rows.offsets[last]))
+            values[block] = _weigh_block(rows[first:last], weights, weighting, fields)
+    return Rows(rows.offsets, rows.ids, values, rows.columns)
+
+
+def _weigh_block(
+    rows: Rows, weights: np.ndarray, weighting: Weighting, fields: np.ndarray | None
+) -> np.ndarray:
     values = term_frequencies(rows, weighting)
     values *= weights[rows.ids]
+    if weighting.norm == "none":
+        return values
     squares = values.astype(np.float64) ** 2
     if weighting.norm == "l2_fields" and fields is not None:
         apart = fields[rows.ids]
         plain = np.repeat(_inverse_lengths(np.where(apart, 0.0, squares), rows), rows.lengths)
         field = np.repeat(_inverse_lengths(np.where(apart, squares, 0.0), rows), rows.lengths)
         values *= np.where(apart, np.float32(FIELD_LENGTH) * field, plain)
-    elif weighting.norm != "none":
+    else:
         values *= np.repeat(_inverse_lengths(squares, rows), rows.lengths)
-    return Rows(rows.offsets, rows.ids, values, rows.columns)
+    return values
 
 
 def _inverse_lengths(squares: np.ndarray, rows: Rows) -> np.ndarray:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from satchel.bags.counting import count
 from satchel.bags.features import Features
+from satchel.bags.hashing import FIELD_KIND
 from satchel.bags.rows import Rows
 from satchel.errors import TextError
 from satchel.progress import Progress, silent
@@ -46,6 +47,8 @@ class Corpus:
         targets: Their labels.
         words: The longest word n-gram that any view may ask for.
         fields: Whether any view may ask for fields.
+        minimum_documents: Features in fewer documents are of no use to any view, field tokens
+            aside; there are often more of them than of all others.
         threads: Threads to count with.
         progress: Told how far counting is.
     """
@@ -54,6 +57,7 @@ class Corpus:
     targets: Targets
     words: int
     fields: bool
+    minimum_documents: int = 1
     threads: int | None = None
     progress: Progress = silent
     _counted: dict[Features, Counted] = field(default_factory=dict)
@@ -69,7 +73,14 @@ class Corpus:
             family = replace(features, words=most, fields=features.fields or self.fields)
         if family not in self._counted:
             counts, rows = count(self.texts, family, threads=self.threads, progress=self.progress)
-            self._counted[family] = Counted(rows, counts.hashes, counts.kinds)
+            useful = counts.document_frequency >= self.minimum_documents
+            useful |= counts.kinds >= FIELD_KIND
+            if useful.all() or not useful.any():
+                self._counted[family] = Counted(rows, counts.hashes, counts.kinds)
+            else:
+                self._counted[family] = Counted(
+                    rows.select_columns(useful), counts.hashes[useful], counts.kinds[useful]
+                )
         return self._counted[family]
 
     def without_empty(self, features: Features) -> Corpus:
@@ -89,6 +100,7 @@ class Corpus:
             self.targets[filled],
             self.words,
             self.fields,
+            self.minimum_documents,
             self.threads,
             self.progress,
         )

@@ -53,7 +53,13 @@ def fit(texts: Sequence[str], targets: Targets, settings: Settings, progress: Pr
         _import_keras(settings)
     features = chosen.view.features
     corpus = Corpus(
-        texts, targets, features.words, features.fields, settings.threads, progress
+        texts,
+        targets,
+        features.words,
+        features.fields,
+        chosen.view.minimum_documents,
+        settings.threads,
+        progress,
     ).without_empty(features)
     folds = make_folds(
         corpus.texts,
