@@ -8,11 +8,63 @@ import numpy as np
 
 LABELS = ("cooking", "hockey & ice", "宇宙")
 TOPIC = {
-    "cooking": "oven butter flour sugar recipe bake salt pepper sauce garlic".split(),
-    "hockey & ice": "puck goal skate rink goalie stick league season coach ice".split(),
-    "宇宙": "orbit rocket moon launch nasa planet crew probe shuttle star".split(),
+    "cooking": [
+        "oven",
+        "butter",
+        "flour",
+        "sugar",
+        "recipe",
+        "bake",
+        "salt",
+        "pepper",
+        "sauce",
+        "garlic",
+    ],
+    "hockey & ice": [
+        "puck",
+        "goal",
+        "skate",
+        "rink",
+        "goalie",
+        "stick",
+        "league",
+        "season",
+        "coach",
+        "ice",
+    ],
+    "宇宙": [
+        "orbit",
+        "rocket",
+        "moon",
+        "launch",
+        "nasa",
+        "planet",
+        "crew",
+        "probe",
+        "shuttle",
+        "star",
+    ],
 }
-COMMON = "the a of and to in is it was for on that with as at by from has".split()
+COMMON = [
+    "the",
+    "a",
+    "of",
+    "and",
+    "to",
+    "in",
+    "is",
+    "it",
+    "was",
+    "for",
+    "on",
+    "that",
+    "with",
+    "as",
+    "at",
+    "by",
+    "from",
+    "has",
+]
 
 
 def document(label: str, random: np.random.Generator, words: int = 30) -> str:

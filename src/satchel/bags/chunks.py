@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from satchel.bags.features import Features
 from satchel.bags.kernels import WORTH_STARTING
-from satchel.bags.preparing import check_string, prepare
+from satchel.bags.preparing import check_string, check_text, prepare
 from satchel.errors import TextError
 
 CHUNK_CHARACTERS = 1 << 19
@@ -60,6 +60,20 @@ def chunks(texts: Iterable[str], features: Features) -> Iterator[Chunk]:
             chunk, characters, first = [], 0, number + 1
     if chunk:
         yield Chunk(first, chunk)
+
+
+def check_chunk(chunk: Chunk) -> None:
+    """Refuse what UTF-8 cannot hold; ``pack`` does so too, and need not be called for that.
+
+    Args:
+        chunk: Documents.
+
+    Raises:
+        TextError: A document is not text.
+    """
+    for number, text in enumerate(chunk.texts, start=chunk.first):
+        if not isinstance(text, str) or not text.isascii():
+            check_text(text, number)
 
 
 def peek_size(stream: Iterator[Chunk]) -> tuple[int, Iterator[Chunk]]:

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from satchel.bags.chunks import Chunk, chunks, peek_size
+from satchel.bags.chunks import Chunk, check_chunk, chunks, peek_size
 from satchel.bags.counts import Counts, merge, merge_ranked
 from satchel.bags.features import Features
 from satchel.bags.kernels import use_kernels
-from satchel.bags.packing import pack
 from satchel.bags.parallel import thread_count
 from satchel.bags.plain import feature_counts
 from satchel.bags.rows import Rows, stack
@@ -19,7 +18,7 @@ from satchel.progress import Progress, silent
 
 def _count_plain(chunk: Chunk, features: Features) -> tuple[Counts, Rows]:
     """The vocabulary and the rows of one chunk."""
-    pack(chunk.texts, chunk.first)  # refuses what UTF-8 cannot hold
+    check_chunk(chunk)
     found = [feature_counts(text, features) for text in chunk.texts]
     offsets = np.zeros(len(found) + 1, np.int64)
     np.cumsum([len(hashes) for hashes, _, _ in found], out=offsets[1:])

@@ -7,12 +7,12 @@ from functools import cached_property
 
 import numpy as np
 
-from satchel.bags.chunks import Chunk, chunks, peek_size
+from satchel.bags.chunks import Chunk, check_chunk, chunks, peek_size
 from satchel.bags.features import Features
 from satchel.bags.kernels import use_kernels
 from satchel.bags.packing import pack
 from satchel.bags.parallel import thread_count, work_through
-from satchel.bags.plain import feature_counts
+from satchel.bags.plain import hash_counts
 from satchel.bags.rows import Rows, stack
 from satchel.errors import SettingError
 
@@ -77,8 +77,7 @@ class Lookup:
         if not len(self):
             return np.zeros(0, np.int64), np.zeros(len(hashes), np.bool_)
         places = np.searchsorted(self.hashes, hashes)
-        places[places == len(self)] = 0
-        known = self.hashes[places] == hashes
+        known = self.hashes.take(places, mode="clip") == hashes
         return places[known], known
 
 
@@ -96,10 +95,10 @@ def lookup_plain(chunk: Chunk, features: Features, known: Lookup) -> Rows:
     Raises:
         TextError: A document is not text.
     """
-    pack(chunk.texts, chunk.first)  # refuses what UTF-8 cannot hold
+    check_chunk(chunk)
     ids, counts = [], []
     for text in chunk.texts:
-        hashes, _, found = feature_counts(text, features)
+        hashes, found = hash_counts(text, features)
         places, is_known = known.find(hashes)
         ids.append(places.astype(np.int32))
         counts.append(found[is_known])

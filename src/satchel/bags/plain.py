@@ -22,17 +22,29 @@ from satchel.bags.hashing import (
     FIELD_KIND,
     FIELD_SALT,
     PART_KIND,
+    WordHashes,
     combine_arrays,
     hash_text,
 )
 from satchel.bags.tokens import addresses, hangul_pairs, spaceless_grams, units
 
-# Matches the text itself, so it serves only where no character is special (see _SPECIAL).
+# These match the text itself, so they serve only where no character is special (see _SPECIAL).
 _WORD = re.compile(r"[0-9]++(?:[.,][0-9]++(?!\w))++|\w++")
+_NUMBER = re.compile(r"[0-9]++(?:[.,][0-9]++(?!\w))++")
 _SPECIAL = re.compile(r"[mjvhcetr]")
 _RUN = re.compile(r"\w+")
 _CHUNK = re.compile(r"\S+")
 _KERAS = str.maketrans(dict.fromkeys(KERAS_FILTERS, " "))
+
+# For ASCII, blanks in place of all that is no word and a split are quicker than a pattern. The
+# points of numbers are hidden meanwhile behind two characters that cannot occur by then.
+_POINTS = str.maketrans(".,", "\x01\x02")
+_BLANKS = str.maketrans(
+    {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) in "_.,")}
+)
+_WORDS_ONLY = str.maketrans(".,\x01\x02", "  .,")
+
+_hashes = WordHashes()
 
 
 @dataclass
@@ -57,8 +69,20 @@ def _is_simple(lowered: str, features: Features) -> bool:
     return not _SPECIAL.search(classes(lowered, "satchel"))
 
 
+def _hide_points(number: re.Match[str]) -> str:
+    """A number with its points hidden; digits that end a word are no part of it."""
+    start = number.start()
+    first = re.search("[.,]", number[0]).end()  # type: ignore[union-attr]
+    if start and (number.string[start - 1].isalnum() or number.string[start - 1] == "_"):
+        return number[0][:first] + number[0][first:].translate(_POINTS)
+    return number[0].translate(_POINTS)
+
+
 def _simple_words(lowered: str, features: Features) -> list[str]:
-    if features.rules == "satchel":
+    if features.rules == "satchel" and lowered.isascii():
+        blanked = lowered.translate(_BLANKS)
+        words = _NUMBER.sub(_hide_points, blanked).translate(_WORDS_ONLY).split()
+    elif features.rules == "satchel":
         words = _WORD.findall(lowered)
     elif features.rules == "words":
         words = _RUN.findall(lowered)
@@ -72,12 +96,12 @@ def _simple_words(lowered: str, features: Features) -> list[str]:
 def _simple(lowered: str, features: Features) -> _Unigrams:
     found = _Unigrams()
     if not features.fields:
-        found.chain = list(map(hash_text, _simple_words(lowered, features)))
+        found.chain = list(map(_hashes.__getitem__, _simple_words(lowered, features)))
     else:
         starts, names = name_spaces(lowered)
         for start, end, name in zip(starts, [*starts[1:], len(lowered)], names, strict=True):
             words = _simple_words(lowered[start:end], features)
-            found.chain.extend(map(hash_text, words))
+            found.chain.extend(map(_hashes.__getitem__, words))
             found.chain_spaces.extend(repeat(name, len(words)))
     return found
 
@@ -161,6 +185,16 @@ def _character_features(lowered: str, shortest: int, longest: int) -> list[int]:
     return found
 
 
+def _parts(text: str, features: Features) -> list[tuple[np.ndarray, int]]:
+    """The hashes of each kind of feature."""
+    lowered = text.lower()
+    parts = list(_word_features(lowered, features)) if features.words else []
+    if features.characters:
+        grams = _character_features(lowered, *features.characters)
+        parts.append((np.array(grams, np.uint64), CHARACTER_KIND))
+    return parts
+
+
 def feature_hashes(text: str, features: Features) -> tuple[np.ndarray, np.ndarray]:
     """All features of one prepared text, repeated as often as they occur.
 
@@ -171,11 +205,7 @@ def feature_hashes(text: str, features: Features) -> tuple[np.ndarray, np.ndarra
     Returns:
         The hashes, uint64 [n], and the kinds, uint8 [n], in no particular order.
     """
-    lowered = text.lower()
-    parts = list(_word_features(lowered, features)) if features.words else []
-    if features.characters:
-        grams = _character_features(lowered, *features.characters)
-        parts.append((np.array(grams, np.uint64), CHARACTER_KIND))
+    parts = _parts(text, features)
     kinds = np.array([kind for _, kind in parts], np.uint8)
     return (
         np.concatenate([hashes for hashes, _ in parts]),
@@ -194,10 +224,23 @@ def feature_counts(text: str, features: Features) -> tuple[np.ndarray, np.ndarra
         Hashes, uint64 ascending; kinds, uint8; how often each occurs, float32.
     """
     hashes, kinds = feature_hashes(text, features)
-    order = np.argsort(hashes, kind="stable")
-    hashes = hashes[order]
-    new = np.ones(len(hashes), np.bool_)
-    np.not_equal(hashes[1:], hashes[:-1], out=new[1:])
-    firsts = np.flatnonzero(new)
-    counts = np.diff(firsts, append=len(hashes)).astype(np.float32)
-    return hashes[firsts], kinds[order[firsts]], counts
+    order = np.argsort(hashes)
+    distinct, firsts, counts = _run_lengths(hashes[order])
+    return distinct, kinds[order[firsts]], counts
+
+
+def hash_counts(text: str, features: Features) -> tuple[np.ndarray, np.ndarray]:
+    """``feature_counts`` without the kinds, which costs less."""
+    hashes = np.concatenate([hashes for hashes, _ in _parts(text, features)])
+    hashes.sort()
+    distinct, _, counts = _run_lengths(hashes)
+    return distinct, counts
+
+
+def _run_lengths(ascending: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The distinct numbers, the place of the first of each, and how many there are, float32."""
+    new = np.ones(len(ascending) + 1, np.bool_)
+    np.not_equal(ascending[1:], ascending[:-1], out=new[1:-1])
+    bounds = np.flatnonzero(new) if len(ascending) else np.zeros(1, np.int64)
+    firsts = bounds[:-1]
+    return ascending[firsts], firsts, (bounds[1:] - firsts).astype(np.float32)

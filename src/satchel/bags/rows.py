@@ -118,6 +118,8 @@ def stack(parts: Iterable[Rows], columns: int) -> Rows:
         All rows, in the order of the parts.
     """
     parts = list(parts)
+    if len(parts) == 1:
+        return parts[0]
     lengths = [part.lengths for part in parts]
     offsets = np.zeros(sum(map(len, lengths)) + 1, np.int64)
     if not parts:

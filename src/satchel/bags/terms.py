@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from satchel.bags.chunks import Chunk, chunks, peek_size
+from satchel.bags.chunks import Chunk, check_chunk, chunks, peek_size
 from satchel.bags.features import Features
 from satchel.bags.fields import name_spaces
 from satchel.bags.hashing import (
@@ -55,7 +55,7 @@ def _name_plain(
     chunk: Chunk, features: Features, known: Lookup, names: list[str], named: np.ndarray
 ) -> None:
     """Name the features of a chunk by the reference; the texts are prepared already."""
-    pack(chunk.texts, chunk.first)
+    check_chunk(chunk)
     ready = Features(
         rules=features.rules,
         min_length=features.min_length,

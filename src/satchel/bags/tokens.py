@@ -32,8 +32,9 @@ _UNIT = re.compile(
 )
 _SPACELESS = re.compile(r"c[mjv]*+")
 _HANGUL = re.compile(r"h[mjv]*+")
+_BEFORE_SIGN = frozenset("wdhcmjv")
 _STRETCH = re.compile(r"[^ (]+")
-_ADDRESS = re.compile(r"[wdhcmjv](?:@|://)[wdhc]")
+_SIGN = re.compile(r"(?:@|://)(?=[wdhc])")
 _INNER = re.compile(r"[wdhc](?:.*[wdhcmjv])?")
 
 
@@ -128,14 +129,15 @@ def addresses(lowered: str, features: Features) -> Iterator[tuple[int, int]]:
     if features.rules != "satchel" or ("@" not in lowered and "://" not in lowered):
         return
     letters = classes(lowered, features.rules)
-    position = 0
-    while sign := _ADDRESS.search(letters, position):
-        before = max(
-            letters.rfind(" ", position, sign.start()), letters.rfind("(", position, sign.start())
-        )
-        start = max(before + 1, position)
-        position = _STRETCH.match(letters, sign.start()).end()  # type: ignore[union-attr]
-        yield _INNER.search(letters, start, position).span()  # type: ignore[union-attr]
+    seen = 0
+    for sign in _SIGN.finditer(letters):
+        place = sign.start()
+        if place < seen or place == 0 or letters[place - 1] not in _BEFORE_SIGN:
+            continue
+        before = max(letters.rfind(" ", seen, place), letters.rfind("(", seen, place))
+        start = max(before + 1, seen)
+        seen = _STRETCH.match(letters, place).end()  # type: ignore[union-attr]
+        yield _INNER.search(letters, start, seen).span()  # type: ignore[union-attr]
 
 
 def spaceless_grams(letters: str, start: int, end: int) -> Iterator[tuple[int, int]]:
