@@ -1,8 +1,8 @@
 """Where the time of counting goes: python -m benchmarks.bags.profile.
 
-The steps of a document are run one more at a time over the packed training posts, on one thread, and
-the differences are shown; below them stands what a plain copy of the bytes takes, the floor that the
-memory sets.
+The steps of a document are run one more at a time over the packed training posts, on one thread,
+and the differences are shown; below them stands what a plain copy of the bytes takes, the floor
+that the memory sets.
 """
 
 from __future__ import annotations
