@@ -237,7 +237,7 @@ def test_evaluation_comes_with_the_labels_given(fast: TextClassifier) -> None:
 @pytest.mark.parametrize(
     ("texts", "labels", "error", "told"),
     [
-        (["a", "b"], ["x", "y", "z"], SettingError, "2 documents and 3 labels"),
+        (["a", "b"], ["x", "y", "z"], LabelError, "2 documents and 3 labels"),
         (["a", "b"], ["x", "x"], LabelError, "only 'x'"),
         ([], [], LabelError, "none"),
         (["a", None, "c"], ["x", "y", "x"], TextError, "1"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from satchel.errors import InputError
+from satchel.errors import LabelError
 from satchel.progress import Progress, silent
 from satchel.satchel import Satchel
 from satchel.search.fitting import fit
@@ -31,7 +31,7 @@ def learn(
         The model; its labels are text.
 
     Raises:
-        InputError: If texts or labels cannot be learnt from.
+        InputError: If texts or labels cannot be learnt from, such as a LabelError for one class.
         UnsupportedHeadError: If a satchel could not carry the head.
     """
     return learn_targets(texts, encode(labels), settings, progress)
@@ -42,7 +42,7 @@ def learn_targets(
 ) -> Satchel:
     """As :func:`learn`, with labels that are encoded already."""
     if len(texts) != len(targets):
-        raise InputError(
+        raise LabelError(
             f"expected one label a document, found {len(texts)} documents and {len(targets)} labels"
         )
     parts = fit(texts, targets, settings, progress)

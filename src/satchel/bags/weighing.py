@@ -48,7 +48,7 @@ def weigh(
         )
     values = np.empty(len(rows.ids), np.float32)
     # Blocks of whole rows: what a block needs on the way is several times its values.
-    bounds = np.searchsorted(rows.offsets, np.arange(0, len(values), BLOCK)).tolist()
+    bounds = np.searchsorted(rows.offsets, np.arange(0, len(values) + 1, BLOCK)).tolist()
     for first, last in zip(bounds, [*bounds[1:], len(rows)], strict=True):
         if first < last:
             block = slice(int(rows.offsets[first]), int(rows.offsets[last]))
