@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 import satchel
 from corpora import LABELS, corpus
 from satchel import TextClassifier
-from satchel.errors import LabelError, NotFittedError, SettingError, TextError
+from satchel.errors import LabelError, NotFittedError, TextError
 
 pytest.importorskip("keras", reason="training needs Keras")
 
