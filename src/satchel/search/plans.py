@@ -109,6 +109,8 @@ def plan(facts: Facts, settings: Settings) -> Plan:
     )
     if settings.head is not None or settings.effort == "fast":
         calibrates = settings.head is not None or facts.task == "multiple"
+        if settings.words is None and facts.documents >= MANY_DOCUMENTS:
+            view = replace(view, features=replace(view.features, words=1))
         return Plan(view, nets=(net,), folds=1 if calibrates else 0, maximum_features=120_000)
     several = facts.task == "multiple"
     best = settings.effort == "best"

@@ -29,7 +29,8 @@ def view_line(view: ViewRecipe) -> str:
     features = view.features
     said = []
     if features.words:
-        said.append("words" if features.words == 1 else f"words and their 2–{features.words}-grams")
+        names = {1: "words", 2: "words and pairs of words"}
+        said.append(names.get(features.words, f"word 1–{features.words}-grams"))
     if features.characters is not None:
         said.append("characters {}–{}".format(*features.characters))
     if features.fields:
