@@ -8,7 +8,16 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
-PACKAGES = ("numpy", "numba", "keras", "jax", "scikit-learn", "tokenizers", "polars", "fasttext-wheel")
+PACKAGES = (
+    "numpy",
+    "numba",
+    "keras",
+    "jax",
+    "scikit-learn",
+    "tokenizers",
+    "polars",
+    "fasttext-wheel",
+)
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
