@@ -107,12 +107,14 @@ def plan(facts: Facts, settings: Settings) -> Plan:
         epochs=settings.epochs or _epochs(facts.documents),
         head="own" if settings.head is not None else "default",
     )
+    several = facts.task == "multiple"
+    if settings.effort == "fast" and several and settings.head is None:
+        return Plan(view, LinearRecipe(cost=0.1), maximum_features=120_000)
     if settings.head is not None or settings.effort == "fast":
-        calibrates = settings.head is not None or facts.task == "multiple"
         if settings.words is None and facts.documents >= MANY_DOCUMENTS:
             view = replace(view, features=replace(view.features, words=1))
-        return Plan(view, nets=(net,), folds=1 if calibrates else 0, maximum_features=120_000)
-    several = facts.task == "multiple"
+        folds = 1 if settings.head is not None else 0
+        return Plan(view, nets=(net,), folds=folds, maximum_features=120_000)
     best = settings.effort == "best"
     short = facts.characters < LONG_DOCUMENT
     few = facts.documents < MANY_A_CLASS * facts.classes
