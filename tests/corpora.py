@@ -8,9 +8,42 @@ import numpy as np
 
 LABELS = ("cooking", "hockey & ice", "宇宙")
 TOPIC = {
-    "cooking": ["oven", "butter", "flour", "sugar", "recipe", "bake", "salt", "sauce", "garlic"],
-    "hockey & ice": ["puck", "goal", "skate", "rink", "goalie", "stick", "league", "coach", "ice"],
-    "宇宙": ["orbit", "rocket", "moon", "launch", "nasa", "planet", "crew", "shuttle", "star"],
+    "cooking": (
+        "oven",
+        "butter",
+        "flour",
+        "sugar",
+        "recipe",
+        "bake",
+        "salt",
+        "pepper",
+        "sauce",
+        "garlic",
+    ),
+    "hockey & ice": (
+        "puck",
+        "goal",
+        "skate",
+        "rink",
+        "goalie",
+        "stick",
+        "league",
+        "season",
+        "coach",
+        "ice",
+    ),
+    "宇宙": (
+        "orbit",
+        "rocket",
+        "moon",
+        "launch",
+        "nasa",
+        "planet",
+        "crew",
+        "probe",
+        "shuttle",
+        "star",
+    ),
 }
 COMMON = "the a of and to in is it was for on that with as at by from has".split()  # noqa: SIM905
 

@@ -111,6 +111,7 @@ def test_head_may_be_a_callable() -> None:
     assert classifier.score(NEW, NEW_TRUE) > 0.9
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
 def test_head_may_be_a_keras_model_which_stays_as_it_was() -> None:
     model = keras.Sequential([keras.Input((16,)), keras.layers.ReLU(), keras.layers.Dense(3)])
     before = [np.array(weights) for weights in model.get_weights()]

@@ -98,7 +98,10 @@ def test_sparse_equals_a_dense_keras_model(optimizer):
     first.set_weights([bag.table, bag.bias])
     last.set_weights([array_of(w) for w in head.weights])
     loss = keras.losses.CategoricalCrossentropy(reduction="sum")
-    whole.compile(make(**settings), keras.losses.CategoricalCrossentropy(), jit_compile=False)
+    # Not compiled: Keras donates buffers, which JAX 0.10 gets wrong for a step that comes out of its
+    # compilation cache, and the tests share one.
+    plain = {"jit_compile": False, "run_eagerly": keras.backend.backend() == "jax"}
+    whole.compile(make(**settings), keras.losses.CategoricalCrossentropy(), **plain)
     step = make_step(head, loss, make(**settings))
     step.load()
     for batch in range(4):
