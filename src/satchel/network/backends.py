@@ -8,6 +8,7 @@ import os
 import sys
 from typing import Literal, get_args
 
+from satchel.compiled import compiled_folder
 from satchel.errors import MissingDependencyError, SettingError
 
 Backend = Literal["jax", "torch", "tensorflow"]
@@ -66,6 +67,12 @@ def _keep_quiet_and_small(name: str) -> None:
     """Set what the backend reads once, when it is imported: its noise and its devices."""
     if name == "jax":
         os.environ.setdefault("JAX_PLATFORMS", "cpu")
+        folder = compiled_folder("jax")
+        if folder is not None:
+            # Compiling the head's step takes longer than training it on a small set.
+            os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder))
+            os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+            os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
     elif name == "torch":
         os.environ.setdefault("KERAS_TORCH_DEVICE", "cpu")
     else:

@@ -76,9 +76,7 @@ class _JaxStep:
         def answer(state, bags):  # type: ignore[no-untyped-def]
             return head.stateless_call(state[0], state[1], bags, training=False)[0]
 
-        # No buffer is donated: JAX 0.10 gave wrong numbers on CPU where a compiled step with donated
-        # buffers came out of its compilation cache, and the head is small.
-        self._train = jax.jit(train)
+        self._train = jax.jit(train, donate_argnums=0)
         self._answer = jax.jit(answer)
         self._state: Any = None
 
