@@ -95,7 +95,7 @@ def test_sparse_equals_a_dense_keras_model(optimizer):
     first = keras.layers.Dense(6, "tanh")
     last = keras.layers.Dense(3, "softmax")
     whole = keras.Model(entry, last(first(entry)))
-    # Copies, since JAX may take an aligned array as it is, and the bag layer changes its own in place.
+    # Copies: JAX may take an aligned array as it is, and the bag layer changes its own in place.
     first.set_weights([bag.table.copy(), bag.bias.copy()])
     last.set_weights([array_of(w) for w in head.weights])
     loss = keras.losses.CategoricalCrossentropy(reduction="sum")
