@@ -1,4 +1,4 @@
-"""What all tests share: how Hypothesis runs, and a cache of compiled steps."""
+"""What all tests share: how Hypothesis runs, and how steps are compiled."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import tempfile
 
 from hypothesis import settings
 
-settings.register_profile("satchel", deadline=None)
+# HYPOTHESIS_EXAMPLES=1000 pytest: a longer search, for the night.
+examples = int(os.environ.get("HYPOTHESIS_EXAMPLES", "40"))
+settings.register_profile("satchel", deadline=None, max_examples=examples)
 settings.load_profile("satchel")
 
 # Nearly all of a small fit is XLA compiling the head's step, the same for most tests and for the
@@ -17,6 +19,7 @@ _COMPILED = tempfile.mkdtemp(prefix="satchel-tests-")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", _COMPILED)
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 
 def pytest_unconfigure() -> None:

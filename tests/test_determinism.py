@@ -40,11 +40,12 @@ classifier.fit(documents["text"], documents["category"]).save(model)
 
 
 def train(source: Path, model: Path, *, threads: int, hash_seed: str, shuffled: str) -> str:
-    """Train in a new process, which compiles all of its own; return the file's digest."""
+    """Train in a new process; return the file's digest."""
     environment = os.environ | {
         "PYTHONHASHSEED": hash_seed,
         "PYTHONPATH": os.pathsep.join(sys.path),
-        "JAX_COMPILATION_CACHE_DIR": str(model.with_suffix(".compiled")),
+        # The first process compiles all of its own, the second finds it.
+        "JAX_COMPILATION_CACHE_DIR": str(model.with_name("compiled")),
     }
     answer = subprocess.run(
         [sys.executable, "-W", "error", "-c", TRAIN, source, model, str(threads), shuffled],
