@@ -12,18 +12,19 @@ from hypothesis import strategies as st
 
 from bags_strategies import FEATURES, TEXTS
 from satchel.bags import (
+    BagReader,
+    BagTable,
     Features,
     Lookup,
     Weighting,
-    bag_sums,
     count,
     lookup,
-    sum_rows,
     terms,
     tokenize,
     weigh,
 )
 from satchel.bags.kernels import numba_available
+from satchel.bags.sums import shared_features
 
 pytestmark = pytest.mark.skipif(not numba_available(), reason="Numba is not installed")
 
@@ -173,7 +174,7 @@ def test_threads_chunks_and_path_change_nothing(features, corpus, plain_path, mo
 
 @pytest.mark.parametrize("term_frequency", ["binary", "count", "freq", "log"])
 @pytest.mark.parametrize("norm", ["none", "l2"])
-def test_fused_sums_equal_rows(term_frequency, norm, corpus, plain_path) -> None:
+def test_fused_sums_equal_rows(term_frequency, norm, corpus) -> None:
     features = Features(words=2)
     weighting = Weighting(term_frequency=term_frequency, norm=norm)
     known = Lookup(count(corpus[:300], features)[0].hashes[::3].copy())
@@ -184,16 +185,17 @@ def test_fused_sums_equal_rows(term_frequency, norm, corpus, plain_path) -> None
     rows = weigh(lookup(texts, features, known), weights, weighting)
     expected = rows.to_scipy() @ matrix.astype(np.float64)
     tolerance = 1e-6 * np.maximum(1, np.abs(rows.to_scipy()) @ np.abs(matrix))
-    one, known_one = bag_sums(texts, features, known, weights, weighting, matrix, threads=1)
-    two, known_two = bag_sums(texts, features, known, weights, weighting, matrix, threads=2)
+    table = BagTable(features, weighting, known, weights, matrix)
+    reader = BagReader([table])
+    (one,), known_one = reader.read_fused(texts, threads=1)
+    (two,), known_two = reader.read_fused(texts, threads=2)
     assert np.array_equal(one, two)
     assert np.array_equal(known_one, known_two)
     assert known_one.dtype == np.int32
-    assert np.array_equal(known_one, rows.lengths)
+    assert np.array_equal(known_one[:, 0], rows.lengths)
     assert np.all(np.abs(one - expected) <= tolerance)
-    assert np.all(np.abs(sum_rows(rows, matrix) - expected) <= tolerance)
-    plain_path()
-    plain, known_plain = bag_sums(texts, features, known, weights, weighting, matrix)
+    assert np.all(np.abs(table.sums(rows) - expected) <= tolerance)
+    (plain,), known_plain = reader.read_plain(texts)
     assert np.array_equal(known_plain, known_one)
     assert np.all(np.abs(plain - one) <= tolerance)
 
@@ -212,5 +214,63 @@ def test_field_tokens_are_normed_apart() -> None:
     assert np.linalg.norm(weighed.values[first][~own]) == pytest.approx(1.0, abs=1e-6)
     matrix = np.random.default_rng(0).normal(size=(len(fields), 5)).astype(np.float32)
     known = Lookup(counts.hashes)
-    sums, _ = bag_sums(texts, features, known, weights, weighting, matrix, fields=fields)
-    np.testing.assert_allclose(sums, sum_rows(weighed, matrix), rtol=1e-5, atol=1e-6)
+    table = BagTable(features, weighting, known, weights, matrix, fields=fields)
+    for read in (BagReader([table]).read_fused, BagReader([table]).read_plain):
+        (sums,), _ = read(texts)
+        np.testing.assert_allclose(sums, table.sums(weighed), rtol=1e-5, atol=1e-6)
+
+
+WORDS = [Features(words=1), Features(words=2, fields=True), Features(characters=(2, 4))]
+OTHER = [Features(rules="words", words=1), Features(words=0, characters=(3, 3))]
+
+
+@pytest.mark.parametrize("several", [WORDS, [*WORDS, *OTHER], OTHER], ids=["one", "three", "two"])
+@pytest.mark.parametrize("rows", ["float32", "int8", "mixed"])
+def test_tables_read_together_equal_tables_read_alone(several, rows, corpus) -> None:
+    random = np.random.default_rng(1)
+    tables = []
+    for number, features in enumerate(several):
+        counts, _ = count(corpus[:200], features)
+        some = random.random(len(counts)) < 0.5
+        shape = (int(some.sum()), number + 2)
+        int8 = rows == "int8" or (rows == "mixed" and number % 2)
+        cells = random.integers(-127, 128, shape).astype(np.int8)
+        tables.append(
+            BagTable(
+                features,
+                Weighting(term_frequency=("log", "freq", "count")[number % 3], norm="l2_fields"),
+                Lookup(counts.hashes[some]),
+                random.uniform(0.5, 8, shape[0]).astype(np.float32),
+                cells if int8 else cells.astype(np.float32),
+                random.uniform(0.1, 1, shape[1]).astype(np.float32) if number else None,
+                counts.kinds[some] >= 64,
+            )
+        )
+    texts = [*corpus[150:300], "", "nothing known"]
+    together = BagReader(tables)
+    for read in (together.read_fused, together.read_plain):
+        sums, known = read(texts)
+        for place, table in enumerate(tables):
+            counts = lookup(texts, table.features, table.known)
+            assert np.array_equal(known[:, place], counts.lengths)
+            expected = table.sums(table.weigh(counts))
+            np.testing.assert_allclose(sums[place], expected, rtol=1e-4, atol=1e-3)
+
+
+def test_features_that_differ_in_more_than_how_much_they_count_are_not_shared() -> None:
+    plain = Features(words=1)
+    assert shared_features([plain, Features(words=3, fields=True)]) == Features(
+        words=3, fields=True
+    )
+    assert shared_features([plain, Features(words=0, characters=(2, 3))]) == Features(
+        words=1, characters=(2, 3)
+    )
+    for other in (
+        Features(rules="keras", words=1),
+        Features(words=1, min_length=2),
+        Features(words=1, nfc=True),
+        Features(words=1, strip=("quotes",)),
+    ):
+        assert shared_features([plain, other]) is None
+    grams = [Features(words=0, characters=(2, 3)), Features(words=0, characters=(2, 4))]
+    assert shared_features(grams) is None

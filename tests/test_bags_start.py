@@ -28,12 +28,12 @@ def test_a_short_text_starts_nothing_heavy() -> None:
     program = """
 import sys
 import numpy as np
-from satchel.bags import Features, Lookup, Weighting, bag_sums, count, lookup
+from satchel.bags import BagReader, BagTable, Features, Lookup, Weighting, count, lookup
 counts, rows = count(["some short text, 漢字 too"], Features(words=2, fields=True))
 known = Lookup(counts.hashes)
 lookup(["short text"], Features(words=2), known)
 ones = np.ones(len(known), np.float32)
-bag_sums(["short text"], Features(words=2), known, ones, Weighting(), ones[:, None])
+BagReader([BagTable(Features(), Weighting(), known, ones, ones[:, None])]).read(["short text"])
 heavy = {"numba", "scipy", "sklearn", "keras", "polars", "satchel.bags.kernels.tables"}
 print(sorted(heavy & set(sys.modules)))
 """

@@ -244,7 +244,7 @@ def test_deleting_the_top_tokens_hurts_more_than_deleting_any() -> None:
     features = Features(words=1)
     hashes, _, _ = vocabulary(texts, features)
     model = learnt(np.zeros((len(hashes), 3)), hashes, 3)
-    rows = model.views[0].weighed(texts)
+    (rows,) = model.weighed(texts)
     bags = np.zeros((400, len(hashes)))
     bags[np.repeat(np.arange(400), np.diff(rows.offsets)), rows.ids] = rows.values
     targets = np.where(classes[:300, None] == np.arange(3), 1.0, -1.0)

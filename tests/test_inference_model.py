@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from satchel import sealed
+from satchel.bags.bag_table import shifted_halves
 from satchel.bags.features import Features, Weighting
+from satchel.bags.sums import BagReader
 from satchel.errors import SettingError, TextError
 from satchel.inference.model import Model
-from satchel.inference.views import _shifted_halves
 from small_models import LINEAR, NETWORK, NORMED, TEXTS, Head, make_parts, restated_scores
 
 WORDS = Features(words=1)
@@ -83,27 +84,29 @@ def test_bulk_and_plain_paths_agree(rows: str, weighting: Weighting) -> None:
     model, warm = Model(parts), Model(parts)
     warm.warm_up()
     np.testing.assert_allclose(warm.scores(texts[:1]), model.scores(texts[:1]), atol=1e-5)
-    for view in model.views:
-        sums, known = view.read_plain(texts)
-        fused, fused_known = view.read_bulk(texts, threads=2)
-        np.testing.assert_allclose(fused, sums, atol=1e-5)
-        np.testing.assert_array_equal(fused_known, known)
+    reader = BagReader(model.views)
+    sums, known = reader.read_plain(texts)
+    fused, fused_known = reader.read_fused(texts, threads=2)
+    for one, other in zip(fused, sums, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    np.testing.assert_array_equal(fused_known, known)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_bulk_does_not_depend_on_threads(threads: int) -> None:
     pytest.importorskip("numba")
     texts = [f"{text} {number}" for number in range(40) for text in TEXTS]
-    view = MIXED_MODEL.views[0]
-    one, _ = view.read_bulk(texts, threads=1)
-    some, _ = view.read_bulk(texts, threads=threads)
-    np.testing.assert_array_equal(one, some)
+    reader = BagReader(MIXED_MODEL.views)
+    one, _ = reader.read_fused(texts, threads=1)
+    some, _ = reader.read_fused(texts, threads=threads)
+    for first, second in zip(one, some, strict=True):
+        np.testing.assert_array_equal(first, second)
 
 
 def test_float16_rows_are_summed_exactly() -> None:
     rows = np.arange(2**16, dtype=np.uint16).view(np.float16)
     rows = rows[np.isfinite(rows)]
-    shifted = _shifted_halves(rows).astype(np.float64)
+    shifted = shifted_halves(rows).astype(np.float64)
     np.testing.assert_array_equal(shifted * 2.0**112, rows.astype(np.float64))
 
 

@@ -20,7 +20,7 @@ from benchmarks.bags.corpora import news
 from benchmarks.bags.results import write
 from benchmarks.shared.tables import markdown
 
-from satchel.bags import Features, Lookup, Weighting, bag_sums, count, lookup
+from satchel.bags import BagReader, BagTable, Features, Lookup, Weighting, count, lookup
 from satchel.bags.selection import best
 
 START = """
@@ -66,11 +66,10 @@ def main() -> None:
     known = Lookup(counts.hashes[kept])
     weights = np.ones(len(known), np.float32)
     matrix = np.random.default_rng(0).normal(size=(len(known), 128)).astype(np.float32)
+    reader = BagReader([BagTable(features, Weighting(), known, weights, matrix)])
     steps = {
         "lookup": lambda: lookup([post], features, known, threads=1),
-        "bag sums": lambda: bag_sums(
-            [post], features, known, weights, Weighting(), matrix, threads=1
-        ),
+        "bag sums": lambda: reader.read([post], threads=1),
     }
     found: dict[str, object] = {"characters": len(post)}
     lines = []

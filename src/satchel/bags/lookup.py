@@ -81,30 +81,34 @@ class Lookup:
         return places[known], known
 
 
-def lookup_plain(chunk: Chunk, features: Features, known: Lookup) -> Rows:
-    """``lookup`` for one chunk, without kernels.
+def lookup_plain(chunk: Chunk, features: Features, knowns: Sequence[Lookup]) -> list[Rows]:
+    """``lookup`` for one chunk, without kernels, in several vocabularies at once.
 
     Args:
         chunk: Prepared documents.
-        features: The features that the vocabulary was counted with.
-        known: The vocabulary.
+        features: Features that hold those which each vocabulary was counted with.
+        knowns: The vocabularies.
 
     Returns:
-        Counts, one row a document.
+        For each vocabulary the counts, one row a document.
 
     Raises:
         TextError: A document is not text.
     """
     check_chunk(chunk)
-    ids, counts = [], []
-    for text in chunk.texts:
-        hashes, found = hash_counts(text, features)
+    found = [hash_counts(text, features) for text in chunk.texts]
+    return [_known_rows(found, known) for known in knowns]
+
+
+def _known_rows(found: list[tuple[np.ndarray, np.ndarray]], known: Lookup) -> Rows:
+    ids, values = [], []
+    for hashes, counts in found:
         places, is_known = known.find(hashes)
         ids.append(places.astype(np.int32))
-        counts.append(found[is_known])
+        values.append(counts[is_known])
     offsets = np.zeros(len(ids) + 1, np.int64)
     np.cumsum([len(row) for row in ids], out=offsets[1:])
-    return Rows(offsets, np.concatenate(ids), np.concatenate(counts), len(known))
+    return Rows(offsets, np.concatenate(ids), np.concatenate(values), len(known))
 
 
 def lookup(
@@ -132,7 +136,7 @@ def lookup(
     workers = thread_count(threads)
     size, stream = peek_size(chunks(texts, features))
     if not use_kernels(size):
-        return stack((lookup_plain(chunk, features, known) for chunk in stream), len(known))
+        return stack((lookup_plain(chunk, features, [known])[0] for chunk in stream), len(known))
     from satchel.bags.kernels.features import settings_of
     from satchel.bags.kernels.looking import look_up_chunk
     from satchel.bags.kernels.tables import tables

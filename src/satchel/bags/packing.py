@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
@@ -49,12 +50,11 @@ def pack(texts: Sequence[str], first: int = 0) -> Packed:
         parts = [
             check_text(text, number).encode() for number, text in enumerate(texts, start=first)
         ]
-    offsets = np.zeros(len(parts) + 1, np.int64)
-    np.cumsum([len(part) for part in parts], out=offsets[1:])
-    lengths = np.diff(offsets)
-    if len(parts) and lengths.max() > LARGEST:
+    lengths = list(map(len, parts))
+    if lengths and max(lengths) > LARGEST:
         raise TextError(
-            f"document {first + int(lengths.argmax())} has {lengths.max()} bytes, "
+            f"document {first + lengths.index(max(lengths))} has {max(lengths)} bytes, "
             f"but a document may have {LARGEST}: cut it into parts"
         )
+    offsets = np.fromiter(accumulate(lengths, initial=0), np.int64, len(lengths) + 1)
     return Packed(np.frombuffer(b"".join(parts), np.uint8), offsets)

@@ -57,6 +57,13 @@ def work_through(
     Raises:
         Exception: Whatever drawing or working raised first.
     """
+    if len(states) == 1:
+        answers_of_one = []
+        for chunk in chunks:
+            answers_of_one.append((0, work(states[0], chunk)))
+            if told:
+                told(chunk)
+        return answers_of_one
     numbered = enumerate(chunks)
     lock = threading.Lock()
     answers: dict[int, tuple[int, Answer]] = {}
@@ -79,10 +86,7 @@ def work_through(
             stopped.set()
             raise
 
-    if len(states) == 1:
-        worker(0)
-    else:
-        with ThreadPoolExecutor(len(states), thread_name_prefix="satchel-bags") as pool:
-            for finished in [pool.submit(worker, number) for number in range(len(states))]:
-                finished.result()
+    with ThreadPoolExecutor(len(states), thread_name_prefix="satchel-bags") as pool:
+        for finished in [pool.submit(worker, number) for number in range(len(states))]:
+            finished.result()
     return [answers[place] for place in range(len(answers))]

@@ -1,131 +1,175 @@
-"""From texts to bag sums: the first layer of a model, Σ value · row of the feature."""
+"""From texts to bag sums, each text read once for all the tables that ask for its features.
+
+There are two ways, equal to rounding. The plain one needs NumPy alone: best for a few short texts
+in a process that has no kernels loaded. The fused kernel goes from texts to sums on all cores.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
-from satchel.bags.chunks import Chunk, chunks, peek_size
-from satchel.bags.features import Features, Weighting
-from satchel.bags.kernels import use_kernels
-from satchel.bags.lookup import Lookup, lookup_plain
-from satchel.bags.packing import pack
-from satchel.bags.parallel import thread_count, work_through
+from satchel.bags.bag_table import BagTable
+from satchel.bags.chunks import chunks
+from satchel.bags.features import Features
+from satchel.bags.kernels import numba_available, use_kernels
+from satchel.bags.lookup import lookup, lookup_plain
 from satchel.bags.rows import Rows, stack
-from satchel.bags.weighing import weigh
-from satchel.errors import SettingError
+
+if TYPE_CHECKING:
+    from satchel.bags.fused import FusedTables
+
+_MUCH = 100_000  # characters from which a second thread is worth its start
 
 
-def sum_rows(weighed: Rows, matrix: np.ndarray) -> np.ndarray:
-    """Σ value · row for each document, added in the order of the ids.
-
-    Args:
-        weighed: The values of each document.
-        matrix: float32 [V, width].
-
-    Returns:
-        float32 [n, width]; zeros for a document without features.
-    """
-    sums = np.zeros((len(weighed), matrix.shape[1]), np.float32)
-    for number, (first, last) in enumerate(
-        zip(weighed.offsets[:-1].tolist(), weighed.offsets[1:].tolist(), strict=True)
-    ):
-        if last > first:
-            sums[number] = weighed.values[first:last] @ matrix[weighed.ids[first:last]]
-    return sums
-
-
-def bag_sums(
-    texts: Sequence[str],
-    features: Features,
-    known: Lookup,
-    weights: np.ndarray,
-    weighting: Weighting,
-    matrix: np.ndarray,
-    *,
-    fields: np.ndarray | None = None,
-    threads: int | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Tokenise, look up, weigh and sum, document by document.
+def shared_features(several: Sequence[Features]) -> Features | None:
+    """The features that hold all those of several, so that one reading of a text serves them all.
 
     Args:
-        texts: Documents.
-        features: The features that the vocabulary was counted with.
-        known: The vocabulary.
-        weights: The weight of each feature, float32 [V].
-        weighting: The term frequency and the norm.
-        matrix: The row of each feature, float32 [V, width].
-        fields: bool [V], which features are field tokens, for the norm ``l2_fields``; None for
-            none.
-        threads: How many threads work; None means one a core. It never changes the answer.
+        several: Features; a vocabulary of any of them knows only its own among all.
 
     Returns:
-        The sums, float32 [n, width], and how many distinct known features each document has,
-        int32 [n].
-
-    Raises:
-        TextError: A document is not text.
-        SettingError: ``weights`` or ``matrix`` does not fit the vocabulary.
+        None where they differ in more than in how much they count.
     """
-    if weights.shape != (len(known),) or matrix.ndim != 2 or len(matrix) != len(known):
-        raise SettingError(
-            f"the vocabulary has {len(known)} features, "
-            f"but weights have shape {weights.shape} and the matrix {matrix.shape}"
-        )
-    workers = thread_count(threads)
-    size, stream = peek_size(chunks(texts, features))
-    if use_kernels(size):
-        fields = np.zeros(len(known), np.bool_) if fields is None else fields
-        return _sum_fused(stream, features, known, weights, fields, weighting, matrix, workers)
-    counted = stack((lookup_plain(chunk, features, known) for chunk in stream), len(known))
-    weighed = weigh(counted, weights, weighting, fields)
-    return sum_rows(weighed, matrix), counted.lengths.astype(np.int32)
+    characters = {features.characters for features in several} - {None}
+    ways = {(features.rules, features.nfc, features.strip) for features in several}
+    shortest_words = {features.min_length for features in several if features.words}
+    if len(ways) > 1 or len(characters) > 1 or len(shortest_words) > 1:
+        return None
+    return msgspec.structs.replace(
+        several[0],
+        min_length=max(shortest_words, default=1),
+        words=max(features.words for features in several),
+        characters=characters.pop() if characters else None,
+        fields=any(features.fields for features in several),
+    )
 
 
-def _sum_fused(
-    stream: Iterator[Chunk],
-    features: Features,
-    known: Lookup,
-    weights: np.ndarray,
-    fields: np.ndarray,
-    weighting: Weighting,
-    matrix: np.ndarray,
-    threads: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    from satchel.bags.kernels.features import settings_of
-    from satchel.bags.kernels.summing import NORMS, TERM_FREQUENCIES, sum_chunk
-    from satchel.bags.kernels.tables import tables
+@dataclass
+class _Group:
+    """Tables that share a reading."""
 
-    characters, settings = tables(features.rules), settings_of(features)
-    term_frequency = TERM_FREQUENCIES.index(weighting.term_frequency)
-    norm = NORMS.index(weighting.norm)
-    weights = np.ascontiguousarray(weights, np.float32)
-    matrix = np.ascontiguousarray(matrix, np.float32)
+    features: Features
+    places: list[int]
+    tables: list[BagTable]
 
-    def add_up(_: None, chunk: Chunk) -> tuple[np.ndarray, np.ndarray]:
-        packed = pack(chunk.texts, chunk.first)
-        sums = np.zeros((len(packed), matrix.shape[1]), np.float32)
-        known_counts = np.zeros(len(packed), np.int32)
-        sum_chunk(
-            packed.data,
-            packed.offsets,
-            characters,
-            settings,
-            known.hashes,
-            known.buckets,
-            known.shift,
-            weights,
-            fields,
-            term_frequency,
-            norm,
-            matrix,
-            sums,
-            known_counts,
-        )
-        return sums, known_counts
+    @cached_property
+    def fused(self) -> FusedTables:
+        """The tables laid out for the kernel."""
+        from satchel.bags.fused import FusedTables
 
-    parts = [answer for _, answer in work_through(stream, [None] * threads, add_up)]
-    if not parts:
-        return np.zeros((0, matrix.shape[1]), np.float32), np.zeros(0, np.int32)
-    return np.concatenate([sums for sums, _ in parts]), np.concatenate([one for _, one in parts])
+        return FusedTables(self.features, self.tables)
+
+    def counts(self, texts: Sequence[str]) -> list[Rows]:
+        """The counts of each table's features, by the plain path."""
+        knowns = [table.known for table in self.tables]
+        parts = [
+            lookup_plain(chunk, self.features, knowns) for chunk in chunks(texts, self.features)
+        ]
+        return [
+            stack((part[place] for part in parts), len(known)) for place, known in enumerate(knowns)
+        ]
+
+
+class BagReader:
+    """From texts to the bag sums of some tables.
+
+    Args:
+        tables: Tables, at least one.
+
+    Attributes:
+        tables: The same.
+    """
+
+    def __init__(self, tables: Sequence[BagTable]) -> None:
+        self.tables = tuple(tables)
+        self._groups: list[_Group] = []
+        for place, table in enumerate(self.tables):
+            for group in self._groups:
+                features = shared_features([group.features, table.features])
+                if features is not None:
+                    group.features = features
+                    break
+            else:
+                group = _Group(table.features, [], [])
+                self._groups.append(group)
+            group.places.append(place)
+            group.tables.append(table)
+
+    def read(
+        self, texts: Sequence[str], threads: int | None = None
+    ) -> tuple[list[np.ndarray], np.ndarray]:
+        """Tokenise, look up, weigh and sum, document by document.
+
+        Args:
+            texts: The documents.
+            threads: How many threads may work on much text; None for one a core. It never changes
+                the answer.
+
+        Returns:
+            For each table the sums, float32 [n, width]; and how many distinct features of each
+            document each table knows, int32 [n, tables].
+
+        Raises:
+            TextError: A document is not text.
+        """
+        characters = sum(len(text) for text in texts if isinstance(text, str))
+        if use_kernels(characters):
+            return self.read_fused(texts, threads if characters >= _MUCH else 1)
+        return self.read_plain(texts)
+
+    def read_plain(self, texts: Sequence[str]) -> tuple[list[np.ndarray], np.ndarray]:
+        """Do `read` by the plain path."""
+        counts = self._counts_plain(texts)
+        sums = [
+            table.sums(table.weigh(rows)) for table, rows in zip(self.tables, counts, strict=True)
+        ]
+        return sums, np.stack([rows.lengths for rows in counts], axis=1).astype(np.int32)
+
+    def read_fused(
+        self, texts: Sequence[str], threads: int | None = None
+    ) -> tuple[list[np.ndarray], np.ndarray]:
+        """Do `read` by the fused kernel."""
+        if len(self._groups) == 1:
+            return self._groups[0].fused.read(texts, threads)
+        sums: list[np.ndarray] = [np.empty(0)] * len(self.tables)
+        known = np.empty((len(texts), len(self.tables)), np.int32)
+        for group in self._groups:
+            group_sums, known[:, group.places] = group.fused.read(texts, threads)
+            for place, one in zip(group.places, group_sums, strict=True):
+                sums[place] = one
+        return sums, known
+
+    def counts(self, texts: Sequence[str]) -> list[Rows]:
+        """Count each table's features.
+
+        Args:
+            texts: The documents.
+
+        Returns:
+            For each table the counts, one row a document.
+
+        Raises:
+            TextError: A document is not text.
+        """
+        if use_kernels(sum(len(text) for text in texts if isinstance(text, str))):
+            return [lookup(texts, table.features, table.known) for table in self.tables]
+        return self._counts_plain(texts)
+
+    def _counts_plain(self, texts: Sequence[str]) -> list[Rows]:
+        found = {
+            place: rows
+            for group in self._groups
+            for place, rows in zip(group.places, group.counts(texts), strict=True)
+        }
+        return [found[place] for place in range(len(self.tables))]
+
+    def warm_up(self) -> None:
+        """Load the kernels where Numba is installed, so that from now on they read any text."""
+        if numba_available():
+            self.read_fused([""], threads=1)

@@ -49,8 +49,8 @@ def bag_inputs(model: Model, texts: Sequence[str]) -> dict[str, np.ndarray]:
     """
     inputs = {}
     names = input_names(model.parts)
-    for (ids_name, values_name), view in zip(names, model.views, strict=True):
-        inputs[ids_name], inputs[values_name] = padded(view.weighed(texts))
+    for (ids_name, values_name), rows in zip(names, model.weighed(texts), strict=True):
+        inputs[ids_name], inputs[values_name] = padded(rows)
     return inputs
 
 

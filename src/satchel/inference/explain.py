@@ -111,7 +111,7 @@ def explain(
         LabelError: The model has no such label, or the two are the same.
         TextError: The document is not text.
     """
-    bags = [view.weighed([text]) for view in model.views]
+    bags = model.weighed([text])
     matrices = [
         view.expanded(bag.ids).astype(np.float64)
         for view, bag in zip(model.views, bags, strict=True)
@@ -135,7 +135,7 @@ def explain(
     merged: dict[tuple[int, int, str], float] = defaultdict(float)
     for view, bag, matrix, effect in zip(model.views, bags, matrices, effects, strict=True):
         values = bag.values * (matrix @ effect)
-        worth = dict(zip(view.hashes[bag.ids].tolist(), values.tolist(), strict=True))
+        worth = dict(zip(view.known.hashes[bag.ids].tolist(), values.tolist(), strict=True))
         _share(text, view.features, worth, merged)
     tokens = sorted(
         (

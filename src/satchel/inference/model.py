@@ -7,10 +7,12 @@ from typing import overload
 
 import numpy as np
 
+from satchel.bags.rows import Rows
+from satchel.bags.sums import BagReader
 from satchel.errors import SettingError, TextError
 from satchel.inference import forward
 from satchel.inference.explain import Explanation, explain
-from satchel.inference.views import BagView
+from satchel.inference.views import bag_tables
 from satchel.sealed.schema import Parts
 
 Prediction = str | tuple[str, ...]
@@ -41,7 +43,8 @@ class Model:
         self.thresholds = (
             np.array(manifest.thresholds, np.float32) if manifest.task == "multiple" else None
         )
-        self.views = tuple(BagView(parts, index) for index in range(len(manifest.views)))
+        self.views = bag_tables(parts)
+        self._reader = BagReader(self.views)
         self.members = forward.member_networks(parts)
 
     def scores(self, texts: Iterable[str], threads: int | None = None) -> np.ndarray:
@@ -62,11 +65,10 @@ class Model:
     def warm_up(self) -> None:
         """Make single answers quicker at the price of a start and of memory: for a server.
 
-        Where Numba is installed it is loaded, and narrow rows are expanded to float32. Answers stay
-        the same to rounding.
+        Where Numba is installed it is loaded, and the views are laid out for the kernel. Answers
+        stay the same to rounding.
         """
-        for view in self.views:
-            view.warm_up()
+        self._reader.warm_up()
 
     def predict_proba(self, texts: Iterable[str], threads: int | None = None) -> np.ndarray:
         """Return the probabilities of documents, float32 [n, classes]; see `scores`."""
@@ -146,9 +148,21 @@ class Model:
         Raises:
             TextError: A document is not text.
         """
-        documents = _documents(texts)
-        known: np.ndarray = np.max([view.known(documents) for view in self.views], axis=0)
+        counts = self._reader.counts(_documents(texts))
+        known: np.ndarray = np.max([rows.lengths for rows in counts], axis=0)
         return known
+
+    def weighed(self, texts: Iterable[str]) -> list[Rows]:
+        """Return the values of the known features of texts, weighed and normed, for each view.
+
+        Args:
+            texts: The documents.
+
+        Raises:
+            TextError: A document is not text.
+        """
+        counts = self._reader.counts(_documents(texts))
+        return [view.weigh(rows) for view, rows in zip(self.views, counts, strict=True)]
 
     def explain(
         self,
@@ -166,12 +180,8 @@ class Model:
 
     def _read(self, texts: Iterable[str], threads: int | None) -> tuple[np.ndarray, np.ndarray]:
         """Return the scores of documents and how many distinct features of each are known."""
-        documents = _documents(texts)
-        if len(self.views) == 1:
-            bag, known = self.views[0].read(documents, threads)
-            return self.scores_of_bags([bag]), known
-        sums, counts = zip(*(view.read(documents, threads) for view in self.views), strict=True)
-        return self.scores_of_bags(sums), np.max(counts, axis=0)
+        sums, known = self._reader.read(_documents(texts), threads)
+        return self.scores_of_bags(sums), known.max(axis=1)
 
 
 def _documents(texts: Iterable[str]) -> Sequence[str]:

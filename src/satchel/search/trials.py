@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from satchel.bags.sums import sum_rows
 from satchel.inference.forward import member_networks
+from satchel.inference.views import bag_tables
 from satchel.progress import Progress
 from satchel.sealed.schema import Training, Trial
 from satchel.search.assemble import Share, assemble
@@ -136,7 +136,8 @@ class Bench:
             row_type="float32",
         )
         (network,) = member_networks(parts)
-        return network(sum_rows(view.rows(counted[fold.judge]), parts.arrays["view0.rows"]))
+        (table,) = bag_tables(parts)
+        return network(table.sums(view.rows(counted[fold.judge])))
 
     def sums(self, recipe: Recipe) -> list[np.ndarray]:
         """Held-out scores of a recipe, one array ``(n, n_classes)`` a fold."""

@@ -45,7 +45,7 @@ def known_entries(
         hashes: The vocabulary, ascending.
         buckets: Where the hashes of each bucket start.
         shift: How far a hash is shifted right to give its bucket.
-        entries: Takes id << 32 | count, by ascending id.
+        entries: Takes id << 32 | count, in the order of the features.
         spare: As long as ``entries``.
     """
     found = scratch[1]
@@ -70,7 +70,6 @@ def known_entries(
             times = found[feature, KIND] >> np.uint64(COUNT_SHIFT)
             entries[known] = np.uint64(place) << np.uint64(32) | times
             known += 1
-    sort_entries(entries, spare, known, len(hashes))
     return known
 
 
@@ -120,6 +119,7 @@ def look_up_chunk(
             data, offsets[document], offsets[document + 1], table, settings, scratch
         )
         known = known_entries(scratch, distinct, hashes, buckets, shift, entries, spare)
+        sort_entries(entries, spare, known, len(hashes))
         lengths[document] = known
         while used + known > len(rows):
             rows = grown(rows, used)

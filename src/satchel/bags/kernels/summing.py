@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import types
@@ -16,12 +17,10 @@ from satchel.bags.kernels.compiled import (
     Array,
     Number,
     bytes_in,
-    floats_in,
     hashes_in,
     helper,
     ints_in,
     kernel,
-    matrix_in,
     offsets_in,
 )
 from satchel.bags.kernels.features import Settings, settings_type
@@ -35,56 +34,93 @@ _NONE, _L2, _L2_FIELDS = range(3)
 _FIELD_LENGTH = np.float32(FIELD_LENGTH)
 
 
+class Layout(NamedTuple):
+    """One table among those that lie end to end.
+
+    Attributes:
+        term_frequency: A place in ``TERM_FREQUENCIES``.
+        norm: A place in ``NORMS``.
+        cells: Where its rows start.
+        width: The length of a row.
+        column: Where its sums start.
+    """
+
+    term_frequency: int
+    norm: int
+    cells: int
+    width: int
+    column: int
+
+
 @helper
-def _weigh_entries(
+def _own_values(
     entries: Array,
-    known: Number,
+    found: Number,
+    places: Array,
     weights: Array,
-    fields: Array,
+    table: Number,
     term_frequency: Number,
     norm: Number,
+    own: Array,
     values: Array,
-) -> None:
-    """``weighing.weigh`` for one row."""
-    total = 0.0
-    if term_frequency == _FREQ:
-        for place in range(known):
-            total += np.float64(entries[place] & np.uint64(0xFFFFFFFF))
+) -> Number:
+    """``weighing.weigh`` for the entries of one document that a table has.
+
+    Args:
+        entries: Feature << 32 | count.
+        found: How many there are.
+        places: See ``sum_chunk``.
+        weights: See ``sum_chunk``.
+        table: The number of the table.
+        term_frequency: A place in ``TERM_FREQUENCIES``.
+        norm: A place in ``NORMS``.
+        own: Takes row << 1 | whether it is a field token.
+        values: Takes the values.
+
+    Returns:
+        How many entries the table has.
+    """
+    known = 0
+    total = np.float32(0.0)
     squares = 0.0
     field_squares = 0.0
-    for place in range(known):
-        count = np.float64(entries[place] & np.uint64(0xFFFFFFFF))
+    for entry in range(found):
+        feature = np.int64(entries[entry] >> np.uint64(32))
+        place = places[feature, 2 * table]
+        if place < 0:
+            continue
+        count = np.float32(entries[entry] & np.uint64(0xFFFFFFFF))
+        total += count
         if term_frequency == _BINARY:
             value = np.float32(1.0)
-        elif term_frequency == _FREQ:
-            value = np.float32(count / total)
-        elif term_frequency == _LOG:
-            value = np.float32(1.0) if count == 1.0 else np.float32(math.log(count) + 1.0)
+        elif term_frequency == _LOG and count != 1.0:
+            value = np.float32(math.log(np.float64(count)) + 1.0)
         else:
-            value = np.float32(count)
-        feature = np.int64(entries[place] >> np.uint64(32))
-        value *= weights[feature]
-        values[place] = value
-        if norm == _L2_FIELDS and fields[feature]:
+            value = count
+        value *= weights[feature, 2 * table + 1]
+        own[known] = place
+        values[known] = value
+        known += 1
+        if norm == _L2_FIELDS and place & 1:
             field_squares += np.float64(value) * np.float64(value)
         else:
             squares += np.float64(value) * np.float64(value)
-    if norm == _NONE:
-        return
-    inverse = np.float32(1.0 / math.sqrt(squares)) if squares > 0.0 else np.float32(1.0)
-    field_inverse = np.float32(1.0)
-    if field_squares > 0.0:
-        field_inverse = _FIELD_LENGTH * np.float32(1.0 / math.sqrt(field_squares))
+    factor = np.float32(1.0)
+    field_factor = np.float32(1.0)
+    if norm != _NONE:
+        if squares > 0.0:
+            factor = np.float32(1.0 / math.sqrt(squares))
+        if field_squares > 0.0:
+            field_factor = _FIELD_LENGTH * np.float32(1.0 / math.sqrt(field_squares))
+    elif term_frequency == _FREQ and known > 0:
+        factor = np.float32(1.0) / total
     for place in range(known):
-        feature = np.int64(entries[place] >> np.uint64(32))
-        if norm == _L2_FIELDS and fields[feature]:
-            values[place] *= field_inverse
-        else:
-            values[place] *= inverse
+        values[place] *= field_factor if norm == _L2_FIELDS and own[place] & 1 else factor
+    return known
 
 
-@kernel(
-    types.void(
+def _signature(cells: types.Type) -> types.Type:
+    return types.void(
         bytes_in,
         offsets_in,
         ints_in,
@@ -92,15 +128,16 @@ def _weigh_entries(
         hashes_in,
         ints_in,
         types.uint64,
-        floats_in,
-        types.Array(types.boolean, 1, "C", readonly=True),
-        types.int64,
-        types.int64,
-        matrix_in,
+        types.Array(types.int32, 2, "C", readonly=True),
+        types.Array(types.float32, 2, "C", readonly=True),
+        types.Array(types.int64, 2, "C", readonly=True),
+        types.Array(cells, 1, "C", readonly=True),
         types.Array(types.float32, 2, "C"),
-        types.int32[::1],
+        types.Array(types.int32, 2, "C"),
     )
-)
+
+
+@kernel([_signature(types.float32), _signature(types.int8)])
 def sum_chunk(
     data: Array,
     offsets: Array,
@@ -109,11 +146,10 @@ def sum_chunk(
     hashes: Array,
     buckets: Array,
     shift: Number,
+    places: Array,
     weights: Array,
-    fields: Array,
-    term_frequency: Number,
-    norm: Number,
-    matrix: Array,
+    layout: Array,
+    cells: Array,
     sums: Array,
     known_counts: Array,
 ) -> None:
@@ -124,51 +160,48 @@ def sum_chunk(
         offsets: Where each one starts; the last one's end.
         table: The table of their rule set.
         settings: Which features to count.
-        hashes: The vocabulary, ascending.
+        hashes: The vocabulary of all tables, ascending.
         buckets: Where the hashes of each bucket start.
         shift: How far a hash is shifted right to give its bucket.
-        weights: The weight of each feature.
-        fields: Which features are field tokens.
-        term_frequency: A place in ``TERM_FREQUENCIES``.
-        norm: A place in ``NORMS``.
-        matrix: The row of each feature.
-        sums: Takes one row a document; zeros to begin with.
-        known_counts: Takes how many distinct known features each document has.
+        places: int32 [V, 2 · tables]; for each feature and table the row << 1 | whether it is a
+            field token, −1 where the table does not know it, and beside that its weight, so that
+            one look at the memory fetches all.
+        weights: The same memory as float32.
+        layout: A ``Layout`` each table.
+        cells: The rows of each table's features, end to end.
+        sums: Takes one row a document, tables side by side; zeros to begin with. Rows are added in
+            the order in which the document first has their features.
+        known_counts: Takes how many distinct features of each document each table knows.
     """
     scratch = make_scratch(longest_document(offsets), settings)
     entries = np.empty(len(scratch[1]), np.uint64)
     spare = np.empty(len(scratch[1]), np.uint64)
+    own = np.empty(len(scratch[1]), np.int64)
     values = np.empty(len(scratch[1]), np.float32)
-    width = matrix.shape[1]
     for document in range(len(offsets) - 1):
         distinct = document_bag(
             data, offsets[document], offsets[document + 1], table, settings, scratch
         )
-        known = known_entries(scratch, distinct, hashes, buckets, shift, entries, spare)
-        known_counts[document] = known
-        _weigh_entries(entries, known, weights, fields, term_frequency, norm, values)
-        for place in range(known):
-            row = np.int64(entries[place] >> np.uint64(32))
-            value = values[place]
-            for column in range(width):
-                sums[document, column] += value * matrix[row, column]
-
-
-@kernel(types.void(offsets_in, ints_in, floats_in, matrix_in, types.Array(types.float32, 2, "C")))
-def sum_weighed(offsets: Array, ids: Array, values: Array, matrix: Array, sums: Array) -> None:
-    """Σ value · row for rows that are weighed already, in the order of the ids.
-
-    Args:
-        offsets: Where each row starts; the last one's end.
-        ids: The feature of each entry.
-        values: The value of each entry.
-        matrix: The row of each feature.
-        sums: Takes one row a document; zeros to begin with.
-    """
-    width = matrix.shape[1]
-    for document in range(len(offsets) - 1):
-        for place in range(offsets[document], offsets[document + 1]):
-            row = ids[place]
-            value = values[place]
-            for column in range(width):
-                sums[document, column] += value * matrix[row, column]
+        found = known_entries(scratch, distinct, hashes, buckets, shift, entries, spare)
+        for number in range(len(layout)):
+            known = _own_values(
+                entries,
+                found,
+                places,
+                weights,
+                number,
+                layout[number, 0],
+                layout[number, 1],
+                own,
+                values,
+            )
+            known_counts[document, number] = known
+            cell = layout[number, 2]
+            width = layout[number, 3]
+            total = sums[document, layout[number, 4] : layout[number, 4] + width]
+            for place in range(known):
+                first = cell + (own[place] >> 1) * width
+                row = cells[first : first + width]
+                value = values[place]
+                for position in range(width):
+                    total[position] += value * np.float32(row[position])

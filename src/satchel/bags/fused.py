@@ -1,0 +1,97 @@
+"""Tables laid out flat for the fused kernel, which reads a text once for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from satchel.bags.bag_table import BagTable
+from satchel.bags.chunks import Chunk, chunks
+from satchel.bags.features import Features
+from satchel.bags.kernels.features import settings_of
+from satchel.bags.kernels.summing import NORMS, TERM_FREQUENCIES, Layout, sum_chunk
+from satchel.bags.kernels.tables import tables as character_tables
+from satchel.bags.lookup import Lookup
+from satchel.bags.packing import pack
+from satchel.bags.parallel import thread_count, work_through
+
+
+class FusedTables:
+    """Some tables over one vocabulary: that of all of them.
+
+    Args:
+        features: Features that hold those of each table.
+        tables: The tables. Rows of int8 are gathered as they are where all have such; else they
+            are expanded to float32.
+    """
+
+    def __init__(self, features: Features, tables: Sequence[BagTable]) -> None:
+        self._features = features
+        self._known = _joined([table.known for table in tables])
+        self._bounds = np.cumsum([0, *(table.width for table in tables)]).tolist()
+        places = np.full((len(self._known), 2 * len(tables)), -1, np.int32)
+        layout = np.zeros((len(tables), len(Layout._fields)), np.int64)
+        cells = 0
+        for number, table in enumerate(tables):
+            found, _ = self._known.find(table.known.hashes)
+            own = np.arange(table.size, dtype=np.int32) << 1
+            places[found, 2 * number] = own if table.fields is None else own | table.fields
+            places[found, 2 * number + 1] = table.weights.astype(np.float32).view(np.int32)
+            layout[number] = Layout(
+                TERM_FREQUENCIES.index(table.weighting.term_frequency),
+                NORMS.index(table.weighting.norm),
+                cells,
+                table.width,
+                self._bounds[number],
+            )
+            cells += table.size * table.width
+        narrow = all(table.rows.dtype == np.int8 for table in tables)
+        self._scales = None
+        if narrow and any(table.scales is not None for table in tables):
+            self._scales = np.concatenate(
+                [np.ones(t.width, np.float32) if t.scales is None else t.scales for t in tables]
+            )
+        rows = [t.rows if narrow else t.expanded(np.arange(t.size)) for t in tables]
+        self._arrays = (
+            self._known.hashes,
+            self._known.buckets,
+            self._known.shift,
+            places,
+            places.view(np.float32),
+            layout,
+            np.concatenate([np.ascontiguousarray(one).reshape(-1) for one in rows]),
+        )
+
+    def read(
+        self, texts: Sequence[str], threads: int | None
+    ) -> tuple[list[np.ndarray], np.ndarray]:
+        """Do ``BagReader.read`` for these tables."""
+        characters, settings = character_tables(self._features.rules), settings_of(self._features)
+        width, n_tables = self._bounds[-1], len(self._bounds) - 1
+
+        def add_up(_: None, chunk: Chunk) -> tuple[np.ndarray, np.ndarray]:
+            packed = pack(chunk.texts, chunk.first)
+            sums = np.zeros((len(packed), width), np.float32)
+            known = np.zeros((len(packed), n_tables), np.int32)
+            sum_chunk(packed.data, packed.offsets, characters, settings, *self._arrays, sums, known)
+            return sums, known
+
+        stream = chunks(texts, self._features)
+        parts = [one for _, one in work_through(stream, [None] * thread_count(threads), add_up)]
+        if len(parts) == 1:
+            sums, known = parts[0]
+        else:
+            nothing = np.zeros((0, width), np.float32), np.zeros((0, n_tables), np.int32)
+            sums, known = (np.concatenate(each) for each in zip(nothing, *parts, strict=True))
+        if self._scales is not None:
+            sums *= self._scales
+        pairs = zip(self._bounds[:-1], self._bounds[1:], strict=True)
+        return [sums[:, start:stop] for start, stop in pairs], known
+
+
+def _joined(knowns: Sequence[Lookup]) -> Lookup:
+    """The vocabulary of all."""
+    if len(knowns) == 1:
+        return knowns[0]
+    return Lookup(np.unique(np.concatenate([known.hashes for known in knowns])))
