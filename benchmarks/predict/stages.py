@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,11 @@ import numpy as np
 from benchmarks.predict.rounds import interleaved
 
 from satchel import load
+from satchel.bags.bag_table import BagTable
 from satchel.bags.chunks import chunks
 from satchel.bags.lookup import Lookup
 from satchel.bags.packing import pack
-from satchel.bags.sums import bag_sums
-from satchel.inference.views import BagView
+from satchel.bags.sums import BagReader
 
 _COPIED = 1 << 28  # bytes, well beyond any cache
 STAGES = {
@@ -45,27 +45,26 @@ def stages(model: Path, texts: list[str], rounds: int) -> dict[str, Any]:
     satchel = load(model)
     answers = satchel.model
     views = answers.views
-    full = [(Lookup(v.hashes), v.weights, v.expanded(np.arange(v.size))) for v in views]
-    narrow = [(known, weights, matrix[:, :1].copy()) for known, weights, matrix in full]
-    single = [(Lookup(v.hashes[:1]), v.weights[:1], np.zeros((1, 1), np.float32)) for v in views]
-    bags = _summed(views, full, texts)()
+    full = BagReader(views)
+    narrow = BagReader([_cut(view, view.size) for view in views])
+    single = BagReader([_cut(view, 1) for view in views])
+    bags, counts = full.read_fused(texts, threads=1)
     satchel.predict(texts, threads=1)
 
     def packing() -> None:
-        for view in views:
-            for chunk in chunks(texts, view.features):
-                pack(chunk.texts, chunk.first)
+        for chunk in chunks(texts, views[0].features):
+            pack(chunk.texts, chunk.first)
 
     def head() -> np.ndarray:
-        scores = answers.scores_of_bags([sums for sums, _ in bags])
+        scores = answers.scores_of_bags(bags)
         return np.array(answers.decide(scores))
 
     timed = interleaved(
         {
             "packing": packing,
-            "reading": _summed(views, single, texts),
-            "looking up": _summed(views, narrow, texts),
-            "gathering": _summed(views, full, texts),
+            "reading": lambda: single.read_fused(texts, threads=1),
+            "looking up": lambda: narrow.read_fused(texts, threads=1),
+            "gathering": lambda: full.read_fused(texts, threads=1),
             "head": head,
             "predict": lambda: satchel.predict(texts, threads=1),
         },
@@ -78,7 +77,7 @@ def stages(model: Path, texts: list[str], rounds: int) -> dict[str, Any]:
         ("reading", "packing"),
     ):
         seconds[later] = seconds[later] - seconds[earlier]
-    known = [int(counts.sum()) for _, counts in bags]
+    known = counts.sum(axis=0, dtype=np.int64).tolist()
     return {
         "us_per_document": {
             name: statistics.median(values.tolist()) / len(texts) * 1e6
@@ -87,28 +86,26 @@ def stages(model: Path, texts: list[str], rounds: int) -> dict[str, Any]:
         "known_features_per_document": sum(known) / len(texts),
         "bytes_per_document": sum(len(text.encode()) for text in texts) / len(texts),
         "gathered_bytes_per_document": sum(
-            count * matrix.shape[1] * matrix.itemsize
-            for count, (_, _, matrix) in zip(known, full, strict=True)
+            count * view.width * view.rows.itemsize
+            for count, view in zip(known, views, strict=True)
         )
         / len(texts),
-        "vocabulary_mb": sum(v.hashes.nbytes + v.weights.nbytes for v in views) / 1e6,
-        "matrix_mb": sum(matrix.nbytes for _, _, matrix in full) / 1e6,
+        "vocabulary_mb": sum(v.known.hashes.nbytes + v.weights.nbytes for v in views) / 1e6,
+        "matrix_mb": sum(view.rows.nbytes for view in views) / 1e6,
         "copy_gb_per_s": copy_bandwidth(rounds),
     }
 
 
-def _summed(
-    views: tuple[BagView, ...],
-    given: list[tuple[Lookup, np.ndarray, np.ndarray]],
-    texts: list[str],
-) -> Callable[[], list[tuple[np.ndarray, np.ndarray]]]:
-    def call() -> list[tuple[np.ndarray, np.ndarray]]:
-        return [
-            bag_sums(texts, view.features, known, weights, view.weighting, matrix, threads=1)
-            for view, (known, weights, matrix) in zip(views, given, strict=True)
-        ]
-
-    return call
+def _cut(view: BagTable, size: int) -> BagTable:
+    """A view with its first features alone, and rows of one number."""
+    return replace(
+        view,
+        known=Lookup(view.known.hashes[:size]),
+        weights=view.weights[:size],
+        rows=view.rows[:size, :1].copy(),
+        scales=None if view.scales is None else view.scales[:1],
+        fields=None if view.fields is None else view.fields[:size],
+    )
 
 
 def copy_bandwidth(rounds: int) -> float:
