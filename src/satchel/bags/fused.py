@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from satchel.bags.kernels.tables import tables as character_tables
 from satchel.bags.lookup import Lookup
 from satchel.bags.packing import pack
 from satchel.bags.parallel import thread_count, work_through
+
+_LINE = 64
 
 
 class FusedTables:
@@ -30,51 +33,55 @@ class FusedTables:
         self._features = features
         self._known = _joined([table.known for table in tables])
         self._bounds = np.cumsum([0, *(table.width for table in tables)]).tolist()
-        places = np.full((len(self._known), 2 * len(tables)), -1, np.int32)
+        vocabulary = np.full((len(self._known), 1 + len(tables)), 0xFFFFFFFF, np.uint64)
+        vocabulary[:, 0] = self._known.hashes
         layout = np.zeros((len(tables), len(Layout._fields)), np.int64)
-        cells = 0
-        for number, table in enumerate(tables):
+        narrow = all(table.rows.dtype == np.int8 for table in tables)
+        stored = [t.rows if narrow else t.expanded(np.arange(t.size)) for t in tables]
+        starts = [0, *accumulate(_whole_lines(rows) for rows in stored)]
+        cells = _aligned_zeros(starts[-1], stored[0].dtype)
+        for number, (table, rows) in enumerate(zip(tables, stored, strict=True)):
             found, _ = self._known.find(table.known.hashes)
-            own = np.arange(table.size, dtype=np.int32) << 1
-            places[found, 2 * number] = own if table.fields is None else own | table.fields
-            places[found, 2 * number + 1] = table.weights.astype(np.float32).view(np.int32)
+            own = np.arange(table.size, dtype=np.uint64) << np.uint64(1)
+            own |= table.weights.astype(np.float32).view(np.uint32).astype(np.uint64) << np.uint64(
+                32
+            )
+            vocabulary[found, 1 + number] = own if table.fields is None else own | table.fields
             layout[number] = Layout(
                 TERM_FREQUENCIES.index(table.weighting.term_frequency),
                 NORMS.index(table.weighting.norm),
-                cells,
+                starts[number],
                 table.width,
                 self._bounds[number],
             )
-            cells += table.size * table.width
-        narrow = all(table.rows.dtype == np.int8 for table in tables)
+            cells[starts[number] : starts[number] + rows.size] = rows.reshape(-1)
         self._scales = None
         if narrow and any(table.scales is not None for table in tables):
             self._scales = np.concatenate(
                 [np.ones(t.width, np.float32) if t.scales is None else t.scales for t in tables]
             )
-        rows = [t.rows if narrow else t.expanded(np.arange(t.size)) for t in tables]
         self._arrays = (
-            self._known.hashes,
+            character_tables(features.rules),
+            settings_of(features),
+            vocabulary,
+            vocabulary.view(np.float32),
             self._known.buckets,
             self._known.shift,
-            places,
-            places.view(np.float32),
             layout,
-            np.concatenate([np.ascontiguousarray(one).reshape(-1) for one in rows]),
+            cells,
         )
 
     def read(
         self, texts: Sequence[str], threads: int | None
     ) -> tuple[list[np.ndarray], np.ndarray]:
         """Do ``BagReader.read`` for these tables."""
-        characters, settings = character_tables(self._features.rules), settings_of(self._features)
         width, n_tables = self._bounds[-1], len(self._bounds) - 1
 
         def add_up(_: None, chunk: Chunk) -> tuple[np.ndarray, np.ndarray]:
             packed = pack(chunk.texts, chunk.first)
             sums = np.zeros((len(packed), width), np.float32)
             known = np.zeros((len(packed), n_tables), np.int32)
-            sum_chunk(packed.data, packed.offsets, characters, settings, *self._arrays, sums, known)
+            sum_chunk(packed.data, packed.offsets, *self._arrays, sums, known)
             return sums, known
 
         stream = chunks(texts, self._features)
@@ -95,3 +102,16 @@ def _joined(knowns: Sequence[Lookup]) -> Lookup:
     if len(knowns) == 1:
         return knowns[0]
     return Lookup(np.unique(np.concatenate([known.hashes for known in knowns])))
+
+
+def _whole_lines(rows: np.ndarray) -> int:
+    """How many cells a table takes when the next one starts at a line of the processor's cache."""
+    cells = _LINE // rows.itemsize
+    return -(-rows.size // cells) * cells
+
+
+def _aligned_zeros(size: int, dtype: np.dtype) -> np.ndarray:
+    """Zeros that start at a line of the processor's cache, so that short rows lie in one line."""
+    memory = np.zeros(size * dtype.itemsize + _LINE, np.uint8)
+    start = -memory.ctypes.data % _LINE
+    return memory[start : start + size * dtype.itemsize].view(dtype)

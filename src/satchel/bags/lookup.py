@@ -150,7 +150,7 @@ def lookup(
             packed.offsets,
             characters,
             settings,
-            known.hashes,
+            known.hashes[:, None],
             known.buckets,
             known.shift,
         )

@@ -17,11 +17,11 @@ from satchel.bags.kernels.compiled import (
     Number,
     Scratch,
     bytes_in,
-    hashes_in,
     helper,
     ints_in,
     kernel,
     offsets_in,
+    vocabulary_in,
 )
 from satchel.bags.kernels.features import COUNT_SHIFT, HASH, KIND, Settings, settings_type
 from satchel.bags.kernels.sorting import sort_entries
@@ -31,7 +31,7 @@ from satchel.bags.kernels.sorting import sort_entries
 def known_entries(
     scratch: Scratch,
     distinct: Number,
-    hashes: Array,
+    vocabulary: Array,
     buckets: Array,
     shift: Number,
     entries: Array,
@@ -42,7 +42,7 @@ def known_entries(
     Args:
         scratch: Holds the features.
         distinct: How many there are.
-        hashes: The vocabulary, ascending.
+        vocabulary: uint64 [V, 1 or more]; the first column holds the hashes, ascending.
         buckets: Where the hashes of each bucket start.
         shift: How far a hash is shifted right to give its bucket.
         entries: Takes id << 32 | count, in the order of the features.
@@ -55,18 +55,18 @@ def known_entries(
     touched = np.uint64(0)
     for feature in range(distinct):
         spare[feature] = np.uint64(buckets[np.int64(found[feature, HASH] >> shift)])
-    last = np.uint64(max(len(hashes) - 1, 0))
+    last = np.uint64(max(len(vocabulary) - 1, 0))
     for feature in range(distinct):
-        if len(hashes) > 0:
-            touched += hashes[np.int64(min(spare[feature], last))]
+        if len(vocabulary) > 0:
+            touched += vocabulary[np.int64(min(spare[feature], last)), 0]
     scratch[3][0, 0] = touched
     for feature in range(distinct):
         number = found[feature, HASH]
         place = np.int64(spare[feature])
         stop = np.int64(buckets[np.int64(number >> shift) + 1])
-        while place < stop and hashes[place] < number:
+        while place < stop and vocabulary[place, 0] < number:
             place += 1
-        if place < stop and hashes[place] == number:
+        if place < stop and vocabulary[place, 0] == number:
             times = found[feature, KIND] >> np.uint64(COUNT_SHIFT)
             entries[known] = np.uint64(place) << np.uint64(32) | times
             known += 1
@@ -79,7 +79,7 @@ def known_entries(
         offsets_in,
         ints_in,
         settings_type,
-        hashes_in,
+        vocabulary_in,
         ints_in,
         types.uint64,
     )
@@ -89,7 +89,7 @@ def look_up_chunk(
     offsets: Array,
     table: Array,
     settings: Settings,
-    hashes: Array,
+    vocabulary: Array,
     buckets: Array,
     shift: Number,
 ) -> tuple[Array, Array]:
@@ -100,7 +100,7 @@ def look_up_chunk(
         offsets: Where each one starts; the last one's end.
         table: The table of their rule set.
         settings: Which features to count.
-        hashes: The vocabulary, ascending.
+        vocabulary: uint64 [V, 1]; the hashes, ascending.
         buckets: Where the hashes of each bucket start.
         shift: How far a hash is shifted right to give its bucket.
 
@@ -118,8 +118,8 @@ def look_up_chunk(
         distinct = document_bag(
             data, offsets[document], offsets[document + 1], table, settings, scratch
         )
-        known = known_entries(scratch, distinct, hashes, buckets, shift, entries, spare)
-        sort_entries(entries, spare, known, len(hashes))
+        known = known_entries(scratch, distinct, vocabulary, buckets, shift, entries, spare)
+        sort_entries(entries, spare, known, len(vocabulary))
         lengths[document] = known
         while used + known > len(rows):
             rows = grown(rows, used)

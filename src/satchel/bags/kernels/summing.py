@@ -14,14 +14,15 @@ from satchel.bags.kernels.bag import (
     make_scratch,
 )
 from satchel.bags.kernels.compiled import (
+    ZERO,
     Array,
     Number,
     bytes_in,
-    hashes_in,
     helper,
     ints_in,
     kernel,
     offsets_in,
+    vocabulary_in,
 )
 from satchel.bags.kernels.features import Settings, settings_type
 from satchel.bags.kernels.looking import known_entries
@@ -31,6 +32,7 @@ TERM_FREQUENCIES = ("binary", "count", "freq", "log")
 NORMS = ("none", "l2", "l2_fields")
 _BINARY, _COUNT, _FREQ, _LOG = range(4)
 _NONE, _L2, _L2_FIELDS = range(3)
+_NOWHERE = np.int64(0xFFFFFFFF)
 _FIELD_LENGTH = np.float32(FIELD_LENGTH)
 
 
@@ -56,7 +58,7 @@ class Layout(NamedTuple):
 def _own_values(
     entries: Array,
     found: Number,
-    places: Array,
+    vocabulary: Array,
     weights: Array,
     table: Number,
     term_frequency: Number,
@@ -69,7 +71,7 @@ def _own_values(
     Args:
         entries: Feature << 32 | count.
         found: How many there are.
-        places: See ``sum_chunk``.
+        vocabulary: See ``sum_chunk``.
         weights: See ``sum_chunk``.
         table: The number of the table.
         term_frequency: A place in ``TERM_FREQUENCIES``.
@@ -80,14 +82,14 @@ def _own_values(
     Returns:
         How many entries the table has.
     """
-    known = 0
+    known = ZERO
     total = np.float32(0.0)
     squares = 0.0
     field_squares = 0.0
     for entry in range(found):
         feature = np.int64(entries[entry] >> np.uint64(32))
-        place = places[feature, 2 * table]
-        if place < 0:
+        place = np.int64(vocabulary[feature, 1 + table] & _NOWHERE)
+        if place == _NOWHERE:
             continue
         count = np.float32(entries[entry] & np.uint64(0xFFFFFFFF))
         total += count
@@ -97,7 +99,7 @@ def _own_values(
             value = np.float32(math.log(np.float64(count)) + 1.0)
         else:
             value = count
-        value *= weights[feature, 2 * table + 1]
+        value *= weights[feature, 3 + 2 * table]
         own[known] = place
         values[known] = value
         known += 1
@@ -114,8 +116,8 @@ def _own_values(
             field_factor = _FIELD_LENGTH * np.float32(1.0 / math.sqrt(field_squares))
     elif term_frequency == _FREQ and known > 0:
         factor = np.float32(1.0) / total
-    for place in range(known):
-        values[place] *= field_factor if norm == _L2_FIELDS and own[place] & 1 else factor
+    for entry in range(known):
+        values[entry] *= field_factor if norm == _L2_FIELDS and own[entry] & 1 else factor
     return known
 
 
@@ -125,11 +127,10 @@ def _signature(cells: types.Type) -> types.Type:
         offsets_in,
         ints_in,
         settings_type,
-        hashes_in,
+        vocabulary_in,
+        types.Array(types.float32, 2, "C", readonly=True),
         ints_in,
         types.uint64,
-        types.Array(types.int32, 2, "C", readonly=True),
-        types.Array(types.float32, 2, "C", readonly=True),
         types.Array(types.int64, 2, "C", readonly=True),
         types.Array(cells, 1, "C", readonly=True),
         types.Array(types.float32, 2, "C"),
@@ -143,11 +144,10 @@ def sum_chunk(
     offsets: Array,
     table: Array,
     settings: Settings,
-    hashes: Array,
+    vocabulary: Array,
+    weights: Array,
     buckets: Array,
     shift: Number,
-    places: Array,
-    weights: Array,
     layout: Array,
     cells: Array,
     sums: Array,
@@ -160,13 +160,13 @@ def sum_chunk(
         offsets: Where each one starts; the last one's end.
         table: The table of their rule set.
         settings: Which features to count.
-        hashes: The vocabulary of all tables, ascending.
+        vocabulary: uint64 [V, 1 + tables]; for each feature of any table, ascending, the hash, and
+            then for each table the weight (its bits as float32) << 32 | row << 1 | whether it is a
+            field token, or all ones in the low half where the table does not know the feature: one
+            look at the memory fetches all.
+        weights: The same memory as float32 [V, 2 + 2 · tables].
         buckets: Where the hashes of each bucket start.
         shift: How far a hash is shifted right to give its bucket.
-        places: int32 [V, 2 · tables]; for each feature and table the row << 1 | whether it is a
-            field token, −1 where the table does not know it, and beside that its weight, so that
-            one look at the memory fetches all.
-        weights: The same memory as float32.
         layout: A ``Layout`` each table.
         cells: The rows of each table's features, end to end.
         sums: Takes one row a document, tables side by side; zeros to begin with. Rows are added in
@@ -183,16 +183,13 @@ def sum_chunk(
         distinct = document_bag(
             data, offsets[document], offsets[document + 1], table, settings, scratch
         )
-        found = known_entries(scratch, distinct, hashes, buckets, shift, entries, spare)
-        # Loads that do not wait for each other, as in known_entries.
-        touched = 0
-        for entry in range(found):
-            touched += places[np.int64(entries[entry] >> np.uint64(32)), 0]
+        found = known_entries(scratch, distinct, vocabulary, buckets, shift, entries, spare)
+        touched = ZERO
         for number in range(len(layout)):
             known = _own_values(
                 entries,
                 found,
-                places,
+                vocabulary,
                 weights,
                 number,
                 layout[number, 0],
@@ -203,6 +200,7 @@ def sum_chunk(
             known_counts[document, number] = known
             cell = layout[number, 2]
             width = layout[number, 3]
+            # Loads that do not wait for each other, as in known_entries.
             for place in range(known):
                 touched += np.int64(cells[cell + (own[place] >> 1) * width])
             total = sums[document, layout[number, 4] : layout[number, 4] + width]
