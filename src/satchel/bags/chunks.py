@@ -7,7 +7,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from satchel.bags.features import Features
-from satchel.bags.kernels import WORTH_STARTING
+from satchel.bags.kernels import CHARACTER_GRAMS, WORTH_STARTING
 from satchel.bags.preparing import check_string, check_text, prepare
 from satchel.errors import TextError
 
@@ -76,21 +76,27 @@ def check_chunk(chunk: Chunk) -> None:
             check_text(text, number)
 
 
-def peek_size(stream: Iterator[Chunk]) -> tuple[int, Iterator[Chunk]]:
-    """Read ahead just far enough to tell whether there is much text.
+def work_in(texts: Iterable[str], features: Features) -> int:
+    """How much there is to do in some texts, for ``use_kernels``; what is no text is left out."""
+    characters = sum(len(text) for text in texts if isinstance(text, str))
+    return characters * (CHARACTER_GRAMS if features.characters else 1)
+
+
+def peek_work(stream: Iterator[Chunk], features: Features) -> tuple[int, Iterator[Chunk]]:
+    """Read ahead just far enough to tell whether there is much to do.
 
     Args:
         stream: Chunks.
+        features: What to count in them.
 
     Returns:
-        The number of characters read, at least ``WORTH_STARTING`` where there are so many, and the
-        whole stream.
+        The work read, at least ``WORTH_STARTING`` where there is so much, and the whole stream.
     """
     seen: list[Chunk] = []
-    characters = 0
+    work = 0
     for chunk in stream:
         seen.append(chunk)
-        characters += sum(map(len, chunk.texts))
-        if characters >= WORTH_STARTING:
+        work += work_in(chunk.texts, features)
+        if work >= WORTH_STARTING:
             break
-    return characters, chain(seen, stream)
+    return work, chain(seen, stream)

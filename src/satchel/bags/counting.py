@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from satchel.bags.chunks import Chunk, check_chunk, chunks, peek_size
+from satchel.bags.chunks import Chunk, check_chunk, chunks, peek_work
 from satchel.bags.counts import Counts, merge, merge_ranked
 from satchel.bags.features import Features
 from satchel.bags.kernels import use_kernels
@@ -64,9 +64,9 @@ def count(
         TextError: A document is not text.
     """
     workers = thread_count(threads)
-    size, stream = peek_size(chunks(texts, features))
+    work, stream = peek_work(chunks(texts, features), features)
     tell = _teller(progress, len(texts))
-    if use_kernels(size):
+    if use_kernels(work):
         from satchel.bags.kernels.corpus import count_with_rows
 
         return count_with_rows(stream, features, workers, tell)
@@ -107,9 +107,9 @@ def count_only(
         TextError: A document is not text.
     """
     workers = thread_count(threads)
-    size, stream = peek_size(chunks(texts, features))
+    work, stream = peek_work(chunks(texts, features), features)
     tell = _teller(progress, None)
-    if use_kernels(size):
+    if use_kernels(work):
         from satchel.bags.kernels.corpus import count_without_rows
 
         return count_without_rows(stream, features, workers, tell)

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from satchel.bags.chunks import Chunk, check_chunk, chunks, peek_size
+from satchel.bags.chunks import Chunk, check_chunk, chunks, peek_work
 from satchel.bags.features import Features
 from satchel.bags.kernels import use_kernels
 from satchel.bags.packing import pack
@@ -134,8 +134,8 @@ def lookup(
     """
     known = hashes if isinstance(hashes, Lookup) else Lookup(hashes)
     workers = thread_count(threads)
-    size, stream = peek_size(chunks(texts, features))
-    if not use_kernels(size):
+    work, stream = peek_work(chunks(texts, features), features)
+    if not use_kernels(work):
         return stack((lookup_plain(chunk, features, [known])[0] for chunk in stream), len(known))
     from satchel.bags.kernels.features import settings_of
     from satchel.bags.kernels.looking import look_up_chunk

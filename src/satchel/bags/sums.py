@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from satchel.bags.bag_table import BagTable
-from satchel.bags.chunks import chunks
+from satchel.bags.chunks import chunks, work_in
 from satchel.bags.features import Features
 from satchel.bags.kernels import numba_available, use_kernels
 from satchel.bags.lookup import lookup, lookup_plain
@@ -24,7 +24,7 @@ from satchel.bags.rows import Rows, stack
 if TYPE_CHECKING:
     from satchel.bags.fused import FusedTables
 
-_MUCH = 100_000  # characters from which a second thread is worth its start
+_MUCH = 100_000  # work from which a second thread is worth its start
 
 
 def shared_features(several: Sequence[Features]) -> Features | None:
@@ -118,9 +118,9 @@ class BagReader:
         Raises:
             TextError: A document is not text.
         """
-        characters = sum(len(text) for text in texts if isinstance(text, str))
-        if use_kernels(characters):
-            return self.read_fused(texts, threads if characters >= _MUCH else 1)
+        work = self._work_in(texts)
+        if use_kernels(work):
+            return self.read_fused(texts, threads if work >= _MUCH else 1)
         return self.read_plain(texts)
 
     def read_plain(self, texts: Sequence[str]) -> tuple[list[np.ndarray], np.ndarray]:
@@ -157,9 +157,12 @@ class BagReader:
         Raises:
             TextError: A document is not text.
         """
-        if use_kernels(sum(len(text) for text in texts if isinstance(text, str))):
+        if use_kernels(self._work_in(texts)):
             return [lookup(texts, table.features, table.known) for table in self.tables]
         return self._counts_plain(texts)
+
+    def _work_in(self, texts: Sequence[str]) -> int:
+        return max(work_in(texts, group.features) for group in self._groups)
 
     def _counts_plain(self, texts: Sequence[str]) -> list[Rows]:
         found = {

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from satchel.bags.chunks import Chunk, check_chunk, chunks, peek_size
+from satchel.bags.chunks import Chunk, check_chunk, chunks, peek_work
 from satchel.bags.features import Features
 from satchel.bags.fields import name_spaces
 from satchel.bags.hashing import (
@@ -42,8 +42,8 @@ def terms(texts: Sequence[str], features: Features, hashes: np.ndarray) -> list[
     known = Lookup(hashes)
     names = [""] * len(known)
     named = np.zeros(len(known), np.bool_)
-    size, stream = peek_size(chunks(texts, features))
-    name = _name_by_kernel if use_kernels(size) else _name_plain
+    work, stream = peek_work(chunks(texts, features), features)
+    name = _name_by_kernel if use_kernels(work) else _name_plain
     for chunk in stream:
         name(chunk, features, known, names, named)
         if named.all():

@@ -9,9 +9,8 @@ import numpy as np
 from msgspec.structs import replace
 
 from satchel.search import combine
-from satchel.search.plans import LINEAR_SCALE, MANY_A_CLASS, MANY_DOCUMENTS, Plan
+from satchel.search.plans import LINEAR_SCALE, MANY_A_CLASS, MANY_DOCUMENTS, Extra, Plan
 from satchel.search.recipe import (
-    BayesRecipe,
     Candidate,
     LinearRecipe,
     Recipe,
@@ -19,13 +18,12 @@ from satchel.search.recipe import (
 )
 from satchel.search.trials import NETWORK_LEARNT, Bench
 
-TIE = 0.2
-"""What mostly wins is kept unless another beats it by more than this over the root of the number
-of documents judged: about half a standard error of the difference between two good recipes."""
+SURE = 1.0
+"""What mostly wins is kept unless another beats it by more than so many standard errors."""
+HOPEFUL = 0.75
+"""A member is added if the sum gains more than so many standard errors."""
 HARM = 0.001
 """A member that mostly helps is kept unless it takes away more than this."""
-GAIN = 0.0005
-"""The least that a further candidate must add in a thorough search."""
 
 
 @dataclass(frozen=True)
@@ -55,25 +53,24 @@ def choose(plan: Plan, bench: Bench) -> Choice:
     recipe = plan.first
     if plan.linear is not None:
         recipe = _choose_linear(plan, plan.linear, bench)
+        recipe = _add_extra(_extra(plan.extra, recipe), recipe, bench)
         recipe = _add_nets(plan, recipe, bench)
-        recipe = _add_extra(plan.extra, recipe, bench)
     bench.log("the sum of all members", bench.measure(recipe), chosen=True)
     return _calibrated(recipe, bench)
 
 
 def _best_first(options: Sequence[tuple[str, Recipe]], bench: Bench) -> Recipe:
     """The first option that none beats by more than a tie; no further trials after the budget."""
-    results: list[float] = []
+    judged: list[Recipe] = []
     if bench.clock.budget is None:
         bench.prepare(candidate for _, recipe in options for candidate in recipe.candidates)
     for name, recipe in options:
-        if results and not bench.clock.allows():
+        if judged and not bench.clock.allows():
             break
-        results.append(bench.measure(recipe))
-        bench.log(name, results[-1])
-    tie = TIE / np.sqrt(sum(len(fold.judge) for fold in bench.folds))
-    best = max(results)
-    return options[next(i for i, result in enumerate(results) if result >= best - tie)][1]
+        judged.append(recipe)
+        bench.log(name, bench.measure(recipe))
+    best = max(judged, key=bench.measure)
+    return next(recipe for recipe in judged if not bench.beats(best, recipe, SURE))
 
 
 def _choose_linear(plan: Plan, linear: LinearRecipe, bench: Bench) -> Recipe:
@@ -114,7 +111,7 @@ def _choose_linear(plan: Plan, linear: LinearRecipe, bench: Bench) -> Recipe:
             recipe = _kept_unless_harmful("characters", added, recipe, bench)
         elif topic == "cost":
             recipe = _choose_cost(recipe, linear, bench)
-    return _add_bayes(recipe, bench)
+    return recipe
 
 
 def _choose_cost(recipe: Recipe, linear: LinearRecipe, bench: Bench) -> Recipe:
@@ -128,16 +125,6 @@ def _choose_cost(recipe: Recipe, linear: LinearRecipe, bench: Bench) -> Recipe:
             candidates.append(Candidate(each.view, solver))
         option = Recipe(tuple(candidates), recipe.scales)
         options.append((f"cost {linear.cost * factor:g}", option))
-    return _best_first(options, bench)
-
-
-def _add_bayes(recipe: Recipe, bench: Bench) -> Recipe:
-    """Complement naive Bayes beside the solver; in closed form, so the question is cheap."""
-    if bench.corpus.targets.task == "multiple":
-        return recipe
-    bayes = Candidate(recipe.candidates[0].view, BayesRecipe())
-    options = [("bayes 0", recipe)]
-    options += [(f"bayes {s:g}", recipe.with_added(bayes, s)) for s in (0.5, 1.0, 2.0)]
     return _best_first(options, bench)
 
 
@@ -168,36 +155,60 @@ def _add_nets(plan: Plan, recipe: Recipe, bench: Bench) -> Recipe:
     return _kept_unless_harmful("networks", added, recipe, bench)
 
 
-def _add_extra(extra: Sequence[Candidate], recipe: Recipe, bench: Bench) -> Recipe:
+def _extra(kinds: Sequence[Extra], recipe: Recipe) -> list[Candidate]:
+    """The candidates that a plan may add to what was chosen.
+
+    They see the chosen words with the chosen weights, and characters where those were chosen.
+    """
+    words = recipe.candidates[0].view
+    single = replace(words, features=replace(words.features, words=1))
+    bare = replace(words.features, fields=False, strip=("headers", "quotes", "signatures"))
+    characters = [each.view for each in recipe.candidates if each.view.features.characters]
+    views = {
+        "words": [words],
+        "single words": [single] if words.features.words > 1 else [],
+        "parts": [replace(words, parts=True)] if words.features.fields else [],
+        "bare": [replace(words, features=bare)] if words.features.fields else [],
+        "characters": characters,
+    }
+    added = []
+    for extra in kinds:
+        for view in views[extra.view]:
+            weighed = view if extra.entropy else replace(view, entropy=None)
+            added.append(Candidate(weighed, extra.member))
+    return [each for each in dict.fromkeys(added) if each not in recipe.candidates]
+
+
+def _add_extra(pool: list[Candidate], recipe: Recipe, bench: Bench) -> Recipe:
     """Add candidates bit by bit, always the one that helps most, while one helps at all."""
-    pool = [candidate for candidate in extra if _affordable(candidate, bench)]
-    result = bench.measure(recipe)
+    if bench.clock.budget is None:
+        bench.prepare(pool)
+    pool = [candidate for candidate in pool if _affordable(candidate, bench)]
     while pool and bench.clock.allows():
-        steps = [
-            (bench.measure(added), added)
-            for candidate in pool
-            for added in (recipe.with_added(candidate, _step(candidate)),)
-        ]
-        best, added = max(steps, key=lambda step: step[0])
-        if best < result + GAIN:
+        steps = [recipe.with_added(candidate, _step(candidate)) for candidate in pool]
+        best = max(steps, key=bench.measure)
+        if not bench.beats(best, recipe, HOPEFUL):
             break
-        result, recipe = best, added
-        bench.log(f"member {len(recipe.candidates)} at {sum(recipe.scales):g}", result)
+        recipe = best
+        bench.log(
+            f"{len(recipe.candidates)} members, scales add up to {sum(recipe.scales):g}",
+            bench.measure(recipe),
+        )
     return recipe
 
 
 def _affordable(candidate: Candidate, bench: Bench) -> bool:
     if not bench.clock.allows():
         return False
-    bench.logits(candidate)
     alone = Recipe((candidate,), (1.0,))
     kind = type(candidate.member).__name__.removesuffix("Recipe").lower()
-    bench.log(f"candidate {kind}", bench.measure(alone))
+    seen = "characters" if candidate.view.features.characters else "words"
+    bench.log(f"{kind} on {seen} alone", bench.measure(alone))
     return True
 
 
 def _step(candidate: Candidate) -> float:
-    return 0.25 * (LINEAR_SCALE if isinstance(candidate.member, LinearRecipe) else 1.0)
+    return 0.5 * (LINEAR_SCALE if isinstance(candidate.member, LinearRecipe) else 1.0)
 
 
 def _calibrated(recipe: Recipe, bench: Bench) -> Choice:

@@ -58,6 +58,32 @@ Topic = Literal["words", "fields", "entropy", "characters", "cost"]
 
 
 @dataclass(frozen=True)
+class Extra:
+    """A member that may be added to a sum.
+
+    Attributes:
+        view: What it sees of what was chosen: the words, single words in place of pairs, the parts
+            of a post as well, its body alone, or characters.
+        member: What it is.
+        entropy: Whether features have the chosen class-entropy weights; else none.
+    """
+
+    view: Literal["words", "single words", "parts", "bare", "characters"]
+    member: LinearRecipe | BayesRecipe
+    entropy: bool = True
+
+
+BAYES = Extra("words", BayesRecipe())
+CHEAP = (BAYES, Extra("single words", LinearRecipe()), Extra("characters", BayesRecipe()))
+THOROUGH = tuple(
+    Extra(view, member, entropy)
+    for view in ("words", "single words", "parts", "bare", "characters")
+    for entropy in (True, False)
+    for member in (LinearRecipe(), BayesRecipe())
+)
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a search may try.
 
@@ -67,7 +93,7 @@ class Plan:
         characters: The view of character n-grams whose linear member may be added; None for none.
         nets: Networks on the first view.
         topics: What is asked, in this order.
-        extra: Candidates that a search of effort ``best`` may add bit by bit.
+        extra: What may be added bit by bit.
         folds: Validation folds; 0 validates nothing.
         maximum_features: The most features of a view in the finished model.
     """
@@ -77,7 +103,7 @@ class Plan:
     characters: ViewRecipe | None = None
     nets: tuple[NetRecipe, ...] = ()
     topics: tuple[Topic, ...] = ()
-    extra: tuple[Candidate, ...] = ()
+    extra: tuple[Extra, ...] = ()
     folds: int = 1
     maximum_features: int | None = None
 
@@ -127,7 +153,7 @@ def plan(facts: Facts, settings: Settings) -> Plan:
         characters,
         nets,
         topics=_topics(facts, settings, view, characters),
-        extra=_extra(view, characters) if best and not several else (),
+        extra=_extra(facts, best),
         folds=_folds(facts, best),
         maximum_features=400_000 if best else 120_000,
     )
@@ -195,16 +221,9 @@ def _topics(
     return tuple(topics)
 
 
-def _extra(view: ViewRecipe, characters: ViewRecipe | None) -> tuple[Candidate, ...]:
-    """What a thorough search may add: other words, weights, parts, and Bayes on each."""
-    solver = LinearRecipe()
-    words = replace(view, features=replace(view.features, words=1))
-    views = [words, replace(view, entropy=None), replace(words, entropy=None)]
-    if view.features.fields:
-        views.append(replace(view, parts=True))
-        bare = replace(view.features, fields=False, strip=("headers", "quotes", "signatures"))
-        views.append(replace(view, features=bare))
-    if characters is not None:
-        views.append(characters)
-        views.append(replace(characters, entropy=None))
-    return tuple(Candidate(each, member) for each in views for member in (solver, BayesRecipe()))
+def _extra(facts: Facts, best: bool) -> tuple[Extra, ...]:
+    if facts.task == "multiple":
+        return ()
+    if best:
+        return THOROUGH
+    return CHEAP if facts.documents < MANY_DOCUMENTS else (BAYES,)

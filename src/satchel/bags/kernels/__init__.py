@@ -7,8 +7,10 @@ import sys
 import warnings
 from functools import lru_cache
 
-# Below this many characters the plain path is done before Numba and its cache are loaded.
-WORTH_STARTING = 3_000_000
+# Below this much work the plain path is done before Numba and its cache are loaded. A character is
+# 1, or, where character n-grams are cut as well, CHARACTER_GRAMS.
+WORTH_STARTING = 2_500_000
+CHARACTER_GRAMS = 12
 
 
 @lru_cache(maxsize=1)
@@ -33,11 +35,11 @@ def _say_slow() -> None:
     )
 
 
-def use_kernels(characters: int) -> bool:
+def use_kernels(work: int) -> bool:
     """Whether the kernels are the quicker way for so much text. Both ways give the same answer.
 
     Args:
-        characters: How much text there is; more may be said than is known, never less.
+        work: How much there is to do; more may be said than is known, never less.
 
     Returns:
         True where they are loaded already, or are available and the text is worth their start.
@@ -45,7 +47,7 @@ def use_kernels(characters: int) -> bool:
     """
     if kernels_loaded():
         return True
-    if characters < WORTH_STARTING:
+    if work < WORTH_STARTING:
         return False
     if not numba_available():
         _say_slow()

@@ -10,9 +10,13 @@ import numpy as np
 from satchel.bags.chunks import Chunk
 from satchel.bags.counts import Counts, merge, merge_ranked
 from satchel.bags.features import Features
-from satchel.bags.kernels.counting import count_chunk, empty_table, table_frequencies
+from satchel.bags.kernels.counting import (
+    count_chunk,
+    empty_table,
+    finish_rows,
+    table_frequencies,
+)
 from satchel.bags.kernels.features import settings_of
-from satchel.bags.kernels.sorting import finish_rows
 from satchel.bags.kernels.tables import tables
 from satchel.bags.packing import pack
 from satchel.bags.parallel import work_through

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import types
 
-from satchel.bags.kernels.compiled import Array, Number, helper, ints_in, kernel
+from satchel.bags.kernels.compiled import Array, Number, helper
 
 _FEW = 40
 
@@ -55,45 +54,3 @@ def sort_entries(entries: Array, spare: Array, size: Number, columns: Number) ->
     if passes & 1:
         for place in range(size):
             entries[place] = spare[place]
-
-
-@kernel(
-    types.void(
-        types.uint64[::1],
-        types.int64[::1],
-        ints_in,
-        types.int64,
-        types.int32[::1],
-        types.float32[::1],
-    )
-)
-def finish_rows(
-    entries: Array, lengths: Array, ranks: Array, columns: Number, ids: Array, values: Array
-) -> None:
-    """Give the features of rows their final ids, and sort each row.
-
-    Args:
-        entries: Number in the table << 32 | count, for all rows.
-        lengths: The length of each row.
-        ranks: The final id of each number.
-        columns: The size of the vocabulary.
-        ids: Takes the final ids.
-        values: Takes the counts.
-    """
-    longest = 1
-    for row in range(len(lengths)):
-        longest = max(longest, lengths[row])
-    own = np.empty(longest, np.uint64)
-    spare = np.empty(longest, np.uint64)
-    start = 0
-    for row in range(len(lengths)):
-        size = lengths[row]
-        for place in range(size):
-            entry = entries[start + place]
-            rank = np.uint64(ranks[np.int64(entry >> np.uint64(32))])
-            own[place] = rank << np.uint64(32) | entry & np.uint64(0xFFFFFFFF)
-        sort_entries(own, spare, size, columns)
-        for place in range(size):
-            ids[start + place] = np.int32(own[place] >> np.uint64(32))
-            values[start + place] = np.float32(own[place] & np.uint64(0xFFFFFFFF))
-        start += size

@@ -25,7 +25,7 @@ from satchel.bags.kernels.compiled import (
     vocabulary_in,
 )
 from satchel.bags.kernels.features import Settings, settings_type
-from satchel.bags.kernels.looking import known_entries
+from satchel.bags.kernels.finding import known_entries
 from satchel.bags.weighing import FIELD_LENGTH
 
 TERM_FREQUENCIES = ("binary", "count", "freq", "log")
