@@ -16,7 +16,7 @@ from satchel.search.recipe import (
     Recipe,
     ViewRecipe,
 )
-from satchel.search.trials import NETWORK_LEARNT, Bench
+from satchel.search.trials import Bench
 
 SURE = 1.0
 """What mostly wins is kept unless another beats it by more than so many standard errors."""
@@ -147,7 +147,7 @@ def _add_nets(plan: Plan, recipe: Recipe, bench: Bench) -> Recipe:
     added = recipe
     for net in plan.nets:
         added = added.with_added(Candidate(view, net), 1.0 / len(plan.nets))
-    if any(len(fold.learn) > NETWORK_LEARNT for fold in bench.folds):
+    if any(len(fold.learn) > bench.network_learnt for fold in bench.folds):
         # Folds train networks on a part of so many documents: that tells how sure of itself the
         # sum is, but not what a network on all of them adds.
         bench.log("with networks", bench.measure(added))
@@ -189,11 +189,9 @@ def _add_extra(pool: list[Candidate], recipe: Recipe, bench: Bench) -> Recipe:
         best = max(steps, key=bench.measure)
         if not bench.beats(best, recipe, HOPEFUL):
             break
+        added = next(each for each, step in zip(pool, steps, strict=True) if step is best)
         recipe = best
-        bench.log(
-            f"{len(recipe.candidates)} members, scales add up to {sum(recipe.scales):g}",
-            bench.measure(recipe),
-        )
+        bench.log(f"with {_described(added)}", bench.measure(recipe))
     return recipe
 
 
@@ -201,10 +199,19 @@ def _affordable(candidate: Candidate, bench: Bench) -> bool:
     if not bench.clock.allows():
         return False
     alone = Recipe((candidate,), (1.0,))
-    kind = type(candidate.member).__name__.removesuffix("Recipe").lower()
-    seen = "characters" if candidate.view.features.characters else "words"
-    bench.log(f"{kind} on {seen} alone", bench.measure(alone))
+    bench.log(f"{_described(candidate)} alone", bench.measure(alone))
     return True
+
+
+def _described(candidate: Candidate) -> str:
+    view, features = candidate.view, candidate.view.features
+    seen = "characters" if features.characters else f"words {features.words}"
+    if features.strip:
+        seen += " of the body"
+    if view.parts:
+        seen += " and parts"
+    weighed = "" if view.entropy else ", entropy None"
+    return f"{type(candidate.member).__name__.removesuffix('Recipe').lower()}, {seen}{weighed}"
 
 
 def _step(candidate: Candidate) -> float:

@@ -206,11 +206,13 @@ def _topics(
     facts: Facts, settings: Settings, view: ViewRecipe, characters: ViewRecipe | None
 ) -> tuple[Topic, ...]:
     topics: list[Topic] = []
-    small = facts.documents < MANY_DOCUMENTS or settings.effort == "best"
-    # With many documents what mostly wins wins surely, and each question costs seconds.
-    if small and settings.words is None:
+    best = settings.effort == "best"
+    small = facts.documents < MANY_DOCUMENTS or best
+    # With many documents what mostly wins wins surely, and each question costs seconds. A thorough
+    # search need not decide between words and pairs, with fields or without: it adds them up.
+    if small and not best and settings.words is None:
         topics.append("words")
-    if small and view.features.fields:
+    if small and not best and view.features.fields:
         topics.append("fields")
     if small:
         topics.append("entropy")

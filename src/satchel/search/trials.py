@@ -18,6 +18,7 @@ from satchel.search.combine import fit_thresholds
 from satchel.search.corpus import Corpus
 from satchel.search.folds import Fold
 from satchel.search.members import processors, train_member
+from satchel.search.plans import MOST_LEARNT
 from satchel.search.recipe import Candidate, NetRecipe, Recipe
 from satchel.search.settings import Settings
 from satchel.search.targets import Targets
@@ -71,6 +72,11 @@ class Bench:
     _logits: dict[Candidate, list[np.ndarray]] = field(default_factory=dict)
 
     @property
+    def network_learnt(self) -> int:
+        """The most documents that a network learns from in a fold."""
+        return MOST_LEARNT if self.settings.effort == "best" else NETWORK_LEARNT
+
+    @property
     def truths(self) -> list[Targets]:
         """The targets of each fold's held-out documents."""
         return [self.corpus.targets[fold.judge] for fold in self.folds]
@@ -113,8 +119,8 @@ class Bench:
     def _fold_logits(self, candidate: Candidate, number: int) -> np.ndarray:
         fold = self.folds[number]
         learn = fold.learn
-        if isinstance(candidate.member, NetRecipe) and len(learn) > NETWORK_LEARNT:
-            learn = learn[:: -(-len(learn) // NETWORK_LEARNT)]
+        if isinstance(candidate.member, NetRecipe) and len(learn) > self.network_learnt:
+            learn = learn[:: -(-len(learn) // self.network_learnt)]
         counted = self.corpus.counted(candidate.view.features)
         learnt, learnt_targets = counted[learn], self.corpus.targets[learn]
         view = fit_view(learnt, learnt_targets, candidate.view)
