@@ -203,6 +203,15 @@ def test_compress_keeps_the_answers_and_the_limit(model: str, place: Path) -> No
     assert facts["accuracy_after"] >= facts["accuracy_before"] - 0.05
 
 
+def test_train_keeps_below_a_size_and_says_what_it_costs(place: Path) -> None:
+    out = place / "below.satchel"
+    train = ("train", place / "train", "--test", place / "test", "-o", out, "--max-size", "12kB")
+    facts = json.loads(run(*train, "--effort", "fast", "--json").stdout)
+    assert out.stat().st_size == facts["bytes"] <= 12_000
+    assert facts["test"]["accuracy"] >= facts["accuracy_before_max_size"] - 0.05
+    assert "kept below 12,000 bytes: accuracy" in run(*train, "--effort", "fast").stdout
+
+
 def test_hold_out_is_predicted_at_the_end(place: Path) -> None:
     answer = run(
         "train", place / "train", "--hold-out", 5, "-o", place / "held.satchel", "--json",

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from satchel.search.settings import Backend, ClassWeight, Effort, Preset
 
 
+SCORES_SIZE = 512
+"""Bytes that the scores on the test add to a file at most."""
+
+
 @click.command("train")
 @click.argument("source")
 @click.option(
@@ -72,7 +76,7 @@ if TYPE_CHECKING:
     type=options.SIZE,
     default=None,
     metavar="SIZE",
-    help="Keep the file below this size, such as 2MB.",
+    help="Keep the file below this size, such as 2MB, and say what that costs.",
 )
 @click.option(
     "--backend",
@@ -143,13 +147,19 @@ def command(
             budget=budget,
             strip=tuple(part.strip() for part in strip.split(",") if part.strip()),
             class_weight=class_weight,
-            max_size=max_size,
             backend=backend,
             seed=seed,
             threads=threads,
         )
         satchel = learn(parts.train.texts, parts.train.labels or [], settings, progress)
-        evaluation = None
+        evaluation = whole = None
+        if max_size is not None:
+            from satchel.inference.compress import compress
+
+            if judged is not None:
+                whole = judge(satchel, judged, threads=threads).accuracy
+            limit = int(max_size) - (SCORES_SIZE if judged is not None else 0)
+            satchel = type(satchel)(compress(satchel.parts, max_bytes=limit))
         if judged is not None:
             evaluation = judge(satchel, judged, learnt=parts.train.texts, threads=threads)
     for line in [*documents.remarks.lines(), *(given.remarks.lines() if given else [])]:
@@ -172,6 +182,8 @@ def command(
         }
         if evaluation is not None:
             answer["test"] = evaluation.to_dict()
+        if whole is not None:
+            answer["accuracy_before_max_size"] = whole
         if hold_out:
             answer["held_out"] = held_out
         terminal.print_json(answer)
@@ -180,6 +192,9 @@ def command(
     if evaluation is not None:
         print()
         print_evaluation(evaluation)
+        if max_size is not None and whole is not None:
+            print(f"kept below {int(max_size):,} bytes: accuracy {whole:.4f} → ", end="")
+            print(f"{evaluation.accuracy:.4f}")
     for answer in held_out:
         print("{file}\t{label}\t{probability:.4f}\t(is: {truth})".format(**answer))
     print(f"\n{output}: {os.path.getsize(output) / 1e6:.1f} MB, {seconds:.1f} s")
