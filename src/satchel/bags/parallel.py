@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from satchel.errors import SettingError
@@ -64,6 +63,8 @@ def work_through(
             if told:
                 told(chunk)
         return answers_of_one
+    from concurrent.futures import ThreadPoolExecutor  # a cost to the start of a short answer
+
     numbered = enumerate(chunks)
     lock = threading.Lock()
     answers: dict[int, tuple[int, Answer]] = {}

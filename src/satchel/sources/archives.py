@@ -28,7 +28,6 @@ from satchel.sources.limits import (
     too_large,
 )
 
-SUFFIXES = (".tar.gz", ".tgz", ".tar.bz2", ".tar", ".zip")
 _BLOCK = tarfile.BLOCKSIZE
 _STEP = 256
 _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError)
@@ -38,7 +37,7 @@ def read_archive(path: str, inside: str, remarks: Remarks, progress: Progress) -
     """Read the files of an archive.
 
     Args:
-        path: The archive, with one of ``SUFFIXES``.
+        path: The archive, with a suffix of ``suffixes.ARCHIVES``.
         inside: Only what lies below this path within the archive; empty for all.
         remarks: Where skipped members are noted.
         progress: Told of members read.

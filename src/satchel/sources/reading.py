@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Literal
 
 from satchel.errors import MissingDependencyError, SourceError, SourceNotFoundError
 from satchel.progress import Progress, silent
-from satchel.sources import archives, tables
 from satchel.sources.columns import Wanted
 from satchel.sources.documents import Documents, Remarks, Trouble, counted, shown
 from satchel.sources.encodings import Decoder, known_encoding, not_text
 from satchel.sources.folders import find_files, kind, read_file
 from satchel.sources.layout import find_root, readable, split_labels
+from satchel.sources.suffixes import ARCHIVES, TABLES, is_archive, is_table
 
 if TYPE_CHECKING:
     import polars
@@ -65,10 +65,10 @@ def locate(source: str | os.PathLike[str]) -> Place:
             raise SourceError(
                 f"{shown(whole)}: expected a folder, an archive or a table, found a {what}."
             )
-        if path.lower().endswith(archives.SUFFIXES):
+        if is_archive(path):
             return Place("archive", path, inside)
         if not inside:
-            return Place("table" if tables.is_table(path) else "file", path)
+            return Place("table" if is_table(path) else "file", path)
     raise SourceNotFoundError(_not_found(whole, path, inside))
 
 
@@ -133,7 +133,9 @@ def read_documents(
     remarks = Remarks()
     if place.kind == "table":
         wanted = Wanted(text, label, labelled)
-        documents = tables.read_table(place.path, wanted, remarks, progress, encoding)
+        from satchel.sources.tables import read_table
+
+        documents = read_table(place.path, wanted, remarks, progress, encoding)
     else:
         documents = _read_files(place, named, labelled, remarks, progress, encoding)
     if not len(documents):
@@ -156,12 +158,14 @@ def _read_files(
     if place.kind == "folder":
         paths = find_files(place.path, remarks)
     elif place.kind == "archive":
-        stored = archives.read_archive(place.path, place.inside, remarks, progress)
+        from satchel.sources.archives import read_archive
+
+        stored = read_archive(place.path, place.inside, remarks, progress)
         paths = list(stored)
     elif labelled:
         raise SourceError(
             f"{named}: expected a folder of labelled folders, an archive "
-            f"({', '.join(archives.SUFFIXES)}) or a table ({', '.join(tables.SUFFIXES)}); "
+            f"({', '.join(ARCHIVES)}) or a table ({', '.join(TABLES)}); "
             f"found a single file, which has no label."
         )
     else:
@@ -204,7 +208,7 @@ def _refuse_tables(paths: list[str], place: Place, named: str) -> None:
     """Raise where a folder holds tables and no labelled folder: one of them is what is meant."""
     if any("/" in path for path in paths):
         return
-    found = [path for path in paths if tables.is_table(path)]
+    found = [path for path in paths if is_table(path)]
     if found:
         one = "one of them" if len(found) > 1 else "it"
         joined = ", ".join(shown(os.path.join(named, path)) for path in found[:10])

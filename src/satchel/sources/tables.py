@@ -39,7 +39,7 @@ def read_table(
     """Read a table whose format its suffix names.
 
     Args:
-        path: A file with one of ``SUFFIXES``.
+        path: A file with a suffix of ``suffixes.TABLES``.
         wanted: Which columns to read.
         remarks: Where rejected rows and other encodings are noted.
         progress: Told of rows read.
@@ -213,9 +213,3 @@ _READERS: dict[str, Callable[[str, Wanted, Rows, Tick], None]] = {
     ".ndjson": _read_jsonl,
     ".parquet": _read_parquet,
 }
-SUFFIXES = (*_READERS, *(f"{suffix}.gz" for suffix in _READERS if suffix != ".parquet"))
-
-
-def is_table(path: str) -> bool:
-    """Tell whether a file's suffix is that of a table."""
-    return path.lower().endswith(SUFFIXES)
