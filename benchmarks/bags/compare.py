@@ -10,6 +10,7 @@ import argparse
 import gc
 import os
 import time
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -19,7 +20,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
 
 from benchmarks.bags.contenders import GIVES, TASKS
 from benchmarks.bags.corpora import CORPORA
-from benchmarks.bags.results import write
+from benchmarks.shared.results import write
 from benchmarks.shared.tables import markdown
 
 from satchel.bags import Features, count
@@ -105,7 +106,13 @@ def main() -> None:
             rounds, documents = (1, 300) if asked.small else (asked.rounds, None)
             found += run(corpus, task, rounds, documents)
             print(f"{corpus}, {task}: done", flush=True)
-    write("compare-small" if asked.small else "compare", "Text to counts", table(found), found)
+    write(
+        "compare-small" if asked.small else "compare",
+        "Text to counts",
+        table(found),
+        found,
+        Path(__file__).parent / "results",
+    )
 
 
 if __name__ == "__main__":

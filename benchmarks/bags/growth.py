@@ -15,10 +15,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from benchmarks.bags.corpora import news
-from benchmarks.bags.results import write
+from benchmarks.shared.results import write
 from benchmarks.shared.tables import markdown
 
 from satchel.bags import Features, count, count_only
@@ -105,7 +106,7 @@ def main() -> None:
     page = markdown([*header, "bytes a feature"], lines)
     name = f"growth-{asked.features.replace(' + ', '-')}{'-rows' if asked.rows else ''}"
     kept = "with rows" if asked.rows else "counts only"
-    write(name, f"Growth: {asked.features}, {kept}", page, found)
+    write(name, f"Growth: {asked.features}, {kept}", page, found, Path(__file__).parent / "results")
 
 
 if __name__ == "__main__":

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
 from benchmarks.bags.corpora import news
-from benchmarks.bags.results import write
+from benchmarks.shared.results import write
 from benchmarks.shared.tables import markdown
 
 from satchel.bags import Features, count
@@ -84,7 +85,9 @@ def main() -> None:
         [*header, "pack, table, merge, sort", "all"], lines
     )
     page += f"\nA plain copy of the bytes: {copy * 1e9 / size:.2f} ns a byte."
-    write("profile", "Where the time of counting goes", page, found)
+    write(
+        "profile", "Where the time of counting goes", page, found, Path(__file__).parent / "results"
+    )
 
 
 if __name__ == "__main__":

@@ -13,11 +13,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 
 import numpy as np
 from benchmarks.bags.corpora import news
-from benchmarks.bags.results import write
+from benchmarks.shared.results import write
 from benchmarks.shared.tables import markdown
 
 from satchel.bags import BagReader, BagTable, Features, Lookup, Weighting, count, lookup
@@ -86,7 +87,7 @@ def main() -> None:
             found[f"later start, {module}"] = min(start_seconds(module, folder) for _ in range(3))
     starts = "".join(f"- {name}: {value}\n" for name, value in found.items() if "start" in name)
     page = markdown(["what", "path", "median, µs", "95 %, µs"], lines) + "\n" + starts
-    write("single", "One document, and the start", page, found)
+    write("single", "One document, and the start", page, found, Path(__file__).parent / "results")
 
 
 if __name__ == "__main__":

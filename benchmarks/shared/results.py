@@ -9,10 +9,8 @@ from typing import Any
 
 from benchmarks.shared import machine, tables
 
-RESULTS = Path(__file__).parent / "results"
 
-
-def write(name: str, title: str, page: str, found: Any) -> None:
+def write(name: str, title: str, page: str, found: Any, results: Path) -> None:
     """Write one result and print it.
 
     Args:
@@ -20,9 +18,10 @@ def write(name: str, title: str, page: str, found: Any) -> None:
         title: The heading.
         page: What stands below it in Markdown.
         found: All figures.
+        results: The folder that takes a folder a day.
     """
     about = {**machine.describe(), "command": " ".join(["python", "-m", *sys.orig_argv[2:]])}
-    folder = tables.dated_folder(RESULTS)
+    folder = tables.dated_folder(results)
     tables.write_json(folder / f"{name}.json", {"machine": about, "found": found})
     versions = ", ".join(f"{package} {number}" for package, number in about["packages"].items())
     text = (

@@ -1,0 +1,1 @@
+"""One satchel on every runtime that can answer for it."""
