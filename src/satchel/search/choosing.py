@@ -9,7 +9,8 @@ import numpy as np
 from msgspec.structs import replace
 
 from satchel.search import combine
-from satchel.search.plans import LINEAR_SCALE, MANY_A_CLASS, MANY_DOCUMENTS, Extra, Plan
+from satchel.search.adding import add_members
+from satchel.search.plans import LINEAR_SCALE, MANY_A_CLASS, MANY_DOCUMENTS, Plan
 from satchel.search.recipe import (
     Candidate,
     LinearRecipe,
@@ -20,8 +21,6 @@ from satchel.search.trials import Bench
 
 SURE = 1.0
 """What mostly wins is kept unless another beats it by more than so many standard errors."""
-HOPEFUL = 0.75
-"""A member is added if the sum gains more than so many standard errors."""
 HARM = 0.001
 """A member that mostly helps is kept unless it takes away more than this."""
 
@@ -53,7 +52,7 @@ def choose(plan: Plan, bench: Bench) -> Choice:
     recipe = plan.first
     if plan.linear is not None:
         recipe = _choose_linear(plan, plan.linear, bench)
-        recipe = _add_extra(_extra(plan.extra, recipe), recipe, bench)
+        recipe = add_members(plan.extra, recipe, bench)
         recipe = _add_nets(plan, recipe, bench)
     bench.log("the sum of all members", bench.measure(recipe), chosen=True)
     return _calibrated(recipe, bench)
@@ -153,69 +152,6 @@ def _add_nets(plan: Plan, recipe: Recipe, bench: Bench) -> Recipe:
         bench.log("with networks", bench.measure(added))
         return added
     return _kept_unless_harmful("networks", added, recipe, bench)
-
-
-def _extra(kinds: Sequence[Extra], recipe: Recipe) -> list[Candidate]:
-    """The candidates that a plan may add to what was chosen.
-
-    They see the chosen words with the chosen weights, and characters where those were chosen.
-    """
-    words = recipe.candidates[0].view
-    single = replace(words, features=replace(words.features, words=1))
-    bare = replace(words.features, fields=False, strip=("headers", "quotes", "signatures"))
-    characters = [each.view for each in recipe.candidates if each.view.features.characters]
-    views = {
-        "words": [words],
-        "single words": [single] if words.features.words > 1 else [],
-        "parts": [replace(words, parts=True)] if words.features.fields else [],
-        "bare": [replace(words, features=bare)] if words.features.fields else [],
-        "characters": characters,
-    }
-    added = []
-    for extra in kinds:
-        for view in views[extra.view]:
-            weighed = view if extra.entropy else replace(view, entropy=None)
-            added.append(Candidate(weighed, extra.member))
-    return [each for each in dict.fromkeys(added) if each not in recipe.candidates]
-
-
-def _add_extra(pool: list[Candidate], recipe: Recipe, bench: Bench) -> Recipe:
-    """Add candidates bit by bit, always the one that helps most, while one helps at all."""
-    if bench.clock.budget is None:
-        bench.prepare(pool)
-    pool = [candidate for candidate in pool if _affordable(candidate, bench)]
-    while pool and bench.clock.allows():
-        steps = [recipe.with_added(candidate, _step(candidate)) for candidate in pool]
-        best = max(steps, key=bench.measure)
-        if not bench.beats(best, recipe, HOPEFUL):
-            break
-        added = next(each for each, step in zip(pool, steps, strict=True) if step is best)
-        recipe = best
-        bench.log(f"with {_described(added)}", bench.measure(recipe))
-    return recipe
-
-
-def _affordable(candidate: Candidate, bench: Bench) -> bool:
-    if not bench.clock.allows():
-        return False
-    alone = Recipe((candidate,), (1.0,))
-    bench.log(f"{_described(candidate)} alone", bench.measure(alone))
-    return True
-
-
-def _described(candidate: Candidate) -> str:
-    view, features = candidate.view, candidate.view.features
-    seen = "characters" if features.characters else f"words {features.words}"
-    if features.strip:
-        seen += " of the body"
-    if view.parts:
-        seen += " and parts"
-    weighed = "" if view.entropy else ", entropy None"
-    return f"{type(candidate.member).__name__.removesuffix('Recipe').lower()}, {seen}{weighed}"
-
-
-def _step(candidate: Candidate) -> float:
-    return 0.5 * (LINEAR_SCALE if isinstance(candidate.member, LinearRecipe) else 1.0)
 
 
 def _calibrated(recipe: Recipe, bench: Bench) -> Choice:
