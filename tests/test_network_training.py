@@ -309,7 +309,8 @@ def test_a_checkpoint_of_the_whole_model_is_refused(tmp_path):
 
 @keras_is_behind_numpy
 def test_tensorboard(tmp_path):
-    pytest.importorskip("tensorflow", reason="Keras writes TensorBoard's files by TensorFlow")
+    for package in ("tensorflow", "tensorboard"):
+        pytest.importorskip(package, reason="Keras writes TensorBoard's files by TensorFlow")
     train_network(ROWS, TARGETS, callbacks=[keras.callbacks.TensorBoard(tmp_path)], **SMALL)
     assert list(tmp_path.rglob("events.out.tfevents.*"))
 
