@@ -42,10 +42,8 @@ class FusedTables:
         cells = _aligned_zeros(starts[-1], stored[0].dtype)
         for number, (table, rows) in enumerate(zip(tables, stored, strict=True)):
             found, _ = self._known.find(table.known.hashes)
-            own = np.arange(table.size, dtype=np.uint64) << np.uint64(1)
-            own |= table.weights.astype(np.float32).view(np.uint32).astype(np.uint64) << np.uint64(
-                32
-            )
+            weights = table.weights.astype(np.float32).view(np.uint32).astype(np.uint64)
+            own = weights << np.uint64(32) | np.arange(table.size, dtype=np.uint64) << np.uint64(1)
             vocabulary[found, 1 + number] = own if table.fields is None else own | table.fields
             layout[number] = Layout(
                 TERM_FREQUENCIES.index(table.weighting.term_frequency),
