@@ -210,6 +210,9 @@ def test_train_keeps_below_a_size_and_says_what_it_costs(place: Path) -> None:
     assert out.stat().st_size == facts["bytes"] <= 12_000
     assert facts["test"]["accuracy"] >= facts["accuracy_before_max_size"] - 0.05
     assert "kept below 12,000 bytes: accuracy" in run(*train, "--effort", "fast").stdout
+    refused = run(*train[:-1], "10B", "--effort", "fast")
+    assert refused.returncode == 2
+    assert "10 bytes" in refused.stderr
 
 
 def test_hold_out_is_predicted_at_the_end(place: Path) -> None:

@@ -31,17 +31,17 @@ class FusedTables:
 
     def __init__(self, features: Features, tables: Sequence[BagTable]) -> None:
         self._features = features
-        self._known = _joined([table.known for table in tables])
+        joined = _joined([table.known for table in tables])
         self._bounds = np.cumsum([0, *(table.width for table in tables)]).tolist()
-        vocabulary = np.full((len(self._known), 1 + len(tables)), 0xFFFFFFFF, np.uint64)
-        vocabulary[:, 0] = self._known.hashes
+        vocabulary = np.full((len(joined), 1 + len(tables)), 0xFFFFFFFF, np.uint64)
+        vocabulary[:, 0] = joined.hashes
         layout = np.zeros((len(tables), len(Layout._fields)), np.int64)
         narrow = all(table.rows.dtype == np.int8 for table in tables)
         stored = [t.rows if narrow else t.expanded(np.arange(t.size)) for t in tables]
         starts = [0, *accumulate(_whole_lines(rows) for rows in stored)]
         cells = _aligned_zeros(starts[-1], stored[0].dtype)
         for number, (table, rows) in enumerate(zip(tables, stored, strict=True)):
-            found, _ = self._known.find(table.known.hashes)
+            found, _ = joined.find(table.known.hashes)
             weights = table.weights.astype(np.float32).view(np.uint32).astype(np.uint64)
             own = weights << np.uint64(32) | np.arange(table.size, dtype=np.uint64) << np.uint64(1)
             vocabulary[found, 1 + number] = own if table.fields is None else own | table.fields
@@ -63,8 +63,8 @@ class FusedTables:
             settings_of(features),
             vocabulary,
             vocabulary.view(np.float32),
-            self._known.buckets,
-            self._known.shift,
+            joined.buckets,
+            joined.shift,
             layout,
             cells,
         )

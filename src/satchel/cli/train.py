@@ -158,7 +158,9 @@ def command(
 
             if judged is not None:
                 whole = judge(satchel, judged, threads=threads).accuracy
-            limit = int(max_size) - (SCORES_SIZE if judged is not None else 0)
+            limit = int(max_size)
+            if judged is not None and limit > SCORES_SIZE:  # less is refused as it was asked for
+                limit -= SCORES_SIZE
             satchel = type(satchel)(compress(satchel.parts, max_bytes=limit))
         if judged is not None:
             evaluation = judge(satchel, judged, learnt=parts.train.texts, threads=threads)

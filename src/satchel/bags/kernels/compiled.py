@@ -39,7 +39,6 @@ hashes_in = types.Array(types.uint64, 1, "C", readonly=True)
 ints_in = types.Array(types.int32, 1, "C", readonly=True)
 offsets_in = types.Array(types.int64, 1, "C", readonly=True)
 vocabulary_in = types.Array(types.uint64, 2, "C", readonly=True)
-shorts_in = types.Array(types.uint16, 1, "C", readonly=True)
 
 
 @contextmanager

@@ -83,7 +83,7 @@ def _own_values(
         How many entries the table has.
     """
     known = ZERO
-    total = np.float32(0.0)
+    total = 0.0
     squares = 0.0
     field_squares = 0.0
     for entry in range(found):
@@ -92,7 +92,7 @@ def _own_values(
         if place == _NOWHERE:
             continue
         count = np.float32(entries[entry] & np.uint64(0xFFFFFFFF))
-        total += count
+        total += np.float64(count)
         if term_frequency == _BINARY:
             value = np.float32(1.0)
         elif term_frequency == _LOG and count != 1.0:
@@ -115,7 +115,7 @@ def _own_values(
         if field_squares > 0.0:
             field_factor = _FIELD_LENGTH * np.float32(1.0 / math.sqrt(field_squares))
     elif term_frequency == _FREQ and known > 0:
-        factor = np.float32(1.0) / total
+        factor = np.float32(1.0 / total)
     for entry in range(known):
         values[entry] *= field_factor if norm == _L2_FIELDS and own[entry] & 1 else factor
     return known
