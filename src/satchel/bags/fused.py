@@ -58,6 +58,7 @@ class FusedTables:
             self._scales = np.concatenate(
                 [np.ones(t.width, np.float32) if t.scales is None else t.scales for t in tables]
             )
+        self._sum_chunk = sum_chunk(cells.dtype.name)
         self._arrays = (
             character_tables(features.rules),
             settings_of(features),
@@ -79,7 +80,7 @@ class FusedTables:
             packed = pack(chunk.texts, chunk.first)
             sums = np.zeros((len(packed), width), np.float32)
             known = np.zeros((len(packed), n_tables), np.int32)
-            sum_chunk(packed.data, packed.offsets, *self._arrays, sums, known)
+            self._sum_chunk(packed.data, packed.offsets, *self._arrays, sums, known)
             return sums, known
 
         stream = chunks(texts, self._features)

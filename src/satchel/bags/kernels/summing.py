@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from satchel.bags.kernels.bag import (
 from satchel.bags.kernels.compiled import (
     ZERO,
     Array,
+    Function,
     Number,
     bytes_in,
     helper,
@@ -33,6 +35,7 @@ NORMS = ("none", "l2", "l2_fields")
 _BINARY, _COUNT, _FREQ, _LOG = range(4)
 _NONE, _L2, _L2_FIELDS = range(3)
 _NOWHERE = np.int64(0xFFFFFFFF)
+_USUAL_COUNTS = 32
 _FIELD_LENGTH = np.float32(FIELD_LENGTH)
 
 
@@ -55,14 +58,24 @@ class Layout(NamedTuple):
 
 
 @helper
+def _factor_of(count: Number, term_frequency: Number) -> Number:
+    """What a weight is multiplied with for a feature that occurs so often."""
+    if term_frequency == _BINARY:
+        return np.float32(1.0)
+    if term_frequency == _LOG and count != 1:
+        return np.float32(math.log(np.float64(count)) + 1.0)
+    return np.float32(count)
+
+
+@helper
 def _own_values(
     entries: Array,
     found: Number,
     vocabulary: Array,
     weights: Array,
     table: Number,
-    term_frequency: Number,
-    norm: Number,
+    factors: Array,
+    layout: Array,
     own: Array,
     values: Array,
 ) -> Number:
@@ -71,57 +84,56 @@ def _own_values(
     Args:
         entries: Feature << 32 | count.
         found: How many there are.
-        vocabulary: See ``sum_chunk``.
-        weights: See ``sum_chunk``.
+        vocabulary: See ``_sum_chunk``.
+        weights: See ``_sum_chunk``.
         table: The number of the table.
-        term_frequency: A place in ``TERM_FREQUENCIES``.
-        norm: A place in ``NORMS``.
+        factors: What ``_factor_of`` gives for the first counts.
+        layout: See ``_sum_chunk``.
         own: Takes row << 1 | whether it is a field token.
         values: Takes the values.
 
     Returns:
         How many entries the table has.
     """
+    term_frequency, norm = layout[table, 0], layout[table, 1]
     known = ZERO
-    total = 0.0
-    squares = 0.0
-    field_squares = 0.0
+    total = ZERO
+    # Whether a table has a feature cannot be foreseen by the processor, and a wrong guess costs
+    # more than an entry that the next one overwrites.
     for entry in range(found):
         feature = np.int64(entries[entry] >> np.uint64(32))
         place = np.int64(vocabulary[feature, 1 + table] & _NOWHERE)
-        if place == _NOWHERE:
-            continue
-        count = np.float32(entries[entry] & np.uint64(0xFFFFFFFF))
-        total += np.float64(count)
-        if term_frequency == _BINARY:
-            value = np.float32(1.0)
-        elif term_frequency == _LOG and count != 1.0:
-            value = np.float32(math.log(np.float64(count)) + 1.0)
-        else:
-            value = count
-        value *= weights[feature, 3 + 2 * table]
+        count = np.int64(entries[entry] & np.uint64(0xFFFFFFFF))
+        has = np.int64(place != _NOWHERE)
+        factor = factors[count] if count < len(factors) else _factor_of(count, term_frequency)
         own[known] = place
-        values[known] = value
-        known += 1
-        if norm == _L2_FIELDS and place & 1:
-            field_squares += np.float64(value) * np.float64(value)
-        else:
-            squares += np.float64(value) * np.float64(value)
-    factor = np.float32(1.0)
-    field_factor = np.float32(1.0)
+        values[known] = factor * weights[feature, 3 + 2 * table]
+        known += has
+        total += count * has
+    scale, field_scale = np.float32(1.0), np.float32(1.0)
     if norm != _NONE:
+        squares, field_squares = 0.0, 0.0
+        fields = np.int64(norm == _L2_FIELDS)
+        for entry in range(known):
+            square = np.float64(values[entry]) * np.float64(values[entry])
+            if own[entry] & fields:
+                field_squares += square
+            else:
+                squares += square
         if squares > 0.0:
-            factor = np.float32(1.0 / math.sqrt(squares))
+            scale = np.float32(1.0 / math.sqrt(squares))
         if field_squares > 0.0:
-            field_factor = _FIELD_LENGTH * np.float32(1.0 / math.sqrt(field_squares))
+            field_scale = _FIELD_LENGTH * np.float32(1.0 / math.sqrt(field_squares))
+        for entry in range(known):
+            values[entry] *= field_scale if own[entry] & fields else scale
     elif term_frequency == _FREQ and known > 0:
-        factor = np.float32(1.0 / total)
-    for entry in range(known):
-        values[entry] *= field_factor if norm == _L2_FIELDS and own[entry] & 1 else factor
+        scale = np.float32(1.0 / np.float64(total))
+        for entry in range(known):
+            values[entry] *= scale
     return known
 
 
-def _signature(cells: types.Type) -> types.Type:
+def _signature(cells: str) -> types.Type:
     return types.void(
         bytes_in,
         offsets_in,
@@ -132,14 +144,13 @@ def _signature(cells: types.Type) -> types.Type:
         ints_in,
         types.uint64,
         types.Array(types.int64, 2, "C", readonly=True),
-        types.Array(cells, 1, "C", readonly=True),
+        types.Array(getattr(types, cells), 1, "C", readonly=True),
         types.Array(types.float32, 2, "C"),
         types.Array(types.int32, 2, "C"),
     )
 
 
-@kernel([_signature(types.float32), _signature(types.int8)])
-def sum_chunk(
+def _sum_chunk(
     data: Array,
     offsets: Array,
     table: Array,
@@ -179,6 +190,10 @@ def sum_chunk(
     spare = np.empty(len(scratch[1]), np.uint64)
     own = np.empty(len(scratch[1]), np.int64)
     values = np.empty(len(scratch[1]), np.float32)
+    factors = np.empty((len(layout), _USUAL_COUNTS), np.float32)
+    for number in range(len(layout)):
+        for count in range(_USUAL_COUNTS):
+            factors[number, count] = _factor_of(count, layout[number, 0])
     for document in range(len(offsets) - 1):
         distinct = document_bag(
             data, offsets[document], offsets[document + 1], table, settings, scratch
@@ -192,8 +207,8 @@ def sum_chunk(
                 vocabulary,
                 weights,
                 number,
-                layout[number, 0],
-                layout[number, 1],
+                factors[number],
+                layout,
                 own,
                 values,
             )
@@ -211,3 +226,13 @@ def sum_chunk(
                 for position in range(width):
                     total[position] += value * np.float32(row[position])
         chain[0, 1] = np.uint64(touched)
+
+
+@cache
+def sum_chunk(cells: str) -> Function:
+    """Compile or load the kernel for rows of one type, as a process seldom meets the other.
+
+    Args:
+        cells: int8 or float32.
+    """
+    return kernel(_signature(cells))(_sum_chunk)
