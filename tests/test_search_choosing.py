@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from satchel.bags.features import Features
 from satchel.progress import silent
 from satchel.search.adding import add_members
 from satchel.search.corpus import Corpus
@@ -34,7 +35,7 @@ def logits(right: np.ndarray, sure: float = 1.0) -> np.ndarray:
 def bench(held_out: dict[Candidate, np.ndarray], budget: float | None = None) -> Bench:
     """Held-out scores of candidates as if they had been trained on two folds."""
     texts = [f"document {number}" for number in range(N)]
-    corpus = Corpus(texts, encode([str(c) for c in TRUTH]), words=2, fields=False)
+    corpus = Corpus(texts, encode([str(c) for c in TRUTH]), Features())
     halves = np.array_split(np.arange(N), 2)
     folds = [Fold(learn=halves[1], judge=halves[0]), Fold(learn=halves[0], judge=halves[1])]
     made = Bench(corpus, folds, Settings(), Clock(budget), silent)

@@ -29,7 +29,7 @@ TEXTS, TRUE = corpus(45)
 TARGETS = encode(TRUE)
 WORDS = ViewRecipe(features=Features(words=2), minimum_documents=1)
 CHARACTERS = ViewRecipe(features=Features(words=0, characters=(2, 3)), minimum_documents=2)
-CORPUS = Corpus(TEXTS, TARGETS, 2, False)
+CORPUS = Corpus(TEXTS, TARGETS, Features())
 NEW = [*corpus(9, seed=1)[0], "", "none of these", "puck"]
 
 

@@ -123,8 +123,10 @@ def test_only_the_recipes_kinds_are_kept_and_field_tokens_whatever_their_number(
     table = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 1, 0], [1, 1, 1, 1, 0]])
     targets = encode(["a", "b", "a"])
 
-    def kept(**changes: object) -> list[int]:
-        recipe = ViewRecipe(features=Features(**changes), minimum_documents=2)
+    def kept(only_fields: bool = False, **changes: object) -> list[int]:
+        recipe = ViewRecipe(
+            features=Features(**changes), only_fields=only_fields, minimum_documents=2
+        )
         view: View = fit_view(counted_of(table, kinds), targets, recipe)
         return kinds[view.kept].tolist()
 
@@ -133,6 +135,8 @@ def test_only_the_recipes_kinds_are_kept_and_field_tokens_whatever_their_number(
     assert kept(words=3) == [1, 2, 3]
     assert kept(words=1, characters=(2, 4)) == [1, CHARACTER_KIND]
     assert kept(words=1, fields=True) == [1, FIELD_KIND]
+    characters = {"words": 1, "characters": (2, 4), "fields": True}
+    assert kept(**characters, only_fields=True) == [CHARACTER_KIND, FIELD_KIND]
 
 
 @given(tables, st.integers(1, 4), st.sampled_from(["documents", "occurrences"]))

@@ -45,8 +45,8 @@ class Corpus:
     Attributes:
         texts: The documents.
         targets: Their labels.
-        words: The longest word n-gram that any view may ask for.
-        fields: Whether any view may ask for fields.
+        widest: The features of the first view: of those that differ in words and fields alone,
+            none asks for more.
         minimum_documents: Features in fewer documents are of no use to any view, field tokens
             aside; there are often more of them than of all others.
         threads: Threads to count with.
@@ -55,8 +55,7 @@ class Corpus:
 
     texts: Sequence[str]
     targets: Targets
-    words: int
-    fields: bool
+    widest: Features
     minimum_documents: int = 1
     threads: int | None = None
     progress: Progress = silent
@@ -65,12 +64,11 @@ class Corpus:
     def counted(self, features: Features) -> Counted:
         """The counts among which a view with these features finds its own.
 
-        Views that differ only in the order of words or in fields share one count.
+        Those that differ from the widest in the order of words or in fields alone share its count.
         """
-        family = features
-        if features.words:
-            most = max(features.words, self.words)
-            family = replace(features, words=most, fields=features.fields or self.fields)
+        widest = self.widest
+        as_wide = replace(features, words=widest.words, fields=widest.fields)
+        family = widest if features.words and as_wide == widest else features
         if family not in self._counted:
             counts, rows = count(self.texts, family, threads=self.threads, progress=self.progress)
             useful = counts.document_frequency >= self.minimum_documents
@@ -98,8 +96,7 @@ class Corpus:
         kept = Corpus(
             [self.texts[i] for i in filled.tolist()],
             self.targets[filled],
-            self.words,
-            self.fields,
+            self.widest,
             self.minimum_documents,
             self.threads,
             self.progress,

@@ -55,8 +55,7 @@ def fit(texts: Sequence[str], targets: Targets, settings: Settings, progress: Pr
     corpus = Corpus(
         texts,
         targets,
-        features.words,
-        features.fields,
+        features,
         chosen.view.minimum_documents,
         settings.threads,
         progress,

@@ -26,6 +26,9 @@ FEW_DOCUMENTS = 6_000
 LONG_DOCUMENT = 400
 """Mean code points from which a document is long: character n-grams then cost more than they add
 to balanced effort, and a feature of one document alone tells little."""
+LITTLE_TEXT = 6_000_000
+"""Code points in all up to which character n-grams cost seconds at most, however long documents
+are."""
 MANY_A_CLASS = 50
 """Documents a class from which pairs of words mostly win over words alone; with fewer, parts of
 words help, since most words of a new document have not been seen."""
@@ -143,8 +146,9 @@ def plan(facts: Facts, settings: Settings) -> Plan:
         return Plan(view, nets=(net,), folds=folds, maximum_features=120_000)
     best = settings.effort == "best"
     short = facts.characters < LONG_DOCUMENT
+    little = facts.documents * facts.characters < LITTLE_TEXT
     few = facts.documents < MANY_A_CLASS * facts.classes
-    characters = _characters(facts, settings, view) if short or few or best else None
+    characters = _characters(facts, settings, view) if short or little or few or best else None
     # Networks of sigmoids learn rare labels too slowly to help a linear member.
     nets = () if several else (net, replace(net, variant=1)) if best else (net,)
     return Plan(
@@ -180,11 +184,15 @@ def _characters(facts: Facts, settings: Settings, view: ViewRecipe) -> ViewRecip
     if settings.characters is not None:
         return None
     short = facts.characters < LONG_DOCUMENT
+    # Field tokens are those of words, so words have to be read where fields are.
     return replace(
         view,
         features=replace(
-            view.features, words=0, fields=False, characters=(3, 5) if short else (4, 4)
+            view.features,
+            words=1 if view.features.fields else 0,
+            characters=(3, 5) if short else (4, 4),
         ),
+        only_fields=view.features.fields,
         minimum_documents=2 if short else 3,
     )
 

@@ -18,6 +18,7 @@ class ViewRecipe(msgspec.Struct, frozen=True, kw_only=True):
         features: Which features it sees.
         parts: Whether ``features.fields`` means quotes, signature and first line too, and not
             header fields alone.
+        only_fields: Whether of words it sees their field tokens alone, beside characters.
         weighting: How counts become values.
         weights: The weight of a feature: ``idf`` (smoothed, as scikit-learn's), ``keras_idf`` (as
             Keras's Tokenizer) or ``none``.
@@ -29,6 +30,7 @@ class ViewRecipe(msgspec.Struct, frozen=True, kw_only=True):
 
     features: Features = Features()
     parts: bool = False
+    only_fields: bool = False
     weighting: Weighting = Weighting(norm="l2_fields")
     weights: Literal["idf", "keras_idf", "none"] = "idf"
     entropy: float | None = 1.5

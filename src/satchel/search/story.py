@@ -28,7 +28,7 @@ def view_line(view: ViewRecipe) -> str:
     """One line on a view."""
     features = view.features
     said = []
-    if features.words:
+    if features.words and not view.only_fields:
         names = {1: "words", 2: "words and pairs of words"}
         said.append(names.get(features.words, f"word 1–{features.words}-grams"))
     if features.characters is not None:

@@ -105,7 +105,7 @@ def strongest(kept: np.ndarray, worth: np.ndarray, most: int) -> np.ndarray:
 
 def _allowed(kinds: np.ndarray, recipe: ViewRecipe) -> np.ndarray:
     features = recipe.features
-    allowed = (kinds >= 1) & (kinds <= features.words)
+    allowed = (kinds >= 1) & (kinds <= (0 if recipe.only_fields else features.words))
     if features.characters is not None:
         allowed |= kinds == CHARACTER_KIND
     if features.fields:
