@@ -41,15 +41,16 @@ def _sets(results: Results) -> str:
 
 
 def _curve(results: Results) -> str:
-    if not results:
-        return ""
-    sizes = sorted({result["per_class"] for result in results})
-    rows = []
-    for method, runs in _grouped(results, "method").items():
-        by_size = _grouped(runs, "per_class")
-        rows.append([method, *(_spread(by_size.get(size, []), "accuracy") for size in sizes)])
-    header = ["method", *(f"{size} documents a class" for size in sizes)]
-    return f"## Few documents: accuracy on 20news\n\n{tables.markdown(header, rows)}"
+    text = ""
+    for data_set, of_set in _grouped(results, "data_set").items():
+        sizes = sorted({result["per_class"] for result in of_set})
+        rows = []
+        for method, runs in _grouped(of_set, "method").items():
+            by_size = _grouped(runs, "per_class")
+            rows.append([method, *(_spread(by_size.get(size, []), "accuracy") for size in sizes)])
+        header = ["method", *(f"{size} documents a class" for size in sizes)]
+        text += f"## Few documents: accuracy on {data_set}\n\n{tables.markdown(header, rows)}\n"
+    return text
 
 
 def _against_svm(of_set: Results, name: str) -> str:

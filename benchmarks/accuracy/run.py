@@ -24,6 +24,7 @@ from benchmarks.shared import machine, processes, tables
 
 HERE = Path(__file__).resolve().parent
 CURVE = (10, 20, 30, 50)
+CURVE_SETS = ("20news", "r8", "sms")
 CURVE_METHODS = ("satchel-fast", "satchel-balanced", "svm-words", "svm-pairs", "complement-nb")
 
 
@@ -39,7 +40,8 @@ def cells(arguments: argparse.Namespace) -> list[dict[str, Any]]:
                 if method in arguments.methods
             ]
         found += [
-            {"data_set": "20news", "method": method, "seed": seed, "per_class": per_class}
+            {"data_set": data_set, "method": method, "seed": seed, "per_class": per_class}
+            for data_set in CURVE_SETS
             for per_class in arguments.curve
             for method in CURVE_METHODS
             if method in arguments.methods

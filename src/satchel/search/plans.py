@@ -23,6 +23,8 @@ LINEAR_SCALE = 4.0
 """A margin of 1 is worth about 4 nats: on this footing solvers, Bayes and networks add up."""
 MANY_DOCUMENTS = 8_000
 FEW_DOCUMENTS = 6_000
+FEW_FOR_RARE = 2_500
+"""Documents below which a word of one document alone is worth keeping, however long they are."""
 LONG_DOCUMENT = 400
 """Mean code points from which a document is long: character n-grams then cost more than they add
 to balanced effort, and a feature of one document alone tells little."""
@@ -164,7 +166,9 @@ def plan(facts: Facts, settings: Settings) -> Plan:
 
 
 def _view(facts: Facts, settings: Settings) -> ViewRecipe:
-    rich = facts.documents >= MANY_DOCUMENTS or facts.characters >= LONG_DOCUMENT
+    rich = facts.documents >= MANY_DOCUMENTS or (
+        facts.characters >= LONG_DOCUMENT and facts.documents >= FEW_FOR_RARE
+    )
     # Halfway between few classes, where a word of one class is nothing rare, and many.
     share = min(1.0, max(0.0, (facts.classes - 8) / 8))
     several = facts.task == "multiple"
