@@ -27,11 +27,11 @@ class FusedTables:
         features: Features that hold those of each table.
         tables: The tables. Rows of int8 are gathered as they are where all have such; else they
             are expanded to float32.
+        joined: The vocabulary of all of them.
     """
 
-    def __init__(self, features: Features, tables: Sequence[BagTable]) -> None:
+    def __init__(self, features: Features, tables: Sequence[BagTable], joined: Lookup) -> None:
         self._features = features
-        joined = _joined([table.known for table in tables])
         self._bounds = np.cumsum([0, *(table.width for table in tables)]).tolist()
         vocabulary = np.full((len(joined), 1 + len(tables)), 0xFFFFFFFF, np.uint64)
         vocabulary[:, 0] = joined.hashes
@@ -94,13 +94,6 @@ class FusedTables:
             sums *= self._scales
         pairs = zip(self._bounds[:-1], self._bounds[1:], strict=True)
         return [sums[:, start:stop] for start, stop in pairs], known
-
-
-def _joined(knowns: Sequence[Lookup]) -> Lookup:
-    """The vocabulary of all."""
-    if len(knowns) == 1:
-        return knowns[0]
-    return Lookup(np.unique(np.concatenate([known.hashes for known in knowns])))
 
 
 def _whole_lines(rows: np.ndarray) -> int:

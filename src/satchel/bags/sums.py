@@ -6,7 +6,7 @@ in a process that has no kernels loaded. The fused kernel goes from texts to sum
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from satchel.bags.bag_table import BagTable
 from satchel.bags.chunks import chunks, work_in
 from satchel.bags.features import Features
 from satchel.bags.kernels import numba_available, use_kernels
-from satchel.bags.lookup import lookup, lookup_plain
+from satchel.bags.lookup import Lookup, lookup, lookup_plain
 from satchel.bags.rows import Rows, stack
 
 if TYPE_CHECKING:
@@ -59,13 +59,28 @@ class _Group:
     tables: list[BagTable]
 
     @cached_property
+    def joined(self) -> Lookup:
+        """The vocabulary of all."""
+        if len(self.tables) == 1:
+            return self.tables[0].known
+        return Lookup(np.unique(np.concatenate([table.known.hashes for table in self.tables])))
+
+    @cached_property
     def fused(self) -> FusedTables:
         """The tables laid out for the kernel."""
         from satchel.bags.fused import FusedTables
 
-        return FusedTables(self.features, self.tables)
+        return FusedTables(self.features, self.tables, self.joined)
 
     def counts(self, texts: Sequence[str]) -> list[Rows]:
+        """The counts of each table's features, by the kernels."""
+        rows = lookup(texts, self.features, self.joined)
+        columns = np.zeros((len(self.tables), len(self.joined)), np.bool_)
+        for own, table in zip(columns, self.tables, strict=True):
+            own[self.joined.find(table.known.hashes)[0]] = True
+        return [rows.select_columns(own) for own in columns]
+
+    def counts_plain(self, texts: Sequence[str]) -> list[Rows]:
         """The counts of each table's features, by the plain path."""
         knowns = [table.known for table in self.tables]
         parts = [
@@ -125,7 +140,7 @@ class BagReader:
 
     def read_plain(self, texts: Sequence[str]) -> tuple[list[np.ndarray], np.ndarray]:
         """Do `read` by the plain path."""
-        counts = self._counts_plain(texts)
+        counts = self._in_order(group.counts_plain(texts) for group in self._groups)
         sums = [
             table.sums(table.weigh(rows)) for table, rows in zip(self.tables, counts, strict=True)
         ]
@@ -158,17 +173,17 @@ class BagReader:
             TextError: A document is not text.
         """
         if use_kernels(self._work_in(texts)):
-            return [lookup(texts, table.features, table.known) for table in self.tables]
-        return self._counts_plain(texts)
+            return self._in_order(group.counts(texts) for group in self._groups)
+        return self._in_order(group.counts_plain(texts) for group in self._groups)
 
     def _work_in(self, texts: Sequence[str]) -> int:
         return max(work_in(texts, group.features) for group in self._groups)
 
-    def _counts_plain(self, texts: Sequence[str]) -> list[Rows]:
+    def _in_order(self, of_groups: Iterable[list[Rows]]) -> list[Rows]:
         found = {
             place: rows
-            for group in self._groups
-            for place, rows in zip(group.places, group.counts(texts), strict=True)
+            for group, counts in zip(self._groups, of_groups, strict=True)
+            for place, rows in zip(group.places, counts, strict=True)
         }
         return [found[place] for place in range(len(self.tables))]
 
