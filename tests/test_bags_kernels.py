@@ -248,6 +248,10 @@ def test_tables_read_together_equal_tables_read_alone(several, rows, corpus) -> 
         )
     texts = [*corpus[150:300], "", "nothing known"]
     together = BagReader(tables)
+    for table, found in zip(tables, together.counts(texts), strict=True):
+        alone = lookup(texts, table.features, table.known)
+        for part in ("offsets", "ids", "values"):
+            np.testing.assert_array_equal(getattr(found, part), getattr(alone, part))
     for read in (together.read_fused, together.read_plain):
         sums, known = read(texts)
         for place, table in enumerate(tables):
