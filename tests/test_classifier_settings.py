@@ -309,6 +309,7 @@ def test_progress_is_told_of_every_stage_and_is_silent_by_default(
         ("characters", 3),
         ("strip", "quotes"),
         ("callbacks", None),
+        ("callbacks", (3,)),
         ("head", "relu"),
         ("progress", 3),
     ],

@@ -69,6 +69,9 @@ class Settings:
         for name in ("strip", "callbacks"):
             if not isinstance(getattr(self, name), (tuple, list)):
                 raise SettingError(f"expected {name} to be a list, found {getattr(self, name)!r}")
+        for callback in self.callbacks:
+            if not hasattr(callback, "on_epoch_end"):
+                raise SettingError(f"expected callbacks to be Keras callbacks, found {callback!r}")
         pair = self.characters
         if pair is not None and not (isinstance(pair, (tuple, list)) and len(pair) == 2):
             raise SettingError(f"expected characters to be (n, m) or None, found {pair!r}")
