@@ -11,9 +11,10 @@ from msgspec.structs import replace
 from satchel.bags.features import Features
 from satchel.progress import silent
 from satchel.search.adding import add_members
+from satchel.search.choosing import choose
 from satchel.search.corpus import Corpus
 from satchel.search.folds import Fold
-from satchel.search.plans import Extra
+from satchel.search.plans import Extra, Plan
 from satchel.search.recipe import BayesRecipe, Candidate, LinearRecipe, Recipe, ViewRecipe
 from satchel.search.settings import Settings
 from satchel.search.targets import encode
@@ -85,3 +86,20 @@ def test_nothing_is_added_where_nothing_helps() -> None:
     assert add_members((Extra("words", BayesRecipe()),), recipe, made) == recipe
     # Characters are not among what was chosen, so that nothing on them can be added.
     assert add_members((Extra("characters", BayesRecipe()),), recipe, made) == recipe
+
+
+@pytest.mark.parametrize("fields_help", [True, False])
+def test_characters_see_fields_where_words_do(fields_help: bool) -> None:
+    words = replace(VIEW, features=Features(fields=True))
+    without = replace(VIEW, features=Features(fields=False))
+    grams = replace(VIEW, features=Features(words=1, characters=(4, 4), fields=True))
+    grams = replace(grams, only_fields=True)
+    bare = replace(VIEW, features=Features(words=0, characters=(4, 4)))
+    place = np.arange(N)
+    good, bad = logits(place >= 20), logits(place >= 200)
+    scores = {words: good if fields_help else bad, without: bad if fields_help else good}
+    scores |= {grams: good, bare: good}
+    made = bench({Candidate(view, LinearRecipe()): each for view, each in scores.items()})
+    plan = Plan(words, LinearRecipe(), characters=grams, topics=("fields", "characters"))
+    chosen = choose(plan, made).recipe.views
+    assert chosen == ((words, grams) if fields_help else (without, bare))

@@ -106,6 +106,9 @@ def _choose_linear(plan: Plan, linear: LinearRecipe, bench: Bench) -> Recipe:
             recipe = Recipe((Candidate(view, linear),), (LINEAR_SCALE,))
         elif topic == "characters" and plan.characters is not None:
             characters = replace(plan.characters, entropy=view.entropy)
+            if not view.features.fields:
+                bare = replace(characters.features, words=0, fields=False)
+                characters = replace(characters, features=bare, only_fields=False)
             added = recipe.with_added(Candidate(characters, linear), LINEAR_SCALE)
             recipe = _kept_unless_harmful("characters", added, recipe, bench)
         elif topic == "cost":

@@ -26,8 +26,8 @@ FEW_DOCUMENTS = 6_000
 FEW_FOR_RARE = 2_500
 """Documents below which a word of one document alone is worth keeping, however long they are."""
 LONG_DOCUMENT = 400
-"""Mean code points from which a document is long: character n-grams then cost more than they add
-to balanced effort, and a feature of one document alone tells little."""
+"""Mean code points from which a document is long: where there is much text, character n-grams then
+cost more than they add to balanced effort, and a feature of one document alone tells little."""
 LITTLE_TEXT = 6_000_000
 """Code points in all up to which character n-grams cost seconds at most, however long documents
 are."""

@@ -72,12 +72,11 @@ def kernel(signature: Any) -> Callable[[Function], Function]:
     """Compile a function that Python calls, at once, or load it from the cache.
 
     Args:
-        signature: Numba's signature of the function, or a list of several.
+        signature: Numba's signature of the function.
 
     Returns:
         A decorator. The compiled function releases the interpreter's lock.
     """
-    signatures = signature if isinstance(signature, list) else [signature]
 
     def decorate(function: Function) -> Any:
         dispatcher = numba.njit(nogil=True, error_model="numpy")(function)
@@ -87,8 +86,7 @@ def kernel(signature: Any) -> Callable[[Function], Function]:
         else:
             with _caching_in(folder):
                 dispatcher._cache = StoredCode(function)
-        for one in signatures:
-            dispatcher.compile(one)
+        dispatcher.compile(signature)
         dispatcher.disable_compile()
         return dispatcher
 

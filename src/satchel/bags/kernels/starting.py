@@ -16,8 +16,8 @@ from numba.core.runtime.nrt import rtsys
 class StoredCode(FunctionCache):  # type: ignore[misc]  # Numba carries no types
     """Numba's cache of one function, which loads what machine code needs to run and no more.
 
-    Before it looks into its cache, Numba gathers all that it can type and lower: a third of a start
-    that only compiling needs, and compiling does it again.
+    Before it looks into its cache, Numba gathers all that it can type and lower: a quarter of a
+    start that only compiling needs, and compiling does it again.
     """
 
     def load_overload(self, signature: Any, context: Any) -> Any:
