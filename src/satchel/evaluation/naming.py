@@ -5,21 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-_UNSEEN = frozenset(["Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"])
-
-
-def printable(label: object) -> str:
-    r"""Return a label as text that is safe to show.
-
-    Control and format characters, which could steer a terminal or turn text around, lone
-    surrogates and unassigned code points appear as escapes such as ``\x1b``.
-    """
-    return "".join(
-        character.encode("unicode_escape").decode("ascii")
-        if unicodedata.category(character) in _UNSEEN
-        else character
-        for character in str(label)
-    )
+from satchel.escaping import printable as printable
 
 
 def columns(text: str) -> int:

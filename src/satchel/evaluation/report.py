@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from satchel.errors import SaveError
+from satchel.escaping import table_row
 from satchel.evaluation import pictures
 from satchel.evaluation.answers import Answer, sorted_answers
 from satchel.evaluation.evaluation import Evaluation
@@ -59,19 +58,13 @@ def _draw(evaluation: Evaluation) -> dict[str, bytes]:
 
 
 def _table(answers: Sequence[Answer]) -> str:
-    table = io.StringIO(newline="")
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["name", "true", "predicted", "right", "probability"])
+    rows = [table_row(["name", "true", "predicted", "right", "probability"])]
     for answer in answers:
-        probability = "" if answer.probability is None else f"{answer.probability:.6f}"
-        row = [answer.name, answer.true, answer.predicted]
-        writer.writerow([*map(_inert, row), str(answer.right).lower(), probability])
-    return table.getvalue()
-
-
-def _inert(cell: str) -> str:
-    # A spreadsheet would run a cell that begins like a formula (OWASP, "CSV injection").
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+        probability = None if answer.probability is None else round(answer.probability, 6)
+        rows.append(
+            table_row([answer.name, answer.true, answer.predicted, answer.right, probability])
+        )
+    return "".join(rows)
 
 
 def _utf8(text: str) -> bytes:

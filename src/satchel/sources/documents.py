@@ -6,15 +6,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from satchel.escaping import printable
+
 Labels: TypeAlias = list[str] | list[tuple[str, ...]]
 """One label a document, or several: a list of ``str`` or a list of tuples of ``str``."""
 
 EXAMPLES = 3
 
 
-def shown(name: str) -> str:
-    """Return a name fit for one line of a terminal: control characters are escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+shown = printable
+"""A name fit for one line of a terminal."""
 
 
 def counted(number: int, singular: str, plural: str = "") -> str:
