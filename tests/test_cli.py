@@ -126,7 +126,7 @@ def test_predict_takes_lines(model: str) -> None:
     answers = json.loads(answer.stdout)
     assert [each["label"] for each in answers][::2] == ["cooking", "宇宙"]
     assert answers[1]["known"] == 0
-    assert "1 of 3 documents hold no word that the model knows" in answer.stderr
+    assert "1 of 3 documents holds no word that the model knows" in answer.stderr
 
 
 def test_predict_shows_the_best_labels(model: str) -> None:

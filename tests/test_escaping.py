@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satchel.escaping import inert, printable, printable_lines, table_row
+from satchel.escaping import inert, json_text, printable, printable_lines, table_row
 
 ANY = st.text(st.characters())  # all code points, lone surrogates included
+SHOWN = set(map(unicodedata.category, map(chr, range(0x110000)))) - {
+    "Cc",
+    "Cf",
+    "Cs",
+    "Co",
+    "Cn",
+    "Zl",
+    "Zp",
+}
 ODD = "\x00\x07\b\t\n\v\f\r\x1b\x7f\x85\x9b\xad\u061c\u200b\u200e\u202e\u2028\u2029\u2066\ufeff"
 
 
@@ -81,3 +91,28 @@ def test_a_tsv_row_is_one_line(cells: list[str]) -> None:
 
 def test_numbers_stay_numbers() -> None:
     assert table_row([-1, -0.25, 1e-06, True, None, "-1"]) == "-1,-0.25,1e-06,true,,-1\n"
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | ANY,
+    lambda inner: st.lists(inner) | st.dictionaries(ANY, inner),
+)
+
+
+@given(document=JSON, indent=st.sampled_from([None, 2]), ascii_only=st.booleans())
+def test_json_reads_back_and_does_nothing(document, indent, ascii_only) -> None:
+    text = json_text(document, indent=indent, ascii_only=ascii_only)
+    assert json.loads(text) == document
+    text.encode("ascii" if ascii_only else "utf-8")
+    assert {unicodedata.category(each) for each in text.replace("\n", "")} <= SHOWN
+    assert indent or "\n" not in text
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), [-float("inf")]])
+def test_json_has_no_numbers_that_are_not_finite(number) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        json_text(number)

@@ -7,6 +7,7 @@ spreadsheet would run a cell that looks like a formula.
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -97,3 +98,30 @@ def _written(cell: Cell, delimiter: str) -> str:
         quoted = text.replace('"', '""')
         return f'"{quoted}"'
     return text
+
+
+def json_text(document: object, *, indent: int | None = None, ascii_only: bool = False) -> str:
+    r"""Return JSON in which nothing acts: what `printable` escapes is ``\u`` and its code.
+
+    Read back, the document is the same, lone surrogates included.
+
+    Args:
+        document: What to write; NaN and infinities are refused.
+        indent: Spaces a level; None writes one line.
+        ascii_only: Whether everything beyond ASCII is escaped too.
+
+    Raises:
+        ValueError: A number is not finite, which JSON cannot say.
+    """
+    text = json.dumps(document, ensure_ascii=ascii_only, allow_nan=False, indent=indent)
+    return "\n".join(
+        line
+        if line.isprintable()
+        else "".join(
+            character
+            if character.isprintable() or unicodedata.category(character) == "Zs"
+            else json.dumps(character)[1:-1]
+            for character in line
+        )
+        for line in text.split("\n")
+    )

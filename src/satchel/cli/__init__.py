@@ -6,15 +6,13 @@ A verb's module is imported only when that verb runs, so that ``satchel --help``
 
 from __future__ import annotations
 
-import os
-import sys
-import traceback
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
-from satchel.errors import SatchelError
+import satchel
+from satchel.cli import exits
 
 VERBS = {
     "train": ("train", "Train a classifier on labelled text and seal it in one file."),
@@ -49,40 +47,21 @@ class VerbGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in VERBS.items()])
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a verb; its errors reach `exits.run` as they are."""
+        try:
+            return super().invoke(ctx)
+        # These click would take for its own: for the end of input at a prompt, a closed pipe.
+        except (EOFError, OSError, KeyboardInterrupt) as error:
+            raise exits.Passed(error) from error
+
 
 @click.command(cls=VerbGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="satchel")
+@click.version_option(satchel.__version__, package_name="satchel")
 def program() -> None:
     """Labelled text in, one small safe file out: a classifier that answers anywhere."""
 
 
 def main() -> NoReturn:
     """Run the command line and exit: 0 done, 2 the input is at fault, 1 a fault of ours."""
-    try:
-        program.main(standalone_mode=False)
-    except click.exceptions.Abort:
-        _fail("interrupted", 130)
-    except click.exceptions.Exit as exit_request:
-        sys.exit(exit_request.exit_code)
-    except click.ClickException as fault:
-        fault.show()
-        sys.exit(2)
-    except (SatchelError, FileNotFoundError, PermissionError) as fault:
-        _fail(str(fault), 2)
-    except BrokenPipeError:
-        # The reader of our output went away (``| head``): nothing is wrong, and nothing more
-        # can be said; the descriptor is pointed elsewhere so that the flush at exit is quiet.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except KeyboardInterrupt:
-        _fail("interrupted", 130)
-    except Exception:
-        traceback.print_exc()
-        _fail("this is a fault of Satchel, not of your input: please report the lines above", 1)
-    sys.exit(0)
-
-
-def _fail(message: str, status: int) -> NoReturn:
-    one_line = " ".join(message.split("\n"))
-    print(f"satchel: {one_line}", file=sys.stderr)
-    sys.exit(status)
+    exits.run(lambda: program.main(prog_name="satchel", standalone_mode=False))

@@ -1,148 +1,156 @@
-"""Inputs of ``predict`` and its answers, as rows that a terminal, JSON or a table can take."""
+"""Answers of ``predict``, one document at a time, so that memory does not grow with them."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import sys
-from collections.abc import Sequence
-from pathlib import Path
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from satchel.errors import InputError, SettingError
-from satchel.files import write_atomically
-from satchel.sources.documents import Documents, Remarks
-from satchel.sources.encodings import Decoder
-from satchel.sources.reading import read_documents
+from satchel.errors import ModelFileError
+from satchel.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from satchel.progress import Progress
+    from satchel.inference.explain import Explanation
     from satchel.satchel import Satchel
+    from satchel.sources.documents import Documents
 
-FORMATS = (".csv", ".tsv", ".jsonl", ".json")
+_BLOCK_DOCUMENTS = 16_384
+_BLOCK_CELLS = 2_000_000  # probabilities held at a time: 8 MB, and a few times that on the way
+_MUCH_TEXT = 2_500_000  # code points from which the kernels are worth their start
 
 
-def read_inputs(
-    sources: Sequence[str], text: str, label: str | None, lines: bool, progress: Progress
-) -> tuple[Documents, list[str]]:
-    """Read every input in the order given; ``-`` is standard input.
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A label and its probability."""
 
-    Args:
-        sources: Files, folders, archives, tables or ``-``.
-        text: Column of the text in tables.
-        label: Column of the label in tables, which prediction does not need.
-        lines: Whether every line is a document of its own.
-        progress: Told how far reading is.
+    label: str
+    probability: float
 
-    Returns:
-        The documents, and remarks on how they were read.
 
-    Raises:
-        SourceError: If an input cannot be read or holds no document.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model says of one document.
+
+    Attributes:
+        file: The document's name.
+        known: How many of its features the model knows; with 0 the answer does not depend on it.
+        best: The label; for several labels a document the most probable of those that hold, and
+            None where none does.
+        holding: For several labels a document those that hold, the most probable first; else None.
+        top: The most probable labels, whether they hold or not; None where they were not asked for.
+        id: What the column ``id`` of a table has; None where there is none.
+        columns: What the columns that were kept have.
+        explanation: Why, where it was asked for.
     """
-    names: list[str] = []
-    texts: list[str] = []
-    remarks: list[str] = []
-    for source in sources:
-        if source == "-":
-            documents = _standard_input()
-        else:
-            documents = read_documents(
-                source, text=text, label=label, labelled=False, progress=progress
-            )
-        names += documents.names
-        texts += documents.texts
-        remarks += documents.remarks.lines()
-    together = Documents(names, texts, None)
-    return _split_lines(together) if lines else together, remarks
 
-
-def _standard_input() -> Documents:
-    remarks = Remarks()
-    decoder = Decoder(remarks)
-    text = decoder.decode(0, "-", sys.stdin.buffer.read())
-    return Documents(["-"], [decoder.finish().get(0, text)], None, remarks)
-
-
-def _split_lines(documents: Documents) -> Documents:
-    names, texts = [], []
-    for name, text in zip(documents.names, documents.texts, strict=True):
-        for number, line in enumerate(text.splitlines(), start=1):
-            names.append(f"{name}:{number}")
-            texts.append(line)
-    if not texts:
-        raise InputError("expected at least one line to predict, found none")
-    return Documents(names, texts, None)
+    file: str
+    known: int
+    best: Choice | None
+    holding: tuple[Choice, ...] | None = None
+    top: tuple[Choice, ...] | None = None
+    id: str | None = None
+    columns: dict[str, Any] = field(default_factory=dict)
+    explanation: Explanation | None = None
 
 
 def answers_of(
-    satchel: Satchel, names: list[str], texts: list[str], top: int | None, threads: int | None
-) -> list[dict[str, Any]]:
-    """One answer a document, in input order.
+    satchel: Satchel,
+    documents: Documents,
+    *,
+    top: int | None = None,
+    explain: bool = False,
+    threads: int | None = None,
+    progress: Progress = silent,
+) -> Iterator[Answer]:
+    """Yield one answer a document, in their order.
 
-    Returns:
-        Dictionaries with ``file``, ``label``, ``probability`` and ``known`` (tokens that the model
-        knows; 0 means that the answer is the prior), ``top`` (the best K) where asked for, and
-        ``labels`` (all that pass their threshold) for models of several labels a document.
-    """
-    probabilities, known = satchel.model.predict_proba_and_known(texts, threads=threads)
-    labels = satchel.model.labels
-    thresholds = satchel.manifest.thresholds
-    answers: list[dict[str, Any]] = []
-    for name, row, count in zip(names, probabilities, known, strict=True):
-        # A stable sort of the negated row breaks ties by the order of the labels.
-        order = np.argsort(-row, kind="stable")
-        ranked = [{"label": labels[i], "probability": round(float(row[i]), 6)} for i in order]
-        answer: dict[str, Any] = {"file": name, **ranked[0], "known": int(count)}
-        if thresholds:
-            passing = {labels[i] for i in range(len(labels)) if row[i] >= thresholds[i]}
-            answer["labels"] = [choice for choice in ranked if choice["label"] in passing]
-        if top:
-            answer["top"] = ranked[:top]
-        answers.append(answer)
-    return answers
-
-
-def write_answers(path: Path, answers: list[dict[str, Any]]) -> None:
-    """Write answers to a file whose extension names the format.
+    Args:
+        satchel: The model.
+        documents: The documents.
+        top: How many of the most probable labels to tell; None for none.
+        explain: Whether to say why.
+        threads: Threads to use; None takes all cores.
+        progress: Told how many documents are answered.
 
     Raises:
-        SettingError: If the extension is not one of ``.csv .tsv .jsonl .json``.
-        SaveError: If the file could not be written.
+        ModelFileError: The model's numbers overflow: there is no answer.
+        TextError: A document is not text.
     """
-    suffix = path.suffix.lower()
-    if suffix == ".json":
-        text = json.dumps(answers, ensure_ascii=False, indent=2) + "\n"
-    elif suffix == ".jsonl":
-        text = "".join(json.dumps(answer, ensure_ascii=False) + "\n" for answer in answers)
-    elif suffix in (".csv", ".tsv"):
-        text = _as_table(answers, "," if suffix == ".csv" else "\t")
-    else:
-        raise SettingError(
-            f"expected --out to end in one of {' '.join(FORMATS)}, found {path.name!r}"
-        )
-    write_atomically(path, text.encode("utf-8"))
+    texts = documents.texts
+    block = max(1, min(_BLOCK_DOCUMENTS, _BLOCK_CELLS // len(satchel.model.labels)))
+    if len(texts) > block and sum(map(len, texts)) >= _MUCH_TEXT:
+        satchel.model.warm_up()  # a block alone may look like too little for the kernels
+    for start in range(0, len(texts), block):
+        progress("predicting", start, len(texts))
+        part = texts[start : start + block]
+        # What overflows is refused below; NumPy need not say so too.
+        with np.errstate(over="ignore", invalid="ignore"):
+            probabilities, known = satchel.model.predict_proba_and_known(part, threads=threads)
+        finite = np.isfinite(probabilities).all(axis=1)
+        if not finite.all():
+            _refuse(documents.names[start + int(np.argmin(finite))])
+        best = probabilities.argmax(axis=1).tolist()
+        for place, row in enumerate(probabilities):
+            number = start + place
+            holding = _holding(satchel, row)
+            yield Answer(
+                file=documents.names[number],
+                known=int(known[place]),
+                best=(
+                    _choice(satchel, row, best[place])
+                    if holding is None
+                    else holding[0]
+                    if holding
+                    else None
+                ),
+                holding=holding,
+                top=None if top is None else _most_probable(satchel, row, top),
+                id=None if documents.ids is None else documents.ids[number],
+                columns={
+                    name: values[number] for name, values in (documents.columns or {}).items()
+                },
+                explanation=_explained(satchel, documents, number) if explain else None,
+            )
+    progress("predicting", len(texts), len(texts))
 
 
-def _as_table(answers: list[dict[str, Any]], delimiter: str) -> str:
-    """One row a document; the best K, or all labels that pass, are numbered columns."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter=delimiter, lineterminator="\n")
-    depth = max((len(answer.get("top", ())) for answer in answers), default=0)
-    several = any("labels" in answer for answer in answers)
-    header = ["file", "label", "probability", "known"]
-    header += ["labels"] if several else []
-    for rank in range(1, depth + 1):
-        header += [f"label_{rank}", f"probability_{rank}"]
-    writer.writerow(header)
-    for answer in answers:
-        row = [answer["file"], answer["label"], answer["probability"], answer["known"]]
-        if several:
-            row.append("|".join(choice["label"] for choice in answer["labels"]))
-        for choice in answer.get("top", ()):
-            row += [choice["label"], choice["probability"]]
-        writer.writerow(row)
-    return buffer.getvalue()
+def _choice(satchel: Satchel, row: np.ndarray, column: int) -> Choice:
+    return Choice(satchel.model.labels[column], round(float(row[column]), 6))
+
+
+def _holding(satchel: Satchel, row: np.ndarray) -> tuple[Choice, ...] | None:
+    """Return the labels that hold; None where a document has just one."""
+    thresholds = satchel.model.thresholds
+    if thresholds is None:
+        return None
+    columns = np.flatnonzero(row >= thresholds)
+    order = np.argsort(-row[columns], kind="stable")
+    return tuple(_choice(satchel, row, column) for column in columns[order].tolist())
+
+
+def _most_probable(satchel: Satchel, row: np.ndarray, count: int) -> tuple[Choice, ...]:
+    """Return the most probable labels, equal ones in the model's order."""
+    columns = np.arange(len(row))
+    if count < len(row):
+        least = np.partition(row, len(row) - count)[len(row) - count]
+        columns = np.flatnonzero(row >= least)
+    order = np.argsort(-row[columns], kind="stable")[:count]
+    return tuple(_choice(satchel, row, column) for column in columns[order].tolist())
+
+
+def _explained(satchel: Satchel, documents: Documents, number: int) -> Explanation:
+    explanation = satchel.explain(documents.texts[number])
+    figures = (explanation.margin, explanation.base, explanation.remainder, explanation.rest)
+    if not all(map(math.isfinite, figures)):
+        _refuse(documents.names[number])
+    return explanation
+
+
+def _refuse(name: str) -> None:
+    raise ModelFileError(
+        f"expected a number for every label of {name}, found an overflow: the model is damaged "
+        "or was made to fail; train it again or get it anew"
+    )

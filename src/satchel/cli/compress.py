@@ -44,32 +44,40 @@ def command(
     as_json: bool,
 ) -> None:
     """Prune the vocabulary of MODEL by worth and store it in fewer bits."""
+    from satchel.cli import models, outputs
     from satchel.cli.judging import judge
+    from satchel.cli.sizes import features, warn_of_loss
     from satchel.inference.compress import compress
-    from satchel.satchel import Satchel, load
+    from satchel.satchel import Satchel
     from satchel.sources.reading import read_documents
 
-    whole = load(model)
-    small = Satchel(compress(whole.parts, max_bytes=int(max_size)))
     target = output or f"{os.path.splitext(model)[0]}-{max_size / 1e6:g}MB.satchel"
-    facts: dict[str, Any] = {"model": target}
+    outputs.prepare_file(target, inputs=(test,))
+    whole = models.load(model)
+    facts: dict[str, Any] = {"model": target, "bytes_before": os.path.getsize(model)}
+    documents = None
     if test is not None:
-        documents = read_documents(test, text=text, label=label)
+        with terminal.progress_bars() as progress:
+            documents = read_documents(test, text=text, label=label, progress=progress)
         facts["accuracy_before"] = judge(whole, documents).accuracy
+    small = Satchel(compress(whole.parts, max_bytes=int(max_size)))
+    if documents is not None:
         facts["accuracy_after"] = judge(small, documents).accuracy
     small.save(target)
     facts |= {
-        "bytes_before": os.path.getsize(model),
         "bytes_after": os.path.getsize(target),
-        "features_before": sum(view.size for view in whole.manifest.views),
-        "features_after": sum(view.size for view in small.manifest.views),
+        "features_before": features(whole.manifest),
+        "features_after": features(small.manifest),
     }
+    warn_of_loss(
+        whole.manifest, small.manifest, facts.get("accuracy_before"), facts.get("accuracy_after")
+    )
     if as_json:
         terminal.print_json(facts)
         return
-    print(
+    terminal.say(
         "{model}: {bytes_before:,} → {bytes_after:,} bytes, "
         "{features_before:,} → {features_after:,} features".format(**facts)
     )
     if test is not None:
-        print("accuracy {accuracy_before:.4f} → {accuracy_after:.4f}".format(**facts))
+        terminal.say("accuracy {accuracy_before:.4f} → {accuracy_after:.4f}".format(**facts))

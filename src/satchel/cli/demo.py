@@ -32,12 +32,12 @@ SET_ASIDE = 5
 )
 def command(folder: str, backend: Backend | None) -> None:
     """Train on 2,225 BBC articles, judge on a held-back fifth, and file a few unseen ones."""
+    from satchel.cli import models, outputs
     from satchel.cli.answers import answers_of
     from satchel.cli.judging import judge, print_evaluation, save_report
     from satchel.cli.parts import divide
     from satchel.cli.story import print_training
     from satchel.learning import learn
-    from satchel.satchel import load
     from satchel.search.settings import Settings
     from satchel.sources.demo import bbc_news
     from satchel.sources.reading import read_documents
@@ -45,7 +45,9 @@ def command(folder: str, backend: Backend | None) -> None:
     start = time.perf_counter()
     target = Path(folder)
     model = target / "news.satchel"
+    outputs.prepare_folder(target / "report")
     target.mkdir(parents=True, exist_ok=True)
+    outputs.prepare_file(model)
     with terminal.progress_bars() as progress:
         documents = read_documents(bbc_news(), progress=progress)
         parts = divide(documents, 0.2, SET_ASIDE, seed=0, as_tutorial=False)
@@ -57,22 +59,23 @@ def command(folder: str, backend: Backend | None) -> None:
         terminal.remark(line)
     print_training(satchel)
     evaluation = judge(satchel, parts.test, learnt=parts.train.texts)
-    print()
+    terminal.say()
     print_evaluation(evaluation)
     save_report(evaluation, target / "report")
     satchel.with_scores("test", evaluation).save(model)
-    print(f"\nArticles that no stage has seen, filed by {model} as loaded again:")
+    terminal.say()
+    terminal.say(f"Articles that no stage has seen, filed by {model} as loaded again:")
     aside = parts.held_out
     for answer, truth in zip(
-        answers_of(load(model), aside.names, aside.texts, None, None),
-        aside.labels or [],
-        strict=True,
+        answers_of(models.load(str(model)), aside), aside.labels or [], strict=True
     ):
-        print(
-            f"  {answer['file']:<28} {answer['label']:<14} {answer['probability']:.3f}  "
+        assert answer.best is not None  # one label a document
+        terminal.say(
+            f"  {answer.file:<28} {answer.best.label:<14} {answer.best.probability:.3f}  "
             f"(is: {truth})"
         )
-    print(f"\nmodel            {model}  ({model.stat().st_size / 1e6:.1f} MB)")
-    print(f"confusion matrix {target / 'report' / 'confusion_matrix.png'}")
-    print(f"report           {target / 'report' / 'report.html'}")
-    print(f"{time.perf_counter() - start:.1f} s in all. Your turn:  satchel train FOLDER")
+    terminal.say()
+    terminal.say(f"model            {model}  ({model.stat().st_size / 1e6:.1f} MB)")
+    terminal.say(f"confusion matrix {target / 'report' / 'confusion_matrix.png'}")
+    terminal.say(f"report           {target / 'report' / 'report.html'}")
+    terminal.say(f"{time.perf_counter() - start:.1f} s in all. Your turn:  satchel train FOLDER")

@@ -24,16 +24,18 @@ def command(
     as_json: bool,
 ) -> None:
     """Judge MODEL on the labelled text of SOURCE (a folder of folders, an archive or a table)."""
+    from satchel.cli import models, outputs
     from satchel.cli.judging import judge, print_evaluation, save_report
-    from satchel.satchel import load
     from satchel.sources.reading import read_documents
 
-    satchel = load(model)
+    if report:
+        outputs.prepare_folder(report)
+    satchel = models.load(model)
     with terminal.progress_bars() as progress:
         documents = read_documents(source, text=text, label=label, progress=progress)
+        evaluation = judge(satchel, documents, threads=threads)
     for line in documents.remarks.lines():
         terminal.remark(line)
-    evaluation = judge(satchel, documents, threads=threads)
     if report:
         save_report(evaluation, report)
     if as_json:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from satchel.cli import options, terminal
+from satchel.escaping import printable_lines
 
 if TYPE_CHECKING:
     from satchel.sealed import Parts
@@ -20,9 +21,9 @@ def command(model: str, as_json: bool) -> None:
     """Show what MODEL holds: labels, features, members, training facts and scores."""
     import msgspec
 
-    from satchel import sealed
+    from satchel.cli import models
 
-    parts = sealed.read(model)
+    parts = models.read_parts(model)
     if as_json:
         facts: dict[str, Any] = {
             "model": model,
@@ -31,11 +32,13 @@ def command(model: str, as_json: bool) -> None:
         }
         terminal.print_json(facts)
         return
-    print(f"{model}: {os.path.getsize(model) / 1e6:.1f} MB, every checksum right\n")
-    print(parts.card.strip())
-    print()
+    terminal.say(f"{model}: {os.path.getsize(model) / 1e6:.1f} MB, every checksum right")
+    terminal.say()
+    for line in printable_lines(parts.card.strip()):
+        terminal.say(line)
+    terminal.say()
     for line in structure_lines(parts):
-        print(line)
+        terminal.say(line)
 
 
 def structure_lines(parts: Parts) -> list[str]:

@@ -59,4 +59,5 @@ def save_report(evaluation: Evaluation, folder: str | Path) -> None:
 
 def print_evaluation(evaluation: Evaluation) -> None:
     """Print the summary of an evaluation on standard output."""
-    terminal.console().print(evaluation.summary(), markup=False, soft_wrap=True)
+    for line in evaluation.summary().split("\n"):
+        terminal.say(line)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeVar
 
 import click
 
@@ -41,6 +41,13 @@ def column_options(function: F) -> F:
     )(function)
 
 
+def listed(names: str) -> Sequence[str] | Literal["all"]:
+    """Return the names in a comma-separated list; ``all`` stays what it is."""
+    if names.strip() == "all":
+        return "all"
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
 class Quantity(click.ParamType):
     """A number with a unit, such as ``60s`` or ``2MB``, read as a number of the base unit."""
 
@@ -55,7 +62,7 @@ class Quantity(click.ParamType):
         """Read the number and multiply by its unit."""
         if isinstance(value, (int, float)):
             return value
-        match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)", value.strip())
+        match = re.fullmatch(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([A-Za-z]*)", value.strip())
         if match is None or match[2].lower() not in self._units:
             units = ", ".join(unit for unit in self._units if unit)
             self.fail(

@@ -3,17 +3,44 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from satchel.cli import options, terminal
 
+if TYPE_CHECKING:
+    from satchel.cli.answers import Answer
 
-@click.command("predict")
+_FIELDS = """\b
+Fields of an answer, in --json and --out alike:
+  file         the document: its path, or the table and the row
+  id           what the column id of a table has, where there is one
+  label        the answer
+  probability  how probable the model holds it
+  known        how many words and other features of the text the model knows;
+               with 0 the answer does not depend on the text
+  labels       for models of several labels a document: all that hold, the most
+               probable first; label is the first of them. Where none holds,
+               labels, label and probability are empty
+  top          with --top K: the K most probable labels, whether they hold or not
+  explanation  with --explain: what each word added (JSON only)
+  ...          the columns of --keep, called input_NAME where NAME is one of the
+               above
+
+In CSV and TSV there are the columns labels and probabilities, joined by | (a | in a label is
+\\x7c), and label_1, probability_1, label_2 ... for top; a cell that a spreadsheet would run as a
+formula gets an apostrophe before it. TSV has one line a document: line breaks and tabs are escaped.
+JSON and JSON lines are exact. Without --json and --out, a line has the document and its label with
+the probability; with --top, or for several labels, one pair after another.
+"""
+
+
+@click.command("predict", epilog=_FIELDS)
 @click.argument("model", type=click.Path(dir_okay=False))
-@click.argument("sources", nargs=-1, metavar="[FILE…|SOURCE|-]")
+@click.argument("sources", nargs=-1, metavar="[FILE...|SOURCE|-]")
 @click.option("--top", type=click.IntRange(min=1), default=None, help="Show the K best labels.")
 @click.option("--explain", is_flag=True, help="Show what moved the answer, word by word.")
 @click.option("--lines", is_flag=True, help="Every line of a file or of input is a document.")
@@ -23,6 +50,12 @@ from satchel.cli import options, terminal
     default=None,
     metavar="FILE",
     help="Write the answers to this .csv, .tsv, .jsonl or .json file.",
+)
+@click.option(
+    "--keep",
+    default="",
+    metavar="COLUMNS",
+    help="Carry columns of a table into --out or --json: a,b or all. A column id always is.",
 )
 @options.column_options
 @options.threads_option
@@ -34,52 +67,102 @@ def command(
     explain: bool,
     lines: bool,
     out: str | None,
+    keep: str,
     text: str,
     label: str | None,
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Label files, a folder, a table or standard input (``-``).
+    """Label files, a folder, a table or standard input.
 
     A FILE is one document; a folder, an archive or a table (CSV, TSV, JSONL, Parquet) holds one
-    document a file or a row. Without FILE, standard input is read.
+    document a file or a row. Without FILE, or for -, standard input is read:
+    echo 'some text' | satchel predict MODEL
     """
-    from satchel.cli.answers import answers_of, read_inputs, write_answers
-    from satchel.satchel import load
+    from satchel.cli import formats, models, outputs
+    from satchel.cli.answers import answers_of
+    from satchel.cli.inputs import STANDARD_INPUT, read_inputs
+    from satchel.files import write_atomically
 
     if as_json and out:
         raise click.UsageError("--json prints to standard output and --out to a file: choose one")
-    satchel = load(model)
+    if keep and not (as_json or out):
+        raise click.UsageError("--keep needs --json or --out: a row has no place for more columns")
+    suffix = formats.format_of(Path(out)) if out else None
+    if explain and suffix in (".csv", ".tsv"):
+        raise click.UsageError(
+            "--explain needs a .jsonl or .json file: a table has no place for it"
+        )
+    if out:
+        outputs.prepare_file(out, inputs=(model, *sources))
+    satchel = models.load(model)
     with terminal.progress_bars() as progress:
-        documents, remarks = read_inputs(sources or ("-",), text, label, lines, progress)
+        documents, remarks = read_inputs(
+            sources or (STANDARD_INPUT,), text, label, options.listed(keep), lines, progress
+        )
     for line in remarks:
         terminal.remark(line)
-    answers = answers_of(satchel, documents.names, documents.texts, top, threads)
-    if explain:
-        for answer, document in zip(answers, documents.texts, strict=True):
-            answer["explanation"] = satchel.explain(document).to_dict()
-    unknown = [answer["file"] for answer in answers if answer["known"] == 0]
-    if unknown:
-        terminal.remark(
-            f"{len(unknown)} of {len(answers)} documents hold no word that the model knows; their "
-            f"answer is the prior, what the training data alone suggests (first: {unknown[0]})"
+    seen = _Seen()
+    # Bars would be in the way of rows on the same terminal.
+    with terminal.progress_bars(shown=bool(out) or not sys.stdout.isatty()) as progress:
+        answers = seen.counted(
+            answers_of(
+                satchel, documents, top=top, explain=explain, threads=threads, progress=progress
+            )
         )
-    if as_json:
-        terminal.print_json(answers)
-    elif out:
-        write_answers(Path(out), answers)
-        terminal.remark(f"wrote {len(answers)} answers to {out}")
-    else:
-        _print(answers)
+        if out and suffix:
+            shape = formats.Shape(
+                several=satchel.manifest.task == "multiple",
+                depth=min(top or 0, len(satchel.model.labels)),
+                ids=documents.ids is not None,
+                columns=tuple(documents.columns or ()),
+            )
+            write_atomically(out, formats.written(answers, suffix, shape))
+        elif as_json:
+            terminal.print_pieces(formats.json_pieces(answers, terminal.ascii_only()))
+        else:
+            for answer in answers:
+                _print(answer)
+    for line in seen.remarks():
+        terminal.remark(line)
+    if out:
+        terminal.remark(f"wrote {seen.answers:,} answers to {out}")
 
 
-def _print(answers: list[dict[str, Any]]) -> None:
-    for answer in answers:
-        fields = [answer["file"]]
-        for choice in answer.get("top") or answer.get("labels") or [answer]:
-            fields += [choice["label"], f"{choice['probability']:.4f}"]
-        sys.stdout.write("\t".join(fields) + "\n")
-        if "explanation" in answer:
-            from satchel.cli.colours import print_explanation
+class _Seen:
+    """Counts answers on their way to the output."""
 
-            print_explanation(answer["explanation"])
+    def __init__(self) -> None:
+        self.answers = 0
+        self._unknown = 0
+        self._first_unknown = ""
+
+    def counted(self, answers: Iterable[Answer]) -> Iterator[Answer]:
+        """Yield the answers as they come."""
+        for answer in answers:
+            self.answers += 1
+            if answer.known == 0:
+                self._first_unknown = self._first_unknown or answer.file
+                self._unknown += 1
+            yield answer
+
+    def remarks(self) -> list[str]:
+        """Return what was odd about the documents."""
+        if not self._unknown:
+            return []
+        no_word, unread = "no word that the model knows", "does not depend on the text"
+        if self.answers == 1:
+            return [f"{self._first_unknown} holds {no_word}: the answer {unread}"]
+        number = f"{self._unknown:,} of {self.answers:,} documents"
+        holds = "holds" if self._unknown == 1 else "hold"
+        return [f"{number} {holds} {no_word} (first: {self._first_unknown}): the answer {unread}"]
+
+
+def _print(answer: Answer) -> None:
+    from satchel.cli.formats import terminal_cells
+
+    terminal.row(terminal_cells(answer))
+    if answer.explanation is not None:
+        from satchel.cli.colours import print_explanation
+
+        print_explanation(answer.explanation)

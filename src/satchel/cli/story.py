@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from satchel.cli import terminal
+
 if TYPE_CHECKING:
     from satchel.satchel import Satchel
 
@@ -29,12 +31,15 @@ def print_training(satchel: Satchel) -> None:
     """Print what was learnt and what was chosen, a few lines on standard output."""
     manifest = satchel.manifest
     training = manifest.training
-    print(
+    effort = f"effort {training.effort}, seed {training.seed}"
+    # The manifest's word for a model that needed no network.
+    backend = "no network" if training.backend in ("", "none") else f"backend {training.backend}"
+    terminal.say(
         f"learnt from {training.documents:,} documents of {len(manifest.labels):,} labels "
-        f"(effort {training.effort}, seed {training.seed}, backend {training.backend})"
+        f"({effort}, {backend})"
     )
     for name, value in training.settings.items():
-        print(f"  {name}: {value}")
+        terminal.say(f"  {name}: {value}")
     for trial in training.trials:
         if trial.chosen:
-            print(f"  {trial.name}: {trial.metric} {trial.value:.4f} on documents held out")
+            terminal.say(f"  {trial.name}: {trial.metric} {trial.value:.4f} on documents held out")

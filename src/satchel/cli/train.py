@@ -11,7 +11,9 @@ import click
 from satchel.cli import options, terminal
 
 if TYPE_CHECKING:
+    from satchel.satchel import Satchel
     from satchel.search.settings import Backend, ClassWeight, Effort, Preset
+    from satchel.sources.documents import Documents
 
 
 SCORES_SIZE = 512
@@ -125,14 +127,29 @@ def command(
         raise click.UsageError("--test names a source to judge on and --no-test wants none")
     if report and no_test:
         raise click.UsageError("--report shows how a model was judged and --no-test judges none")
+    from satchel.cli import outputs
     from satchel.cli.judging import judge, print_evaluation, save_report
     from satchel.cli.parts import divide
+    from satchel.cli.sizes import warn_of_loss
     from satchel.cli.story import print_training, training_facts
     from satchel.learning import learn
     from satchel.search.settings import Settings
     from satchel.sources.reading import read_documents
 
     start = time.perf_counter()
+    settings = Settings(
+        effort=effort,
+        preset=preset,
+        budget=budget,
+        strip=tuple(part.strip() for part in strip.split(",") if part.strip()),
+        class_weight=class_weight,
+        backend=backend,
+        seed=seed,
+        threads=threads,
+    )
+    outputs.prepare_file(output, inputs=(source, test))
+    if report:
+        outputs.prepare_folder(report)
     with terminal.progress_bars() as progress:
         documents = read_documents(source, text=text, label=label, progress=progress)
         given = None
@@ -141,18 +158,9 @@ def command(
         share = 0.0 if given is not None or no_test else 0.2
         parts = divide(documents, share, hold_out, seed, as_tutorial=preset == "tutorial")
         judged = given if given is not None else parts.test
-        settings = Settings(
-            effort=effort,
-            preset=preset,
-            budget=budget,
-            strip=tuple(part.strip() for part in strip.split(",") if part.strip()),
-            class_weight=class_weight,
-            backend=backend,
-            seed=seed,
-            threads=threads,
-        )
         satchel = learn(parts.train.texts, parts.train.labels or [], settings, progress)
         evaluation = whole = None
+        uncompressed = satchel.manifest
         if max_size is not None:
             from satchel.inference.compress import compress
 
@@ -166,6 +174,9 @@ def command(
             evaluation = judge(satchel, judged, learnt=parts.train.texts, threads=threads)
     for line in [*documents.remarks.lines(), *(given.remarks.lines() if given else [])]:
         terminal.remark(line)
+    if max_size is not None:
+        small = None if evaluation is None else evaluation.accuracy
+        warn_of_loss(uncompressed, satchel.manifest, whole, small)
     if evaluation is not None:
         satchel = satchel.with_scores("test", evaluation)
     satchel.save(output)
@@ -192,22 +203,27 @@ def command(
         return
     print_training(satchel)
     if evaluation is not None:
-        print()
+        terminal.say()
         print_evaluation(evaluation)
         if max_size is not None and whole is not None:
-            print(f"kept below {int(max_size):,} bytes: accuracy {whole:.4f} → ", end="")
-            print(f"{evaluation.accuracy:.4f}")
+            terminal.say(
+                f"kept below {int(max_size):,} bytes: accuracy {whole:.4f} → "
+                f"{evaluation.accuracy:.4f}"
+            )
     for answer in held_out:
-        print("{file}\t{label}\t{probability:.4f}\t(is: {truth})".format(**answer))
-    print(f"\n{output}: {os.path.getsize(output) / 1e6:.1f} MB, {seconds:.1f} s")
+        label = "(none)" if answer["label"] is None else answer["label"]
+        probability = "" if answer["probability"] is None else f"{answer['probability']:.4f}"
+        terminal.row([answer["file"], label, probability, f"(is: {answer['truth']})"])
+    terminal.say()
+    terminal.say(f"{output}: {os.path.getsize(output) / 1e6:.1f} MB, {seconds:.1f} s")
 
 
-def _predict_held_out(satchel: Any, held_out: Any) -> list[dict[str, Any]]:
-    if not held_out.texts:
-        return []
+def _predict_held_out(satchel: Satchel, held_out: Documents) -> list[dict[str, Any]]:
     from satchel.cli.answers import answers_of
+    from satchel.cli.formats import plain_fields
 
-    answers = answers_of(satchel, held_out.names, held_out.texts, None, None)
-    for answer, truth in zip(answers, held_out.labels, strict=True):
-        answer["truth"] = truth if isinstance(truth, str) else "|".join(truth)
+    answers = []
+    for answer, truth in zip(answers_of(satchel, held_out), held_out.labels or [], strict=True):
+        is_one = isinstance(truth, str)
+        answers.append({**plain_fields(answer), "truth": truth if is_one else "|".join(truth)})
     return answers

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from satchel.errors import SourceError
 from satchel.sources.documents import Documents, Remarks, Trouble, shown
@@ -13,6 +13,7 @@ from satchel.sources.layout import clean_label
 from satchel.sources.limits import MAX_DOCUMENT_BYTES, too_large
 
 LABEL_COLUMNS = ("label", "category", "labels")
+ID_COLUMN = "id"
 SEPARATOR = "|"
 """Between the labels of one document in a cell of a CSV or TSV column called ``labels``."""
 
@@ -25,11 +26,13 @@ class Wanted:
         text: Column of the text.
         label: Column of the label; None takes the first of ``LABEL_COLUMNS`` that is there.
         labelled: Whether labels are wanted at all.
+        keep: Columns to keep beside the text; ``all`` for all the others.
     """
 
     text: str = "text"
     label: str | None = None
     labelled: bool = True
+    keep: tuple[str, ...] | Literal["all"] = ()
 
     def choose(self, columns: Sequence[str], source: str) -> tuple[str, str | None]:
         """Return the names of the text and the label column.
@@ -46,6 +49,24 @@ class Wanted:
             return text, None
         names = LABEL_COLUMNS if self.label is None else (self.label,)
         return text, self._find(names, columns, source, "label")
+
+    def kept(self, columns: Sequence[str], source: str, text: str) -> tuple[str, ...]:
+        """Return the names of the columns to keep, in the table's order for ``all``.
+
+        Args:
+            columns: The table's columns.
+            source: The table, for messages.
+            text: The column of the text.
+
+        Raises:
+            SourceError: A column is missing, or there twice.
+        """
+        if self.keep == "all":
+            names = [name for name in columns if name not in (text, ID_COLUMN)]
+        else:
+            names = [name for name in self.keep if name != ID_COLUMN]
+        found = [self._find((name,), columns, source, "keep") for name in dict.fromkeys(names)]
+        return tuple(found)
 
     @staticmethod
     def _find(names: Sequence[str], columns: Sequence[str], source: str, role: str) -> str:
@@ -84,7 +105,7 @@ class Rows:
         self._names: list[str] = []
         self._texts: list[str] = []
         self._labels: list[str | tuple[str, ...]] = []
-        self._odd: dict[int, tuple[str, ...]] = {}
+        self._kept: list[Mapping[str, Any]] = []
         self._multiple = False
 
     def reject(self, line: int, reason: str) -> None:
@@ -95,13 +116,16 @@ class Rows:
         """Note that the table as a whole has another encoding than UTF-8."""
         self._remarks.recoded.setdefault(encoding, []).append(self._source)
 
-    def add(self, line: int, text: Any, label: Any = None) -> None:
+    def add(
+        self, line: int, text: Any, label: Any = None, others: Mapping[str, Any] | None = None
+    ) -> None:
         """Take a row, or reject it.
 
         Args:
             line: Its first line, from 1.
             text: The text cell: a ``str``; undecoded bytes are in it as surrogate escapes.
             label: The label cell: ``str``, ``int`` or ``bool``, or a list of those for several.
+            others: The id, where there is one, and the columns that are kept.
         """
         if not isinstance(text, str):
             self.reject(line, f"expected text, found {_kind(text)}")
@@ -130,6 +154,7 @@ class Rows:
             self._labels.append(tuple(dict.fromkeys(labels)) if several else labels[0])
         self._names.append(f"{self._source}:{line}")
         self._texts.append(text)
+        self._kept.append(others or {})
 
     def finish(self) -> Documents:
         """Decode what is not UTF-8 and return the documents.
@@ -155,7 +180,17 @@ class Rows:
             labels = self._labels
             if self._multiple:
                 labels = [each if isinstance(each, tuple) else (each,) for each in labels]
-        return Documents(self._names, self._texts, labels, self._remarks)
+        ids, columns = self._others()
+        return Documents(self._names, self._texts, labels, self._remarks, ids, columns)
+
+    def _others(self) -> tuple[list[str] | None, dict[str, list[Any]] | None]:
+        names = dict.fromkeys(name for row in self._kept for name in row)
+        columns = {name: [_whole(row.get(name)) for row in self._kept] for name in names}
+        ids = columns.pop(ID_COLUMN, None)
+        return (
+            None if ids is None else ["" if each is None else str(each) for each in ids],
+            columns or None,
+        )
 
     def _decode(self) -> None:
         """Give the cells that hold surrogate escapes their right text, labels included."""
@@ -185,6 +220,13 @@ class Rows:
                 else renamed.get(each, each)
                 for each in self._labels
             ]
+
+
+def _whole(value: Any) -> Any:
+    """Return a cell with the bytes that are not UTF-8 shown in hexadecimal."""
+    if isinstance(value, str) and (raw := undecoded(value)) is not None:
+        return raw.decode("utf-8", "backslashreplace")
+    return value
 
 
 def undecoded(text: str) -> bytes | None:

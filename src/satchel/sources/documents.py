@@ -147,12 +147,16 @@ class Documents:
         texts: The texts, decoded, otherwise as they are.
         labels: One label a document, or a tuple of labels a document; None where unlabelled.
         remarks: How the reading went.
+        ids: What the column ``id`` of a table has; None where there is none.
+        columns: The columns of a table that were to be kept, by name; None where none were.
     """
 
     names: list[str]
     texts: list[str]
     labels: Labels | None
     remarks: Remarks = field(default_factory=Remarks)
+    ids: list[str] | None = None
+    columns: dict[str, list[Any]] | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -170,9 +174,17 @@ class Documents:
         """Return the documents at some indices, in that order, with the same remarks."""
         chosen = [int(i) for i in indices]
         labels: Any = None if self.labels is None else [self.labels[i] for i in chosen]
-        names, texts = self.names, self.texts
+        names, texts, ids = self.names, self.texts, self.ids
+        columns = self.columns
         return Documents(
-            [names[i] for i in chosen], [texts[i] for i in chosen], labels, self.remarks
+            [names[i] for i in chosen],
+            [texts[i] for i in chosen],
+            labels,
+            self.remarks,
+            None if ids is None else [ids[i] for i in chosen],
+            None
+            if columns is None
+            else {name: [values[i] for i in chosen] for name, values in columns.items()},
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -94,6 +95,7 @@ def read_documents(
     text: str = "text",
     label: str | None = None,
     labelled: bool = True,
+    keep: Sequence[str] | Literal["all"] = (),
     encoding: str | None = None,
     progress: Progress = silent,
 ) -> Documents:
@@ -115,6 +117,7 @@ def read_documents(
         label: A table's column that holds the label; None takes ``label``, else ``category``,
             else ``labels``.
         labelled: Whether to read labels. If not, a single file and a flat folder do as well.
+        keep: A table's columns to keep beside the text; ``all`` keeps all the others.
         encoding: Encoding of documents that are not UTF-8; None decides from their bytes.
         progress: Told of documents read.
 
@@ -132,7 +135,7 @@ def read_documents(
     known_encoding(encoding)
     remarks = Remarks()
     if place.kind == "table":
-        wanted = Wanted(text, label, labelled)
+        wanted = Wanted(text, label, labelled, keep if keep == "all" else tuple(keep))
         from satchel.sources.tables import read_table
 
         documents = read_table(place.path, wanted, remarks, progress, encoding)

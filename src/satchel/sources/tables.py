@@ -22,7 +22,7 @@ import msgspec
 
 from satchel.errors import MissingDependencyError, SourceError
 from satchel.progress import Progress
-from satchel.sources.columns import Rows, Wanted, split_labels, undecoded
+from satchel.sources.columns import ID_COLUMN, Rows, Wanted, split_labels, undecoded
 from satchel.sources.documents import Documents, Remarks, shown
 from satchel.sources.encodings import mark
 from satchel.sources.folders import reason
@@ -93,6 +93,7 @@ def _open_text(path: str, rows: Rows, newline: str) -> Iterator[IO[str]]:
 def _read_jsonl(path: str, wanted: Wanted, rows: Rows, tick: Tick) -> None:
     decode = msgspec.json.Decoder().decode
     columns: tuple[str, str | None] | None = None
+    kept: list[str] = []
     missing: SourceError | None = None
     with _open_text(path, rows, newline="\n") as stream:
         for number, line in enumerate(stream, 1):
@@ -109,9 +110,18 @@ def _read_jsonl(path: str, wanted: Wanted, rows: Rows, tick: Tick) -> None:
                 rows.reject(number, "expected a JSON object")
                 continue
             try:
-                columns = columns or wanted.choose(list(record), os.path.basename(path))
+                if columns is None:
+                    columns = wanted.choose(list(record), os.path.basename(path))
+                    kept = _kept(wanted, list(record), os.path.basename(path), columns[0])
                 text, label = columns
-                rows.add(number, record[text], record[label] if label is not None else None)
+                if wanted.keep == "all":
+                    kept += [name for name in record if name not in kept and name != text]
+                rows.add(
+                    number,
+                    record[text],
+                    record[label] if label is not None else None,
+                    {name: record.get(name) for name in kept},
+                )
             except SourceError as error:
                 missing = missing or error
                 rows.reject(number, "the text or label is missing")
@@ -147,6 +157,7 @@ def _read_csv_rows(stream: IO[str], path: str, wanted: Wanted, rows: Rows, tick:
     )
     columns: list[str] | None = None
     text_at, label_at, several = 0, None, False
+    kept: list[tuple[str, int]] = []
     for number in itertools.count(1):
         tick(number)
         line = reader.line_num + 1
@@ -171,13 +182,17 @@ def _read_csv_rows(stream: IO[str], path: str, wanted: Wanted, rows: Rows, tick:
             text, label = wanted.choose(columns, name)
             text_at = columns.index(text)
             label_at = None if label is None else columns.index(label)
+            kept = [(each, columns.index(each)) for each in _kept(wanted, columns, name, text)]
             several = label == "labels"
         elif len(cells) != len(columns):
             rows.reject(line, f"expected {len(columns)} cells, found {len(cells)}")
         else:
             label_cell = None if label_at is None else cells[label_at]
             rows.add(
-                line, cells[text_at], split_labels(label_cell or "") if several else label_cell
+                line,
+                cells[text_at],
+                split_labels(label_cell or "") if several else label_cell,
+                {each: cells[at] for each, at in kept},
             )
 
 
@@ -194,16 +209,28 @@ def _read_parquet(path: str, wanted: Wanted, rows: Rows, tick: Tick) -> None:
         raise MissingDependencyError("polars", "train", "reading Parquet") from error
     try:
         table = polars.scan_parquet(path, glob=False)
-        text, label = wanted.choose(table.collect_schema().names(), name)
-        frame = table.select([text] if label is None else [text, label]).collect()
+        columns = table.collect_schema().names()
+        text, label = wanted.choose(columns, name)
+        kept = _kept(wanted, columns, name, text)
+        chosen = dict.fromkeys([text, *([] if label is None else [label]), *kept])
+        frame = table.select(list(chosen)).collect()
     # A panic of polars is no Exception, but comes of the file all the same.
     except (polars.exceptions.PolarsError, polars.exceptions.PanicException) as error:
         raise SourceError(f"{name}: expected whole Parquet, found damage: {error}.") from error
     texts: list[Any] = frame[text].to_list()
     labels: list[Any] = [None] * len(texts) if label is None else frame[label].to_list()
+    others = {each: frame[each].to_list() for each in kept}
     for number, (each, its_label) in enumerate(zip(texts, labels, strict=True), 1):
         tick(number)
-        rows.add(number, each, its_label)
+        rows.add(
+            number, each, its_label, {key: values[number - 1] for key, values in others.items()}
+        )
+
+
+def _kept(wanted: Wanted, columns: list[str], source: str, text: str) -> list[str]:
+    """Return the columns that go along with a document: its id, and those asked for."""
+    ids = [ID_COLUMN] if columns.count(ID_COLUMN) == 1 and text != ID_COLUMN else []
+    return [*ids, *wanted.kept(columns, source, text)]
 
 
 _READERS: dict[str, Callable[[str, Wanted, Rows, Tick], None]] = {

@@ -1,0 +1,165 @@
+"""How answers are written: JSON, JSON lines, CSV, TSV, or rows on the terminal.
+
+One schema holds for all of them. ``label`` and ``probability`` are the answer. Where a document may
+have several labels, ``labels`` has all that hold and ``label`` is the most probable of them; where
+none holds both are empty. ``top``, on request, ranks by probability whether a label holds or not.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from satchel.cli.answers import Answer, Choice
+from satchel.errors import SettingError
+from satchel.escaping import Cell, json_text, table_row
+
+_OURS = re.compile(
+    r"file|id|labels?|probabilit(y|ies)|known|top|explanation|(label|probability)_\d+"
+)
+"""Names of our own columns: a column of the input that has one is called ``input_…``."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Which columns the answers have.
+
+    Attributes:
+        several: Whether a document may have several labels.
+        depth: How many of the most probable labels are told.
+        ids: Whether documents have ids.
+        columns: Columns of the input that are carried along.
+    """
+
+    several: bool = False
+    depth: int = 0
+    ids: bool = False
+    columns: Sequence[str] = ()
+
+
+def format_of(path: Path) -> str:
+    """Return the format that a file's name asks for.
+
+    Raises:
+        SettingError: If the extension is not one of ``.csv .tsv .jsonl .json``.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in _WRITERS:
+        raise SettingError(
+            f"expected --out to end in one of {' '.join(_WRITERS)}, found {path.name!r}"
+        )
+    return suffix
+
+
+def written(answers: Iterable[Answer], suffix: str, shape: Shape) -> Iterator[bytes]:
+    """Yield the answers as UTF-8, piece by piece.
+
+    Args:
+        answers: The answers.
+        suffix: What `format_of` returned.
+        shape: Which columns they have.
+    """
+    for piece in _WRITERS[suffix](answers, shape):
+        yield piece.encode("utf-8")
+
+
+def json_pieces(answers: Iterable[Answer], ascii_only: bool = False) -> Iterator[str]:
+    """Yield one JSON list, an answer a line."""
+    opening = "[\n"
+    for answer in answers:
+        yield f"{opening}{json_text(plain_fields(answer), ascii_only=ascii_only)}"
+        opening = ",\n"
+    yield "\n]\n"
+
+
+def plain_fields(answer: Answer) -> dict[str, Any]:
+    """Return an answer as plain data, ready for JSON."""
+    found: dict[str, Any] = {"file": answer.file}
+    if answer.id is not None:
+        found["id"] = answer.id
+    found["label"] = answer.best.label if answer.best else None
+    found["probability"] = answer.best.probability if answer.best else None
+    found["known"] = answer.known
+    if answer.holding is not None:
+        found["labels"] = [dataclasses.asdict(choice) for choice in answer.holding]
+    if answer.top is not None:
+        found["top"] = [dataclasses.asdict(choice) for choice in answer.top]
+    if answer.explanation is not None:
+        found["explanation"] = answer.explanation.to_dict()
+    for name, value in answer.columns.items():
+        found[_not_ours(name)] = _plain(value)
+    return found
+
+
+def terminal_cells(answer: Answer) -> list[str]:
+    """Return the cells of a row for people: the document, then labels with their probabilities."""
+    choices: Sequence[Choice] = answer.top or answer.holding or ()
+    if answer.best is not None and not choices:
+        choices = (answer.best,)
+    cells = [answer.file]
+    for choice in choices:
+        cells += [choice.label, f"{choice.probability:.4f}"]
+    return cells if choices else [*cells, "(none)"]
+
+
+def _jsonl_pieces(answers: Iterable[Answer], shape: Shape) -> Iterator[str]:  # noqa: ARG001
+    for answer in answers:
+        yield json_text(plain_fields(answer)) + "\n"
+
+
+def _table_pieces(answers: Iterable[Answer], shape: Shape, delimiter: str) -> Iterator[str]:
+    header = ["file", *(["id"] if shape.ids else []), "label", "probability", "known"]
+    header += ["labels", "probabilities"] if shape.several else []
+    for rank in range(1, shape.depth + 1):
+        header += [f"label_{rank}", f"probability_{rank}"]
+    yield table_row([*header, *map(_not_ours, shape.columns)], delimiter)
+    for answer in answers:
+        best = answer.best
+        cells: list[Cell] = [answer.file, *([answer.id] if shape.ids else [])]
+        cells += [best.label if best else None, best.probability if best else None, answer.known]
+        if answer.holding is not None:
+            cells.append("|".join(c.label.replace("|", "\\x7c") for c in answer.holding))
+            cells.append("|".join(str(choice.probability) for choice in answer.holding))
+        for choice in answer.top or ():
+            cells += [choice.label, choice.probability]
+        cells += [_cell(answer.columns[name]) for name in shape.columns]
+        yield table_row(cells, delimiter)
+
+
+_WRITERS: dict[str, Callable[[Iterable[Answer], Shape], Iterator[str]]] = {
+    ".csv": lambda answers, shape: _table_pieces(answers, shape, ","),
+    ".tsv": lambda answers, shape: _table_pieces(answers, shape, "\t"),
+    ".jsonl": _jsonl_pieces,
+    ".json": lambda answers, shape: json_pieces(answers),  # noqa: ARG005
+}
+
+
+def _not_ours(name: str) -> str:
+    return f"input_{name}" if _OURS.fullmatch(name) else name
+
+
+def _plain(value: Any) -> Any:
+    """Return what a column holds as JSON can say it; what is no number of JSON's is None."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return str(value)
+
+
+def _cell(value: Any) -> Cell:
+    """Return what a column holds as one cell; lists and the like are JSON."""
+    plain = _plain(value)
+    return json_text(plain) if isinstance(plain, list | dict) else plain
