@@ -46,5 +46,7 @@ def showing(progress: Progress) -> Iterator[None]:
 
 def tell(stage: str, done: int, total: int | None, note: str = "") -> None:
     """Report an advance to all that are showing; the arguments are those of `Progress`."""
-    for progress in tuple(_shown):
-        progress(stage, done, total, note)
+    shown = tuple(_shown)
+    for number, progress in enumerate(shown):
+        if progress not in shown[:number]:
+            progress(stage, done, total, note)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from satchel import sealed
-from satchel.errors import ModelFileError, SourceNotFoundError
+from satchel.errors import LabelError, ModelFileError, SourceNotFoundError
 from satchel.inference.model import Model
 from satchel.sealed.card import card
 
@@ -171,9 +171,14 @@ def evaluate_answers(
         classes: The labels in their original type; None for the model's, which are text.
         names: The documents' names, or None.
         leaked: bool array of shape ``(n,)``, or None where nobody looked.
+
+    Raises:
+        LabelError: If documents have one label where the model may give several, or several where
+            it gives one.
     """
     from satchel.evaluation import evaluate, evaluate_multiple
 
+    _check_labels_fit(model, labels)
     if model.task == "multiple":
         return evaluate_multiple(
             [[str(label) for label in row] for row in labels],
@@ -195,6 +200,26 @@ def evaluate_answers(
         names=names,
         texts=texts,
     )
+
+
+def _check_labels_fit(model: Model, labels: Sequence[Any]) -> None:
+    """Refuse labels of another kind than the model's: their text could be mistaken for one."""
+    several = model.task == "multiple"
+    for number, label in enumerate(labels, start=1):
+        is_one = isinstance(label, str) or not isinstance(label, Iterable)
+        if is_one and several:
+            raise LabelError(
+                "expected a list of labels for each document, as the model gives any number of "
+                f"them; found the one label {label!r} (document {number:,}). Give lists (in a "
+                "table, a column called labels), or judge a model of one label a document"
+            )
+        if not is_one and not several:
+            shown = ", ".join(map(str, label)) or "none"
+            raise LabelError(
+                "expected one label for each document, as the model gives; found a list of "
+                f"labels: {shown} (document {number:,}). Name a column with one label (--label), "
+                "or judge a model of several labels a document"
+            )
 
 
 def load(path: str | Path) -> Satchel:

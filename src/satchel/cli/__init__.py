@@ -52,7 +52,7 @@ class VerbGroup(click.Group):
         try:
             return super().invoke(ctx)
         # These click would take for its own: for the end of input at a prompt, a closed pipe.
-        except (EOFError, OSError, KeyboardInterrupt) as error:
+        except (EOFError, OSError) as error:
             raise exits.Passed(error) from error
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -92,20 +92,14 @@ def answers_of(
         finite = np.isfinite(probabilities).all(axis=1)
         if not finite.all():
             _refuse(documents.names[start + int(np.argmin(finite))])
-        best = probabilities.argmax(axis=1).tolist()
+        best = probabilities.argmax(axis=1)[:, None]
         for place, row in enumerate(probabilities):
             number = start + place
             holding = _holding(satchel, row)
             yield Answer(
                 file=documents.names[number],
                 known=int(known[place]),
-                best=(
-                    _choice(satchel, row, best[place])
-                    if holding is None
-                    else holding[0]
-                    if holding
-                    else None
-                ),
+                best=_first(_choices(satchel, row, best[place]) if holding is None else holding),
                 holding=holding,
                 top=None if top is None else _most_probable(satchel, row, top),
                 id=None if documents.ids is None else documents.ids[number],
@@ -117,8 +111,17 @@ def answers_of(
     progress("predicting", len(texts), len(texts))
 
 
-def _choice(satchel: Satchel, row: np.ndarray, column: int) -> Choice:
-    return Choice(satchel.model.labels[column], round(float(row[column]), 6))
+def _choices(satchel: Satchel, row: np.ndarray, columns: np.ndarray) -> tuple[Choice, ...]:
+    labels = satchel.model.labels
+    values = np.round(row[columns].astype(np.float64), 6).tolist()
+    return tuple(
+        Choice(labels[column], value)
+        for column, value in zip(columns.tolist(), values, strict=True)
+    )
+
+
+def _first(choices: Sequence[Choice]) -> Choice | None:
+    return choices[0] if choices else None
 
 
 def _holding(satchel: Satchel, row: np.ndarray) -> tuple[Choice, ...] | None:
@@ -127,8 +130,7 @@ def _holding(satchel: Satchel, row: np.ndarray) -> tuple[Choice, ...] | None:
     if thresholds is None:
         return None
     columns = np.flatnonzero(row >= thresholds)
-    order = np.argsort(-row[columns], kind="stable")
-    return tuple(_choice(satchel, row, column) for column in columns[order].tolist())
+    return _choices(satchel, row, columns[np.argsort(-row[columns], kind="stable")])
 
 
 def _most_probable(satchel: Satchel, row: np.ndarray, count: int) -> tuple[Choice, ...]:
@@ -138,18 +140,19 @@ def _most_probable(satchel: Satchel, row: np.ndarray, count: int) -> tuple[Choic
         least = np.partition(row, len(row) - count)[len(row) - count]
         columns = np.flatnonzero(row >= least)
     order = np.argsort(-row[columns], kind="stable")[:count]
-    return tuple(_choice(satchel, row, column) for column in columns[order].tolist())
+    return _choices(satchel, row, columns[order])
 
 
 def _explained(satchel: Satchel, documents: Documents, number: int) -> Explanation:
-    explanation = satchel.explain(documents.texts[number])
+    with np.errstate(over="ignore", invalid="ignore"):
+        explanation = satchel.explain(documents.texts[number])
     figures = (explanation.margin, explanation.base, explanation.remainder, explanation.rest)
     if not all(map(math.isfinite, figures)):
         _refuse(documents.names[number])
     return explanation
 
 
-def _refuse(name: str) -> None:
+def _refuse(name: str) -> NoReturn:
     raise ModelFileError(
         f"expected a number for every label of {name}, found an overflow: the model is damaged "
         "or was made to fail; train it again or get it anew"

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import errno
-import signal
 import sys
 import traceback
 import warnings
 from collections.abc import Callable
-from types import FrameType
 from typing import NoReturn
 
 import click
 
-from satchel.cli import streams, terminal
+from satchel.cli import signals, streams, terminal
 from satchel.errors import SatchelError
 
-_INTERRUPTED = 130
 _NO_VERB = getattr(click.exceptions, "NoArgsIsHelpError", ())  # click 8.2 and later
-_SIGNALS = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class Passed(Exception):  # noqa: N818  # it only carries an error
@@ -33,14 +29,6 @@ class Passed(Exception):  # noqa: N818  # it only carries an error
         self.error = error
 
 
-class _Stopped(BaseException):
-    """A signal asked the process to end; raised so that what is half done is undone."""
-
-    def __init__(self, name: str, number: int) -> None:
-        super().__init__(name)
-        self.status = 128 + number
-
-
 def run(program: Callable[[], object]) -> NoReturn:
     """Run a program and exit: 0 done, 2 the input or the call is at fault, 1 a fault of ours.
 
@@ -51,14 +39,15 @@ def run(program: Callable[[], object]) -> NoReturn:
     try:
         try:
             streams.prepare()
-            _stop_on_signals()
+            signals.install()
             warnings.showwarning = _show_warning
-            status = program()
+            # Errors of the system in a verb come as `Passed`; others are of help or version.
+            with streams.writing_output():
+                status = program()
         except SystemExit as asked:
             status = asked.code
         streams.flush()
     except BaseException as error:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends it at once
         _end(error.error if isinstance(error, Passed) else error)
     sys.exit(status if isinstance(status, int) else 0)
 
@@ -70,10 +59,9 @@ def _end(error: BaseException) -> NoReturn:
         # can be said.
         streams.discard_output()
         sys.exit(0)
-    if isinstance(error, _Stopped):
-        _fail(f"stopped by {error}", error.status)
-    if isinstance(error, KeyboardInterrupt | click.exceptions.Abort):
-        _fail("interrupted", _INTERRUPTED)
+    if isinstance(error, signals.Stopped):
+        _say_last(str(error))
+        signals.end_by(error.number)
     if isinstance(error, _NO_VERB):
         for line in str(error).split("\n"):
             terminal.remark(line)
@@ -89,7 +77,7 @@ def _end(error: BaseException) -> NoReturn:
             2,
         )
     if isinstance(error, OSError) and error.errno is not None:
-        place = f"{error.filename}: " if error.filename is not None else ""
+        place = "" if error.filename is None else f"{error.filename}: "
         _fail(f"{place}{error.strerror or error}", 2)
     for line in traceback.format_exception(error):
         for each in line.rstrip("\n").split("\n"):
@@ -120,32 +108,20 @@ def _is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def _stop_on_signals() -> None:
-    """Let signals that end the process raise, so that no temporary file is left.
-
-    A second one ends it at once.
-    """
-
-    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        signal.signal(number, signal.SIG_DFL)
-        raise _Stopped(signal.Signals(number).name, number)
-
-    for name in _SIGNALS:
-        number = getattr(signal, name)
-        if signal.getsignal(number) == signal.SIG_DFL:  # ``nohup`` ignores SIGHUP
-            signal.signal(number, stop)
-
-
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     """Show a warning as one line: where in our code it arose is of no use to its reader."""
     terminal.remark(f"warning: {message}")
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    """Say one line and exit; what is still in the buffer of the output is written first."""
+    _say_last(message)
+    sys.exit(status)
+
+
+def _say_last(message: str) -> None:
+    """Say one line; what is still in the buffer of the output is written first."""
     try:
         streams.flush()
     except (SatchelError, OSError):
         streams.discard_output()
     terminal.remark(f"satchel: {' '.join(line.strip() for line in message.splitlines())}")
-    sys.exit(status)

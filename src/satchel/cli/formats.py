@@ -7,7 +7,6 @@ none holds both are empty. ``top``, on request, ranks by probability whether a l
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import math
 import re
@@ -87,14 +86,18 @@ def plain_fields(answer: Answer) -> dict[str, Any]:
     found["probability"] = answer.best.probability if answer.best else None
     found["known"] = answer.known
     if answer.holding is not None:
-        found["labels"] = [dataclasses.asdict(choice) for choice in answer.holding]
+        found["labels"] = list(map(_plain_choice, answer.holding))
     if answer.top is not None:
-        found["top"] = [dataclasses.asdict(choice) for choice in answer.top]
+        found["top"] = list(map(_plain_choice, answer.top))
     if answer.explanation is not None:
         found["explanation"] = answer.explanation.to_dict()
     for name, value in answer.columns.items():
         found[_not_ours(name)] = _plain(value)
     return found
+
+
+def _plain_choice(choice: Choice) -> dict[str, Any]:
+    return {"label": choice.label, "probability": choice.probability}
 
 
 def terminal_cells(answer: Answer) -> list[str]:

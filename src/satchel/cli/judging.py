@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from satchel.cli import terminal
-from satchel.errors import SourceError
+from satchel.errors import LabelError, SourceError
 from satchel.sources.duplicates import text_keys
 
 if TYPE_CHECKING:
@@ -43,13 +43,30 @@ def judge(
     if learnt:
         keys = text_keys([*learnt, *documents.texts])
         leaked = np.isin(keys[len(learnt) :], keys[: len(learnt)])
-    return satchel.evaluate(
-        documents.texts,
-        documents.labels,
-        names=documents.names,
-        leaked=leaked,
-        threads=threads,
-    )
+    # Probabilities that overflow are refused there; NumPy need not say so too.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return satchel.evaluate(
+            documents.texts,
+            documents.labels,
+            names=documents.names,
+            leaked=leaked,
+            threads=threads,
+        )
+
+
+def check_comparable(documents: Documents, test: Documents) -> None:
+    """Refuse a test whose documents have another number of labels than those to learn from.
+
+    Raises:
+        LabelError: One side has one label a document, the other lists.
+    """
+    if documents.multiple != test.multiple:
+        kinds = {True: "lists of labels", False: "one label a document"}
+        raise LabelError(
+            f"expected a test of the same kind as the documents to learn from, which have "
+            f"{kinds[documents.multiple]}; found {kinds[test.multiple]}: name other text with "
+            "--test, or another column with --label"
+        )
 
 
 def save_report(evaluation: Evaluation, folder: str | Path) -> None:

@@ -24,6 +24,8 @@ def read_parts(path: str) -> Parts:
     """
     from satchel import sealed
 
+    if not path:  # a path's own rules would make it the current folder
+        raise SourceNotFoundError("expected the path of a model file, found an empty one")
     try:
         return sealed.read(path)
     except ModelFileError as error:

@@ -64,7 +64,7 @@ def write(text: str) -> None:
         SaveError: It could not be written, as on a full disk.
         BrokenPipeError: Whoever read it went away.
     """
-    with _said_of_output():
+    with writing_output():
         sys.stdout.write(text)
 
 
@@ -76,12 +76,18 @@ def flush() -> None:
         BrokenPipeError: As `write`.
     """
     if sys.stdout is not None:
-        with _said_of_output():
+        with writing_output():
             sys.stdout.flush()
 
 
 @contextlib.contextmanager
-def _said_of_output() -> Iterator[None]:
+def writing_output() -> Iterator[None]:
+    """Turn errors of the system in the block into one that names standard output.
+
+    Raises:
+        SaveError: Standard output took nothing, as on a full disk.
+        BrokenPipeError: Whoever read it went away.
+    """
     try:
         yield
     except BrokenPipeError:

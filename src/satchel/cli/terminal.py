@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from satchel.cli import streams
+from satchel.cli import signals, streams
 from satchel.escaping import json_text, printable
 from satchel.progress import Progress, showing
 
@@ -144,6 +144,7 @@ class _Stages:
         self._compiling_since: float | None = None
 
     def __call__(self, stage: str, done: int, total: int | None, note: str = "") -> None:
+        signals.raise_again()
         if stage != _COMPILING:
             self.seconds_compiling()
         elif self._compiling_since is None:

@@ -128,7 +128,7 @@ def command(
     if report and no_test:
         raise click.UsageError("--report shows how a model was judged and --no-test judges none")
     from satchel.cli import outputs
-    from satchel.cli.judging import judge, print_evaluation, save_report
+    from satchel.cli.judging import check_comparable, judge, print_evaluation, save_report
     from satchel.cli.parts import divide
     from satchel.cli.sizes import warn_of_loss
     from satchel.cli.story import print_training, training_facts
@@ -155,6 +155,7 @@ def command(
         given = None
         if test is not None:
             given = read_documents(test, text=text, label=label, progress=progress)
+            check_comparable(documents, given)
         share = 0.0 if given is not None or no_test else 0.2
         parts = divide(documents, share, hold_out, seed, as_tutorial=preset == "tutorial")
         judged = given if given is not None else parts.test
