@@ -7,15 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
 
 from satchel.bags.preparing import check_text
-from satchel.errors import NotFittedError, SettingError, TextError
+from satchel.errors import MissingDependencyError, NotFittedError, SettingError, TextError
 from satchel.learning import learn_targets
 from satchel.progress import Progress, silent
 from satchel.satchel import Satchel, evaluate_answers
 from satchel.search.settings import Backend, ClassWeight, Effort, Preset, Settings
 from satchel.search.targets import encode
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin
+except ImportError as error:
+    raise MissingDependencyError("scikit-learn", "train", "TextClassifier") from error
 
 if TYPE_CHECKING:
     from satchel.evaluation.evaluation import Evaluation

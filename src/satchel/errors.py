@@ -89,7 +89,9 @@ class MissingDependencyError(SatchelError, ImportError):
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         self.package = package
         self.extra = extra
-        super().__init__(
-            f"{purpose} needs {package}, which is not installed: "
-            f"run  pip install 'satchel[{extra}]'"
-        )
+        super().__init__(f"{purpose} needs {package}, which is not installed: {how_to_get(extra)}")
+
+
+def how_to_get(extra: str) -> str:
+    """Return how an extra of Satchel is installed, from an index or from a checkout."""
+    return f"run  pip install 'satchel[{extra}]'  or, in a checkout,  pip install '.[{extra}]'"

@@ -45,11 +45,12 @@ def command(folder: str, backend: Backend | None) -> None:
     start = time.perf_counter()
     target = Path(folder)
     model = target / "news.satchel"
+    source = bbc_news()
     outputs.prepare_folder(target / "report")
     target.mkdir(parents=True, exist_ok=True)
     outputs.prepare_file(model)
     with terminal.progress_bars() as progress:
-        documents = read_documents(bbc_news(), progress=progress)
+        documents = read_documents(source, progress=progress)
         parts = divide(documents, 0.2, SET_ASIDE, seed=0, as_tutorial=False)
         satchel = learn(
             parts.train.texts, parts.train.labels or [], Settings(backend=backend), progress

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable
@@ -41,6 +41,7 @@ def run(program: Callable[[], object]) -> NoReturn:
             streams.prepare()
             signals.install()
             warnings.showwarning = _show_warning
+            threading.excepthook = _note_failed_thread
             # Errors of the system in a verb come as `Passed`; others are of help or version.
             with streams.writing_output():
                 status = program()
@@ -70,7 +71,7 @@ def _end(error: BaseException) -> NoReturn:
         _fail(_usage(error), 2)
     if isinstance(error, SatchelError):
         _fail(str(error), 2)
-    if _is_out_of_memory(error):
+    if _short_of_memory or _is_out_of_memory(error):
         _fail(
             "there is not enough memory for this: close other programs, use fewer --threads, "
             "or give it less at once",
@@ -93,19 +94,39 @@ def _usage(error: click.ClickException) -> str:
     return f"{error.format_message().rstrip('.')} (see  {context.command_path} --help)"
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, OSError):
-        return error.errno == errno.ENOMEM
-    # JAX, PyTorch, threads and the loader of libraries say it in words.
-    signs = (
-        "RESOURCE_EXHAUSTED",
-        "can't allocate memory",
-        "can't start new thread",
-        "Cannot allocate memory",
-    )
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError | ImportError) and any(sign in str(error) for sign in signs)
-    )
+_NO_MEMORY = (
+    "RESOURCE_EXHAUSTED",  # JAX
+    "can't allocate memory",  # PyTorch
+    "can't start new thread",
+    "annot allocate memory",  # the system
+    "failed to map segment",  # its loader of libraries
+)
+
+
+def _is_out_of_memory(error: BaseException | None) -> bool:
+    """Tell whether an error, or one that it arose from, is for want of memory."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, MemoryError):
+            return True
+        if isinstance(error, OSError | RuntimeError | ImportError) and any(
+            sign in str(error) for sign in _NO_MEMORY
+        ):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+_short_of_memory: list[BaseException] = []
+
+
+def _note_failed_thread(failed: threading.ExceptHookArgs) -> None:
+    """Remember a thread that failed for want of memory: what fails later is its consequence."""
+    if failed.exc_value is not None and _is_out_of_memory(failed.exc_value):
+        _short_of_memory.append(failed.exc_value)
+    else:
+        threading.__excepthook__(failed)
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:

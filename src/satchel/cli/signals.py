@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from types import FrameType
 from typing import NoReturn
 
@@ -26,6 +27,10 @@ class Stopped(BaseException):
 
 
 _asked: list[int] = []
+_again_from = 0.0
+"""When a further signal counts: what comes at once is the same wish, told to the group as well."""
+
+_ONE_WISH = 1.0  # seconds, more than undoing takes
 
 
 def install() -> None:
@@ -40,9 +45,10 @@ def install() -> None:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    if _asked:  # a second one ends the process at once
-        signal.signal(number, signal.SIG_DFL)
-        signal.raise_signal(number)
+    global _again_from
+    if time.monotonic() < _again_from:
+        return
+    _again_from = time.monotonic() + _ONE_WISH
     _asked.append(number)
     raise Stopped(number)
 
