@@ -2,54 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import io
 import json
-import subprocess
-import sys
 from pathlib import Path
-from unittest import mock
 
 import pytest
 
+from cli_runs import refused, run, run_process
 from corpora import LABELS, corpus, folder
-from satchel.cli import main
-
-
-def run_process(*arguments: object, given: str | None = None) -> subprocess.CompletedProcess[str]:
-    """The command line as a shell runs it."""
-    return subprocess.run(
-        [sys.executable, "-m", "satchel", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        input=given,
-        timeout=300,
-    )
-
-
-def run(*arguments: object, given: str | None = None) -> subprocess.CompletedProcess[str]:
-    """The same in this process, which has loaded Keras already."""
-    names = [str(argument) for argument in arguments]
-    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
-    into = io.TextIOWrapper(io.BytesIO((given or "").encode()), "utf-8")
-    with (
-        mock.patch.multiple(sys, argv=["satchel", *names], stdin=into),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-        pytest.raises(SystemExit) as ended,
-    ):
-        main()
-    said = [stream.buffer.getvalue().decode() for stream in (out, err)]
-    return subprocess.CompletedProcess(names, ended.value.code, *said)
-
-
-def refused(*arguments: object, given: str | None = None) -> str:
-    answer = run(*arguments, given=given)
-    assert answer.returncode == 2, answer.stderr
-    assert answer.stdout == ""
-    assert "Traceback" not in answer.stderr
-    return answer.stderr
 
 
 @pytest.fixture(scope="module")

@@ -52,10 +52,13 @@ def read_inputs(
             documents = _standard_input()
         else:
             documents = _read(source, text, label, keep, progress)
-            if locate(source).kind == "file":
+            kind = locate(source).kind
+            if kind == "file":
                 documents.names = [source]
             elif len(sources) > 1:
-                documents.names = [os.path.join(source, name) for name in documents.names]
+                # The rows of a table have its name before their number already.
+                place = os.path.dirname(source) if kind == "table" else source
+                documents.names = [os.path.join(place, name) for name in documents.names]
         parts.append(documents)
         remarks += documents.remarks.lines()
     together = parts[0] if len(parts) == 1 else _joined(parts)

@@ -111,8 +111,9 @@ def _read_jsonl(path: str, wanted: Wanted, rows: Rows, tick: Tick) -> None:
                 continue
             try:
                 if columns is None:
-                    columns = wanted.choose(list(record), os.path.basename(path))
-                    kept = _kept(wanted, list(record), os.path.basename(path), columns[0])
+                    found = wanted.choose(list(record), os.path.basename(path))
+                    kept = _kept(wanted, list(record), os.path.basename(path), found[0])
+                    columns = found
                 text, label = columns
                 if wanted.keep == "all":
                     kept += [name for name in record if name not in kept and name != text]
