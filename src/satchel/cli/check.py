@@ -31,6 +31,6 @@ def command(source: str, test: str | None, text: str, label: str | None, as_json
         for line in documents.remarks.lines():
             terminal.remark(line)
         for line in result.lines():
-            print(line)
+            terminal.say(line)
     if any(finding.severity == "error" for finding in result.findings):
         sys.exit(2)

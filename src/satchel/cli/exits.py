@@ -43,7 +43,7 @@ def run(program: Callable[[], object]) -> NoReturn:
             warnings.showwarning = _show_warning
             threading.excepthook = _note_failed_thread
             # Errors of the system in a verb come as `Passed`; others are of help or version.
-            with streams.writing_output():
+            with streams.naming_output():
                 status = program()
         except SystemExit as asked:
             status = asked.code

@@ -6,6 +6,8 @@ import os
 
 import click
 
+from satchel.cli import terminal
+
 
 @click.command("export")
 @click.argument("model", type=click.Path(dir_okay=False))
@@ -48,4 +50,4 @@ def command(model: str, target: str, output: str | None, backend: str | None) ->
 
         use_backend(backend)
         to_keras(parts).save(path)
-    print(f"wrote {path}")
+    terminal.say(f"wrote {path}")

@@ -7,6 +7,8 @@ from typing import Literal
 
 import click
 
+from satchel.cli import terminal
+
 
 @click.command("import-tutorial")
 @click.option(
@@ -54,7 +56,7 @@ def command(
 
     parts = rescue(tokenizer, model, labels, mode=mode)
     sealed.write(output, parts)
-    print(
+    terminal.say(
         f"wrote {output}: {len(parts.manifest.labels)} labels, "
         f"{parts.manifest.views[0].size:,} words, {os.path.getsize(output) / 1e6:.1f} MB"
     )

@@ -35,7 +35,7 @@ def command(model: str, as_json: bool) -> None:
     terminal.say(f"{model}: {os.path.getsize(model) / 1e6:.1f} MB, every checksum right")
     terminal.say()
     for line in printable_lines(parts.card.strip()):
-        terminal.say(line)
+        terminal.say(f"  {line}".rstrip())  # the file's own words, set apart from ours
     terminal.say()
     for line in structure_lines(parts):
         terminal.say(line)

@@ -64,7 +64,7 @@ def write(text: str) -> None:
         SaveError: It could not be written, as on a full disk.
         BrokenPipeError: Whoever read it went away.
     """
-    with writing_output():
+    with naming_output():
         sys.stdout.write(text)
 
 
@@ -76,13 +76,13 @@ def flush() -> None:
         BrokenPipeError: As `write`.
     """
     if sys.stdout is not None:
-        with writing_output():
+        with naming_output():
             sys.stdout.flush()
 
 
 @contextlib.contextmanager
-def writing_output() -> Iterator[None]:
-    """Turn errors of the system in the block into one that names standard output.
+def naming_output() -> Iterator[None]:
+    """Let an error of the system in the block say that it is standard output's.
 
     Raises:
         SaveError: Standard output took nothing, as on a full disk.
