@@ -51,7 +51,8 @@ def command(
     from satchel.satchel import Satchel
     from satchel.sources.reading import read_documents
 
-    target = output or f"{os.path.splitext(model)[0]}-{max_size / 1e6:g}MB.satchel"
+    named = f"{os.path.splitext(model)[0]}-{max_size / 1e6:g}MB.satchel"
+    target = named if output is None else output
     outputs.prepare_file(target, inputs=(test,))
     whole = models.load(model)
     facts: dict[str, Any] = {"model": target, "bytes_before": os.path.getsize(model)}

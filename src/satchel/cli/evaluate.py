@@ -28,7 +28,7 @@ def command(
     from satchel.cli.judging import judge, print_evaluation, save_report
     from satchel.sources.reading import read_documents
 
-    if report:
+    if report is not None:
         outputs.prepare_folder(report)
     satchel = models.load(model)
     with terminal.progress_bars() as progress:
@@ -36,7 +36,7 @@ def command(
         evaluation = judge(satchel, documents, threads=threads)
     for line in documents.remarks.lines():
         terminal.remark(line)
-    if report:
+    if report is not None:
         save_report(evaluation, report)
     if as_json:
         terminal.print_json(evaluation.to_dict())

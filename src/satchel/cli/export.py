@@ -36,10 +36,11 @@ def command(model: str, target: str, output: str | None, backend: str | None) ->
 
     Text becomes ids and values with ``satchel.load(MODEL).model``; docs/exchange.md shows how.
     """
-    from satchel import sealed
+    from satchel.cli import models, outputs
 
-    parts = sealed.read(model)
-    path = output or f"{os.path.splitext(model)[0]}.{target}"
+    path = f"{os.path.splitext(model)[0]}.{target}" if output is None else output
+    outputs.prepare_file(path, inputs=(model,))
+    parts = models.read_parts(model)
     if target == "onnx":
         from satchel.exchange.onnx_export import to_onnx
 

@@ -52,8 +52,10 @@ def command(
 ) -> None:
     """Turn tokenizer.pickle, my_model.h5 and a list of labels into one safe file."""
     from satchel import sealed
+    from satchel.cli import outputs
     from satchel.exchange.rescue import rescue
 
+    outputs.prepare_file(output, inputs=(tokenizer, model, labels))
     parts = rescue(tokenizer, model, labels, mode=mode)
     sealed.write(output, parts)
     terminal.say(

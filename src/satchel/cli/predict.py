@@ -84,16 +84,16 @@ def command(
     from satchel.cli.inputs import STANDARD_INPUT, read_inputs
     from satchel.files import write_atomically
 
-    if as_json and out:
+    if as_json and out is not None:
         raise click.UsageError("--json prints to standard output and --out to a file: choose one")
-    if keep and not (as_json or out):
+    if keep and out is None and not as_json:
         raise click.UsageError("--keep needs --json or --out: a row has no place for more columns")
-    suffix = formats.format_of(Path(out)) if out else None
+    suffix = None if out is None else formats.format_of(Path(out))
     if explain and suffix in (".csv", ".tsv"):
         raise click.UsageError(
             "--explain needs a .jsonl or .json file: a table has no place for it"
         )
-    if out:
+    if out is not None:
         outputs.prepare_file(out, inputs=(model, *sources))
     satchel = models.load(model)
     with terminal.progress_bars() as progress:
@@ -104,13 +104,13 @@ def command(
         terminal.remark(line)
     seen = _Seen()
     # Bars would be in the way of rows on the same terminal.
-    with terminal.progress_bars(shown=bool(out) or not sys.stdout.isatty()) as progress:
+    with terminal.progress_bars(shown=out is not None or not sys.stdout.isatty()) as progress:
         answers = seen.counted(
             answers_of(
                 satchel, documents, top=top, explain=explain, threads=threads, progress=progress
             )
         )
-        if out and suffix:
+        if out is not None and suffix is not None:
             shape = formats.Shape(
                 several=satchel.manifest.task == "multiple",
                 depth=min(top or 0, len(satchel.model.labels)),
@@ -125,7 +125,7 @@ def command(
                 _print(answer)
     for line in seen.remarks():
         terminal.remark(line)
-    if out:
+    if out is not None:
         terminal.remark(f"wrote {seen.answers:,} answers to {out}")
 
 

@@ -125,7 +125,7 @@ def command(
     """
     if test is not None and no_test:
         raise click.UsageError("--test names a source to judge on and --no-test wants none")
-    if report and no_test:
+    if report is not None and no_test:
         raise click.UsageError("--report shows how a model was judged and --no-test judges none")
     from satchel.cli import outputs
     from satchel.cli.judging import check_comparable, judge, print_evaluation, save_report
@@ -148,7 +148,7 @@ def command(
         threads=threads,
     )
     outputs.prepare_file(output, inputs=(source, test))
-    if report:
+    if report is not None:
         outputs.prepare_folder(report)
     with terminal.progress_bars() as progress:
         documents = read_documents(source, text=text, label=label, progress=progress)
@@ -182,7 +182,7 @@ def command(
         satchel = satchel.with_scores("test", evaluation)
     satchel.save(output)
     seconds = time.perf_counter() - start
-    if report and evaluation is not None:
+    if report is not None and evaluation is not None:
         save_report(evaluation, report)
     held_out = _predict_held_out(satchel, parts.held_out)
     if as_json:
