@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -92,14 +92,14 @@ def answers_of(
         finite = np.isfinite(probabilities).all(axis=1)
         if not finite.all():
             _refuse(documents.names[start + int(np.argmin(finite))])
-        best = probabilities.argmax(axis=1)[:, None]
-        for place, row in enumerate(probabilities):
+        best = _best(satchel, probabilities)
+        for place, (row, count) in enumerate(zip(probabilities, known.tolist(), strict=True)):
             number = start + place
             holding = _holding(satchel, row)
             yield Answer(
                 file=documents.names[number],
-                known=int(known[place]),
-                best=_first(_choices(satchel, row, best[place]) if holding is None else holding),
+                known=count,
+                best=best[place] if holding is None else holding[0] if holding else None,
                 holding=holding,
                 top=None if top is None else _most_probable(satchel, row, top),
                 id=None if documents.ids is None else documents.ids[number],
@@ -111,17 +111,20 @@ def answers_of(
     progress("predicting", len(texts), len(texts))
 
 
-def _choices(satchel: Satchel, row: np.ndarray, columns: np.ndarray) -> tuple[Choice, ...]:
+def _choices(satchel: Satchel, columns: np.ndarray, values: np.ndarray) -> tuple[Choice, ...]:
+    """Return the labels at some columns with their probabilities."""
     labels = satchel.model.labels
-    values = np.round(row[columns].astype(np.float64), 6).tolist()
+    rounded = np.round(values.astype(np.float64), 6).tolist()
     return tuple(
         Choice(labels[column], value)
-        for column, value in zip(columns.tolist(), values, strict=True)
+        for column, value in zip(columns.tolist(), rounded, strict=True)
     )
 
 
-def _first(choices: Sequence[Choice]) -> Choice | None:
-    return choices[0] if choices else None
+def _best(satchel: Satchel, probabilities: np.ndarray) -> tuple[Choice, ...]:
+    """Return the most probable label of each document."""
+    columns = probabilities.argmax(axis=1)
+    return _choices(satchel, columns, probabilities[np.arange(len(columns)), columns])
 
 
 def _holding(satchel: Satchel, row: np.ndarray) -> tuple[Choice, ...] | None:
@@ -130,7 +133,8 @@ def _holding(satchel: Satchel, row: np.ndarray) -> tuple[Choice, ...] | None:
     if thresholds is None:
         return None
     columns = np.flatnonzero(row >= thresholds)
-    return _choices(satchel, row, columns[np.argsort(-row[columns], kind="stable")])
+    columns = columns[np.argsort(-row[columns], kind="stable")]
+    return _choices(satchel, columns, row[columns])
 
 
 def _most_probable(satchel: Satchel, row: np.ndarray, count: int) -> tuple[Choice, ...]:
@@ -139,8 +143,8 @@ def _most_probable(satchel: Satchel, row: np.ndarray, count: int) -> tuple[Choic
     if count < len(row):
         least = np.partition(row, len(row) - count)[len(row) - count]
         columns = np.flatnonzero(row >= least)
-    order = np.argsort(-row[columns], kind="stable")[:count]
-    return _choices(satchel, row, columns[order])
+    columns = columns[np.argsort(-row[columns], kind="stable")[:count]]
+    return _choices(satchel, columns, row[columns])
 
 
 def _explained(satchel: Satchel, documents: Documents, number: int) -> Explanation:

@@ -24,6 +24,8 @@ _OURS = re.compile(
 )
 """Names of our own columns: a column of the input that has one is called ``input_…``."""
 
+_WORTH_WRITING = 2**16  # characters
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -57,15 +59,22 @@ def format_of(path: Path) -> str:
 
 
 def written(answers: Iterable[Answer], suffix: str, shape: Shape) -> Iterator[bytes]:
-    """Yield the answers as UTF-8, piece by piece.
+    """Yield the answers as UTF-8, in pieces that are worth a write.
 
     Args:
         answers: The answers.
         suffix: What `format_of` returned.
         shape: Which columns they have.
     """
+    waiting: list[str] = []
+    length = 0
     for piece in _WRITERS[suffix](answers, shape):
-        yield piece.encode("utf-8")
+        waiting.append(piece)
+        length += len(piece)
+        if length >= _WORTH_WRITING:
+            yield "".join(waiting).encode("utf-8")
+            waiting, length = [], 0
+    yield "".join(waiting).encode("utf-8")
 
 
 def json_pieces(answers: Iterable[Answer], ascii_only: bool = False) -> Iterator[str]:
