@@ -16,6 +16,7 @@ import msgspec
 import pytest
 
 from cli_runs import refused, run, run_process, write_model
+from hostile.building import with_manifest
 from satchel.sealed.schema import Parts, Score, Trial
 from small_models import TEXTS, make_parts
 
@@ -126,10 +127,11 @@ def test_refusals_are_harmless_and_one_line(tmp_path: Path) -> None:
     name = EVIL.replace("\x00", "")[:-1]
     (tmp_path / "is\x1b[31mfolder").mkdir()
     raw = (tmp_path / "unknown.satchel").absolute()
-    write_model(raw, evil_parts())
     # The name of a field becomes an escape sequence, which is what the refusal quotes.
-    raw.write_bytes(raw.read_bytes().replace(b'"labels"', rb'"\u001b"', 1))
-    assert "\\x1b" in refused("inspect", raw)
+    raw.write_bytes(
+        with_manifest(make_parts(), lambda data: data.replace(b'"labels"', rb'"\u001b[31m"', 1))
+    )
+    assert "\\x1b[31m" in refused("inspect", raw)
     calls = [
         ("predict", name),
         ("predict", name, name),
