@@ -18,12 +18,11 @@ from hypothesis import strategies as st
 
 from cli_runs import refused, run, write_model
 from satchel import sealed
-from satchel.bags.features import Features, Weighting
 from satchel.cli.answers import answers_of
 from satchel.satchel import Satchel
-from satchel.sealed.schema import Manifest, Member, Parts, Training, View
+from satchel.sealed.schema import Layer, Manifest, Member, Parts, Training
 from satchel.sources.documents import Documents
-from small_models import LINEAR, NETWORK, TEXTS, make_parts, vocabulary
+from small_models import LINEAR, NETWORK, TEXTS, Head, make_parts
 
 SUFFIXES = ("csv", "tsv", "jsonl", "json")
 
@@ -36,9 +35,10 @@ def single(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def several(tmp_path_factory: pytest.TempPathFactory) -> Path:
     parts = make_parts((NETWORK,), task="multiple")
-    usual = np.quantile(Satchel(parts).predict_proba(TEXTS), 0.7, axis=0)
-    manifest = msgspec.structs.replace(parts.manifest, thresholds=tuple(usual.tolist()))
-    parts = replace(parts, manifest=manifest)
+    probabilities = Satchel(parts).predict_proba(TEXTS)
+    lowest = probabilities[probabilities.sum(axis=1).argmin()]  # a document that gets no label
+    thresholds = tuple(np.minimum(lowest * 1.01, 1).tolist())
+    parts = replace(parts, manifest=msgspec.structs.replace(parts.manifest, thresholds=thresholds))
     return write_model(tmp_path_factory.mktemp("models") / "several.satchel", parts)
 
 
@@ -265,22 +265,22 @@ def test_lines_keep_the_id_of_their_row(single: Path, tmp_path: Path) -> None:
 def test_an_answer_that_overflows_is_refused(
     task: str, more: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parts = make_parts((LINEAR, LINEAR), task=task)  # type: ignore[arg-type]
-    parts.arrays["view0.rows"] = np.full_like(parts.arrays["view0.rows"], 3e38)
-    members = tuple(
-        msgspec.structs.replace(member, scale=scale)
-        for member, scale in zip(parts.manifest.members, (1e30, -1e30), strict=True)
-    )
-    manifest = msgspec.structs.replace(parts.manifest, members=members)
+    layers = tuple(Layer(kind="dense", units=4) for _ in range(6))
+    parts = make_parts([Head(layers)], task=task)  # type: ignore[arg-type]
+    for number in range(6):
+        kernel = np.full((4, 4), 1e9, np.float32)
+        kernel[::2] *= number < 5  # the last one turns infinity into NaN, multiplied by zero
+        parts.arrays[f"member0.layer{number}.kernel"] = kernel
     monkeypatch.chdir(tmp_path)
-    write_model(tmp_path / "m", replace(parts, manifest=manifest))
+    write_model(tmp_path / "m", parts)
     said = refused("predict", "m", "-", *more, given="the old car")
     assert "overflow" in said
     assert "warning" not in said
     assert not (tmp_path / "o.json").exists()
     (tmp_path / "t.jsonl").write_text('{"text": "the old car", "label": "cars"}\n')
     if task == "single":
-        assert "nan" in refused("evaluate", "m", "t.jsonl")
+        said = refused("evaluate", "m", "t.jsonl")
+        assert "nan" in said or "overflow" in said
 
 
 LABELS = 65_536
@@ -305,8 +305,8 @@ def test_many_labels_take_little_memory(
     task: str, lines: int, more: tuple[str, ...], tmp_path: Path
 ) -> None:
     """Ranking all labels of 200 lines took 4.1 GB; the probabilities of 3,000 are 790 MB."""
-    features = Features()
-    hashes, kinds, _ = vocabulary(TEXTS[:1], features)
+    small = make_parts(texts=TEXTS[:1])
+    hashes, kinds = (small.arrays[f"view0.{name}"] for name in ("hashes", "kinds"))
     random = np.random.default_rng(0)
     arrays = {
         "view0.hashes": hashes,
@@ -316,9 +316,7 @@ def test_many_labels_take_little_memory(
         "view0.scales": np.full(LABELS, 0.02, np.float32),
         "member0.bias": np.zeros(LABELS, np.float32),
     }
-    view = View(
-        features=features, weighting=Weighting(), size=len(hashes), width=LABELS, rows="int8"
-    )
+    view = msgspec.structs.replace(small.manifest.views[0], width=LABELS, rows="int8")
     manifest = Manifest(
         task=task,  # type: ignore[arg-type]
         labels=tuple(f"label {number}" for number in range(LABELS)),
