@@ -317,3 +317,21 @@ def test_a_terminal_is_told_that_its_text_is_awaited(place: Path) -> None:
     os.close(ours)
     assert process.returncode == 0
     assert output.startswith("-\t")
+
+
+def test_compiling_is_said_once_it_is_over(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from satchel.cli import terminal
+    from satchel.progress import tell
+
+    def work() -> str:
+        with terminal.progress_bars() as progress:
+            tell("compiling", 1, None)
+            time.sleep(0.02)
+            progress("training", 1, 2)
+        return capsys.readouterr().err
+
+    assert work() == ""  # too short to speak of
+    monkeypatch.setattr(terminal, "_WORTH_SAYING", 0.01)
+    assert work().startswith("compiling took 0 s of this: once per machine")
