@@ -193,6 +193,21 @@ def read_of(model: Path, table: Path, out: Path, *more: str) -> list[dict]:
     return read(out)
 
 
+def test_columns_that_are_called_as_ours_are_told_apart(single: Path, tmp_path: Path) -> None:
+    names = ("label", "input_label", "known", "label_1", "input_file", "top")
+    (tmp_path / "t.jsonl").write_text(
+        json.dumps({"text": "the car", **{name: f"my {name}" for name in names}}) + "\n"
+    )
+    for out in SUFFIXES:
+        (row,) = read_of(
+            single, tmp_path / "t.jsonl", tmp_path / f"o.{out}", "--keep", "all", "--top", "1"
+        )
+        assert {name: row[f"input_{name}"] for name in names} == {n: f"my {n}" for n in names}
+        assert row["label"] in make_parts().manifest.labels
+    (tmp_path / "bare.jsonl").write_text('{"text": "the car"}\n')
+    assert len(read_of(single, tmp_path / "bare.jsonl", tmp_path / "o.csv", "--keep", "all")) == 1
+
+
 def test_columns_of_parquet_come_along_whatever_they_hold(single: Path, tmp_path: Path) -> None:
     import datetime
 

@@ -106,12 +106,14 @@ def test_a_folder_without_permission_is_known_before_the_work(place: Path) -> No
         ("train", "t.jsonl", "--test", "file", "-o", "./file"),
         ("predict", "m.satchel", "t.csv", "--out", "t.csv"),
         ("predict", "m.csv", "file", "--out", "m.csv"),
+        ("train", "a.zip/inside/train", "-o", "a.zip"),
         ("compress", "m.satchel", "--max-size", "9kB", "--test", "t.jsonl", "-o", "t.jsonl"),
     ],
 )
 def test_what_is_read_is_not_overwritten(call: tuple[str, ...], place: Path) -> None:
     (place / "t.csv").write_text("text\nthe car\n")
     write_model(place / "m.csv")
+    (place / "a.zip").write_bytes(b"PK")
     before = {path.name: path.read_bytes() for path in place.iterdir() if path.is_file()}
     assert "would destroy it" in refused(*call)
     assert before == {path.name: path.read_bytes() for path in place.iterdir() if path.is_file()}

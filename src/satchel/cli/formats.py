@@ -20,9 +20,10 @@ from satchel.errors import SettingError
 from satchel.escaping import Cell, json_text, table_row
 
 _OURS = re.compile(
-    r"file|id|labels?|probabilit(y|ies)|known|top|explanation|(label|probability)_\d+"
+    r"(input_)*(file|id|labels?|probabilit(y|ies)|known|top|explanation|(label|probability)_\d+)"
 )
-"""Names of our own columns: a column of the input that has one is called ``input_…``."""
+"""Names of our own columns: a column of the input that has one is called ``input_…``, and one that
+is called so already gets one more, so that all still differ."""
 
 _WORTH_WRITING = 2**16  # characters
 

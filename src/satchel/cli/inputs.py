@@ -47,12 +47,14 @@ def read_inputs(
     """
     parts: list[Documents] = []
     remarks: list[str] = []
+    tables = 0
     for source in sources:
         if source == STANDARD_INPUT:
             documents = _standard_input()
         else:
             documents = _read(source, text, label, keep, progress)
             kind = locate(source).kind
+            tables += kind == "table"
             if kind == "file":
                 documents.names = [source]
             elif len(sources) > 1:
@@ -62,7 +64,7 @@ def read_inputs(
         parts.append(documents)
         remarks += documents.remarks.lines()
     together = parts[0] if len(parts) == 1 else _joined(parts)
-    if keep and together.columns is None:
+    if keep and not tables:
         raise InputError("--keep names columns of a table, and there is no table among the inputs")
     return _split_lines(together) if lines else together, remarks
 

@@ -15,7 +15,7 @@ _REPORT_NEEDS = "matplotlib"
 
 
 def prepare_file(path: str | Path, inputs: Iterable[str | Path | None] = ()) -> None:
-    """Refuse a file that could not be written, and say where an older one will go.
+    """Refuse a file that could not be written, and say that an older one will be replaced.
 
     Args:
         path: The file that is to be written.
@@ -36,7 +36,7 @@ def prepare_file(path: str | Path, inputs: Iterable[str | Path | None] = ()) -> 
 
 
 def prepare_folder(folder: str | Path) -> None:
-    """Refuse a folder for a report that could not be made or written into.
+    """Refuse a folder for a report that could not be written; say that an older one goes.
 
     Raises:
         SaveError: It could not.
@@ -49,8 +49,12 @@ def prepare_folder(folder: str | Path) -> None:
         terminal.remark(f"the report in {folder} will be replaced")
 
 
-def _same(one: str | Path, other: str | Path) -> bool:
+def _same(path: str | Path, given: str | Path) -> bool:
+    """Tell whether a path is that of an input, or of the archive that it lies in."""
+    read = Path(given)
+    while not os.path.lexists(read) and read != read.parent:
+        read = read.parent
     try:
-        return os.path.samefile(one, other)
+        return os.path.samefile(path, read)
     except (OSError, ValueError):
         return False
