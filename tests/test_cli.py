@@ -52,7 +52,11 @@ def test_evaluate_agrees_with_what_train_said(trained: dict, model: str, place: 
     answer = run("evaluate", model, place / "test", "--json")
     # Only training knows the documents that were learnt from, and so which ones leak.
     known = {name: value for name, value in trained["test"].items() if name != "leaks"}
-    assert json.loads(answer.stdout) == known
+    said = json.loads(answer.stdout)
+    # A process that has the kernels loaded sums in another order than one that has not.
+    for name in ("log_loss", "calibration_error"):
+        assert said.pop(name) == pytest.approx(known.pop(name), rel=1e-3)
+    assert said == known
 
 
 def test_evaluate_tells_people_the_accuracy(model: str, place: Path) -> None:
