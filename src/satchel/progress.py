@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 
@@ -21,3 +23,30 @@ class Progress(Protocol):
 
 def silent(stage: str, done: int, total: int | None, note: str = "") -> None:
     """Report nothing: the default of every stage."""
+
+
+_shown: list[Progress] = []
+
+
+@contextmanager
+def showing(progress: Progress) -> Iterator[None]:
+    """Let a callable hear of what no caller can hand one down to, such as compiling.
+
+    Kernels are compiled while modules are imported, in whichever thread comes first.
+
+    Args:
+        progress: Told of it while the block runs.
+    """
+    _shown.append(progress)
+    try:
+        yield
+    finally:
+        _shown.remove(progress)
+
+
+def tell(stage: str, done: int, total: int | None, note: str = "") -> None:
+    """Report an advance to all that are showing; the arguments are those of `Progress`."""
+    shown = tuple(_shown)
+    for number, progress in enumerate(shown):
+        if progress not in shown[:number]:
+            progress(stage, done, total, note)

@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import click
 
+from satchel.cli import terminal
 from satchel.errors import SatchelError
 
 VERBS = {
@@ -58,6 +59,7 @@ def program() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit: 0 done, 2 the input is at fault, 1 a fault of ours."""
+    terminal.show_warnings_as_remarks()
     try:
         program.main(standalone_mode=False)
     except click.exceptions.Abort:
