@@ -68,33 +68,6 @@ def test_without_numba_it_works_and_says_so_once() -> None:
     assert message.endswith("run  pip install numba")
 
 
-COMMAND = """
-import importlib.util, sys
-find_spec = importlib.util.find_spec
-importlib.util.find_spec = lambda name, *rest: None if name == "numba" else find_spec(name, *rest)
-sys.modules["numba"] = None
-from satchel.bags import kernels
-from satchel.cli import main
-kernels.WORTH_STARTING = 1000
-main()
-"""
-
-
-def test_without_numba_the_command_line_says_so_in_one_line(tmp_path: Path) -> None:
-    model = next((Path(__file__).parent / "formats" / "v1").glob("*.satchel"))
-    (tmp_path / "some.txt").write_text("word and word " * 1000)
-    done = subprocess.run(
-        [sys.executable, "-c", COMMAND, "predict", str(model), str(tmp_path / "some.txt")],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.count("\n") == 1
-    remarks = [line for line in done.stderr.splitlines() if "prior" not in line]
-    assert len(remarks) == 1
-    assert remarks[0].startswith("Numba is not installed")
-
-
 without_numba = pytest.mark.skipif(not numba_available(), reason="Numba is not installed")
 
 # A kernel that compiles in a second, and what is told of it.

@@ -14,7 +14,6 @@ from typing import NoReturn
 
 import click
 
-from satchel.cli import terminal
 from satchel.errors import SatchelError
 
 VERBS = {
@@ -59,7 +58,6 @@ def program() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit: 0 done, 2 the input is at fault, 1 a fault of ours."""
-    terminal.show_warnings_as_remarks()
     try:
         program.main(standalone_mode=False)
     except click.exceptions.Abort:

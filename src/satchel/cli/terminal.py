@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from satchel.errors import SatchelWarning
-from satchel.progress import Progress, showing, silent
+from satchel.progress import Progress, silent
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -26,21 +24,6 @@ def print_json(document: object) -> None:
 def remark(line: str) -> None:
     """Print one line on standard error."""
     print(line, file=sys.stderr)
-
-
-def show_warnings_as_remarks() -> None:
-    """Print what Satchel warns of as remarks, without a line of source code."""
-    show = warnings.showwarning
-
-    def show_remark(
-        message: Warning | str, category: type[Warning], *place: Any, **more: Any
-    ) -> None:
-        if issubclass(category, SatchelWarning):
-            remark(str(message))
-        else:
-            show(message, category, *place, **more)
-
-    warnings.showwarning = show_remark
 
 
 @contextmanager
@@ -65,9 +48,7 @@ def progress_bars() -> Iterator[Progress]:
         TextColumn("{task.fields[note]}"),
     )
     with Bars(*columns, console=Console(stderr=True)) as bars:
-        stages = _Stages(bars)
-        with showing(stages):
-            yield stages
+        yield _Stages(bars)
 
 
 class _Stages:
