@@ -110,19 +110,22 @@ def made(before: str, piece: str, behind: str, length: int) -> str:
 def grows_too_fast(operation: Operation, before: str, piece: str, behind: str) -> list[float]:
     """The costs at the three lengths, if they grow faster than the text; else nothing."""
     texts = [made(before, piece, behind, length) for length in LENGTHS]
+    if cost(operation, texts[-1]) < WORTH_A_LOOK:
+        return []
     for times in (1, 5):  # a first look, and where it finds something, the least of several
         costs = [min(cost(operation, text) for _ in range(times)) for text in texts]
-        grows = costs[2] > 4 * GROWTH * costs[1] or costs[2] > 16 * GROWTH * costs[0] + WORTH_A_LOOK
-        if costs[2] < WORTH_A_LOOK or not grows:
+        steep = costs[2] > 4 * GROWTH * costs[1] or costs[2] > 16 * GROWTH * costs[0] + WORTH_A_LOOK
+        if costs[2] < WORTH_A_LOOK or not steep:
             return []
     return costs
 
 
 def pieces(chance: random.Random) -> Iterator[str]:
-    """All strings of one and two characters, then of three by chance, for ever."""
-    short = ["".join(each) for size in (1, 2) for each in itertools.product(CHARACTERS, repeat=size)]
-    chance.shuffle(short)
-    yield from short
+    """All single characters, then all pairs, then strings of three by chance, for ever."""
+    for size in (1, 2):
+        every = ["".join(each) for each in itertools.product(CHARACTERS, repeat=size)]
+        chance.shuffle(every)
+        yield from every
     while True:
         yield "".join(chance.choices(CHARACTERS, k=3))
 

@@ -12,7 +12,22 @@ from hypothesis import strategies as st
 from satchel.normalizing import _SUSPICIOUS, JOINER, MOST_MARKS, normalize
 
 PIECES = st.sampled_from(
-    ["e", "한", "ᄒ", "\u1161", "é", "ǖ", "ΐ", "\u0301", "\u0323", "\u0344", "\u0f73", "\uff9e", "ﷺ", " "]
+    [
+        "e",
+        "한",
+        "ᄒ",
+        "\u1161",
+        "é",
+        "ǖ",
+        "ΐ",
+        "\u0301",
+        "\u0323",
+        "\u0344",
+        "\u0f73",
+        "\uff9e",
+        "ﷺ",
+        " ",
+    ]
 )
 FORMS = st.sampled_from(["NFC", "NFKC"])
 

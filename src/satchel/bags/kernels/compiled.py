@@ -60,8 +60,11 @@ def _sources_digest() -> str:
 @lru_cache(maxsize=1)
 def cache_folder() -> Path | None:
     """The folder that keeps machine code across processes; None where none is safe."""
+    form = "" if starting is None else "-checked"
     return compiled_folder(
-        f"kernels-{_sources_digest()}", "NUMBA_CACHE_DIR", Path(__file__).parent / "__pycache__"
+        f"kernels-{_sources_digest()}{form}",
+        "NUMBA_CACHE_DIR",
+        Path(__file__).parent / "__pycache__",
     )
 
 
