@@ -28,6 +28,7 @@ from satchel.bags.preparing import prepare
 from satchel.bags.stripping import strip_headers, strip_quotes, strip_signature
 from satchel.bags.terms import terms
 from satchel.bags.tokens import tokenize
+from satchel.inference.explain import Explanation
 from satchel.inference.model import Model
 from satchel.search.folds import conversation
 from satchel.sources.check import check
@@ -49,13 +50,11 @@ CHARACTERS = [
 ]
 """At least one character of every class."""
 
-EVERYTHING = Features(words=3, characters=(3, 5), fields=True)
+EVERYTHING = Features(words=2, characters=(3, 3), fields=True)
 FEATURES = {
     "everything": EVERYTHING,
     "composed": Features(words=2, nfc=True, strip=("headers", "signatures", "quotes")),
-    "long grams": Features(words=0, characters=(1, 3)),
-    "words": Features(rules="words", min_length=2),
-    "keras": Features(rules="keras", words=1, fields=True),
+    "keras": Features(rules="keras", words=1),
 }
 LENGTHS = (1_000, 4_000, 16_000)
 WORTH_A_LOOK = 0.03
@@ -80,10 +79,8 @@ def operations(sample: str) -> Iterator[tuple[str, Operation]]:
         yield f"tokens: {name}", lambda text, f=features: tokenize(text, f)
         yield f"counting: {name}", lambda text, f=features: count([text], f)
     model = Model(make_parts(features=[EVERYTHING, FEATURES["composed"]], texts=[sample]))
-    yield "predict", lambda text: model.predict([text])
-    yield "explain", model.explain
-    yield "explain as text", lambda text: str(model.explain(text))
-    yield "explain as a page", lambda text: model.explain(text)._repr_html_()
+    yield "prediction", lambda text: model.predict([text])
+    yield "explanation", lambda text: shown(model.explain(text))
     known = model.views[0].known.hashes
     yield "names of features", lambda text: terms([text], EVERYTHING, known)
     yield "copies", lambda text: text_keys([text, f"{text} "])
@@ -93,6 +90,11 @@ def operations(sample: str) -> Iterator[tuple[str, Operation]]:
     yield "headers", strip_headers
     yield "signature", strip_signature
     yield "quotes", strip_quotes
+
+
+def shown(explanation: Explanation) -> str:
+    """All that shows an explanation."""
+    return f"{explanation}{explanation._repr_html_()}{explanation.to_dict()}"
 
 
 def cost(operation: Operation, text: str) -> float:

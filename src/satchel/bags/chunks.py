@@ -13,7 +13,7 @@ from satchel.errors import TextError
 
 CHUNK_CHARACTERS = 1 << 19
 CHUNK_DOCUMENTS = 1 << 11
-LONG = 1 << 22
+LONG = 1 << 21
 """Code points beyond which the plain path answers for a document, which it reads in windows: the
 kernels hold all its features at once, 100 bytes and more a code point where it has n-grams."""
 

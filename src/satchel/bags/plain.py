@@ -10,8 +10,10 @@ from itertools import chain
 
 import numpy as np
 
+from satchel.bags.character_windows import character_windows
 from satchel.bags.features import Features
-from satchel.bags.windows import Found, character_windows, word_windows
+from satchel.bags.windows import Found
+from satchel.bags.word_windows import word_windows
 
 _NO_HASHES = np.zeros(0, np.uint64)
 _NO_COUNTS = np.zeros(0, np.int64)
@@ -45,6 +47,7 @@ def feature_counts(text: str, features: Features) -> tuple[np.ndarray, np.ndarra
     for part in _parts(text, features):
         of_kinds.setdefault(part.kind, _Counter()).add(part.hashes)
     counted = [(kind, *counter.counts()) for kind, counter in of_kinds.items()]
+    counted.append((0, _NO_HASHES, _NO_COUNTS))  # a text may have no features
     hashes = np.concatenate([hashes for _, hashes, _ in counted])
     kinds = np.concatenate([np.full(len(hashes), kind, np.uint8) for kind, hashes, _ in counted])
     counts = np.concatenate([counts for _, _, counts in counted])

@@ -13,9 +13,11 @@ from itertools import chain
 
 import numpy as np
 
+from satchel.bags.character_windows import character_windows
 from satchel.bags.features import Features
 from satchel.bags.hashing import CHARACTER_KIND, FIELD_KIND
-from satchel.bags.windows import Window, character_windows, word_windows
+from satchel.bags.windows import Window
+from satchel.bags.word_windows import word_windows
 from satchel.inference.places import Places
 
 KINDS = ("characters", "field", "word", "words")

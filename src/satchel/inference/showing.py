@@ -82,12 +82,18 @@ def _strongest(tokens: Iterable[Contribution]) -> tuple[list[tuple[str, float]],
     """The strongest tokens for the label and against it, occurrences of one text added up."""
     sums: dict[str, float] = {}
     for token in tokens:
-        shown = printable(" ".join(token.text[: 4 * _LONGEST].split()))
-        shown = shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
-        sums[shown] = sums.get(shown, 0.0) + token.value
+        words = " ".join(token.text[: 2 * _LONGEST].split())
+        sums[words] = sums.get(words, 0.0) + token.value
     ranked = sorted(sums.items(), key=lambda item: -abs(item[1]))
-    speaking_for = [item for item in ranked if item[1] > 0]
-    return speaking_for[:STRONGEST], [item for item in ranked if item[1] < 0][:STRONGEST]
+    sides = (
+        [item for item in ranked if item[1] > 0][:STRONGEST],
+        [item for item in ranked if item[1] < 0][:STRONGEST],
+    )
+    return tuple([(_shortened(printable(words)), value) for words, value in side] for side in sides)
+
+
+def _shortened(shown: str) -> str:
+    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
 
 
 def _left_out(explanation: Explanation) -> list[str]:
