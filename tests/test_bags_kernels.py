@@ -23,8 +23,10 @@ from satchel.bags import (
     tokenize,
     weigh,
 )
+from satchel.bags.chunks import is_long
 from satchel.bags.kernels import numba_available
 from satchel.bags.sums import shared_features
+from satchel.errors import TextError
 
 pytestmark = pytest.mark.skipif(not numba_available(), reason="Numba is not installed")
 
@@ -108,6 +110,9 @@ HOSTILE = {
     "hangul": "한" * 100_000,
     "headers": "a: b\n" * 100_000,
     "quotes": "\n>" * 100_000,
+    "digits": "1" * 200_000,
+    "long names": f"{'a' * 50_000}: b\n" * 2 + "a " * 50_000,
+    "many names": "".join(f"a{number}: b{number}\n" for number in range(20_000)),
     "nul": "\x00" * 500_000,
     "right to left": "שלום " * 50_000,
 }
@@ -122,6 +127,10 @@ def test_hostile_texts_take_linear_time(name: str, plain_path) -> None:
     assert np.array_equal(by_kernel[0].hashes, by_hand[0].hashes)
     assert np.array_equal(by_kernel[0].kinds, by_hand[0].kinds)
     assert np.array_equal(by_kernel[1].values, by_hand[1].values)
+    # The kernel leaves the name spaces to be found by name.
+    names = terms([HOSTILE[name]], features, by_hand[0].hashes)
+    assert all(names)
+    assert sum(map(len, names)) < 200 * len(HOSTILE[name])
 
 
 def test_ten_megabytes_of_one_word() -> None:
@@ -198,6 +207,45 @@ def test_fused_sums_equal_rows(term_frequency, norm, corpus) -> None:
     (plain,), known_plain = reader.read_plain(texts)
     assert np.array_equal(known_plain, known_one)
     assert np.all(np.abs(plain - one) <= tolerance)
+
+
+def test_long_documents_are_read_in_windows(corpus, monkeypatch) -> None:
+    features = Features(words=2, characters=(2, 4), fields=True)
+    known = Lookup(count(corpus[:300], features)[0].hashes[::3].copy())
+    ones = np.ones(len(known), np.float32)
+    rows = np.random.default_rng(0).normal(size=(len(known), 5)).astype(np.float32)
+    reader = BagReader([BagTable(features, Weighting(), known, ones, rows)])
+    texts = [*corpus[:40], "\n\n".join(corpus[40:60]), *corpus[60:80], "\n\n".join(corpus[80:90])]
+    (expected,), expected_known = reader.read_fused(texts)
+    looked_up = lookup(texts, features, known)
+    monkeypatch.setattr("satchel.bags.chunks.LONG", max(map(len, corpus[:80])))
+    monkeypatch.setattr("satchel.bags.windows.WINDOW", 1_000)
+    monkeypatch.setattr("satchel.bags.plain._HELD", 3_000)
+    assert sum(map(is_long, texts)) == 2
+    (sums,), found = reader.read(texts)
+    np.testing.assert_allclose(sums, expected, rtol=1e-5, atol=1e-6)
+    assert np.array_equal(found, expected_known)
+    (again,) = reader.counts(texts)
+    for one in (lookup(texts, features, known), again):
+        assert np.array_equal(one.offsets, looked_up.offsets)
+        assert np.array_equal(one.ids, looked_up.ids)
+        assert np.array_equal(one.values, looked_up.values)
+    texts[-1] += "\ud800"
+    with pytest.raises(TextError, match="document 61 holds the lone surrogate"):
+        reader.read(texts)
+
+
+@pytest.mark.parametrize("weight", [1.0, 65_535.0, 65_536.0, 1e9, 1e30])
+def test_large_values_of_half_precision_rows_are_right_on_both_paths(weight: float) -> None:
+    features = Features(words=1)
+    known = Lookup(count(["some words"], features)[0].hashes)
+    weights = np.array([weight, 1.0], np.float32)
+    rows = np.array([[1e-4, -2.0], [6e-8, 3.0]], np.float16)
+    table = BagTable(features, Weighting(norm="none"), known, weights, rows)
+    exact = weights.astype(np.float64) @ rows.astype(np.float64)
+    for read in (BagReader([table]).read_fused, BagReader([table]).read_plain):
+        (sums,), _ = read(["words some"])
+        np.testing.assert_allclose(sums[0], exact, rtol=1e-6)
 
 
 def test_field_tokens_are_normed_apart() -> None:

@@ -166,3 +166,21 @@ def test_keras_rules() -> None:
 def test_settings_out_of_range(settings: dict) -> None:
     with pytest.raises(SettingError):
         Features(**settings)
+
+
+@pytest.mark.parametrize(("length", "is_field"), [(1, True), (76, True), (77, False)])
+def test_the_name_of_a_header_field_has_76_characters_at_most(length: int, is_field: bool) -> None:
+    text = f"{'n' * length}: value\nsubject: other"
+    found = {token.text for token in tokenize(text, Features(words=1, fields=True))}
+    assert (f"{'n' * length}: value" in found) == is_field
+
+
+def test_composing_parts_long_runs_of_marks() -> None:
+    composed = Features(words=1, nfc=True)
+    short, long = "e" + "\u0323\u0301" * 15, "e" + "\u0323\u0301" * 16
+    assert [token.text for token in tokenize(short, composed)] == [
+        "ẹ" + "\u0323" * 14 + "\u0301" * 15
+    ]
+    (token,) = tokenize(long, composed)
+    assert token.text.count("\u034f") == 1
+    assert (token.start, token.end) == (0, len(token.text))

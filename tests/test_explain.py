@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
+from html.parser import HTMLParser
+from unittest import mock
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bags_strategies import TEXTS as AWKWARD
+from satchel.bags import windows
 from satchel.bags.features import Features, Weighting
-from satchel.errors import LabelError, TextError
+from satchel.bags.tokens import tokenize
+from satchel.errors import LabelError, SettingError, TextError
+from satchel.inference import explain as explaining
+from satchel.inference import occurrences
 from satchel.inference.activations import ACTIVATIONS
 from satchel.inference.explain import Explanation, explain
 from satchel.inference.model import Model
@@ -172,6 +180,142 @@ def test_an_explanation_is_plain_data() -> None:
     again = json.loads(json.dumps(plain))
     assert again["tokens"][0].keys() == {"start", "end", "text", "kind", "value"}
     assert again["text"] == TEXTS[2]
+
+
+SEEN_THREE_WAYS = Model(
+    make_parts(
+        [LINEAR, Head(view=1, scale=0.5), Head(view=2, scale=-2.0)],
+        features=[
+            Features(words=3, fields=True),
+            Features(words=1, characters=(1, 3)),
+            Features(rules="words", words=2),
+        ],
+        texts=[*TEXTS[:6], "a b c 1 23 漢字 한국어 x@y.z 👩 e\u0301"],
+    )
+)
+KINDS = {1: "word", 2: "words", 3: "words", 32: "characters", 64: "field", 65: "field"}
+
+
+def expected_tokens(model: Model, text: str, ahead: int, behind: int) -> dict[object, float]:
+    """The contributions of linear members, token by token as the reference finds them."""
+    sums: dict[object, float] = defaultdict(float)
+    bags = model.weighed([text])
+    for member in model.members:
+        view, bag = model.views[member.view], bags[member.view]
+        hashes = view.known.hashes[bag.ids].tolist()
+        rows = view.expanded(bag.ids).astype(np.float64) * member.scale * bag.values[:, None]
+        worth = dict(zip(hashes, (rows[:, ahead] - rows[:, behind]).tolist(), strict=True))
+        tokens = [token for token in tokenize(text, view.features) if token.hash in worth]
+        counts: dict[int, int] = defaultdict(int)
+        for token in tokens:
+            counts[token.hash] += 1
+        for token in tokens:
+            place = (token.start, token.end, KINDS[token.kind])
+            sums[place] += worth[token.hash] / counts[token.hash]
+    return sums
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.one_of(st.sampled_from(TEXTS), AWKWARD),
+    st.sampled_from([1, 3, 17, 1 << 17]),
+    st.sampled_from([0, 5, None]),
+)
+def test_contributions_are_those_of_the_reference_whatever_the_windows(
+    text: str, window: int, top: int | None
+) -> None:
+    model = SEEN_THREE_WAYS
+    with (
+        mock.patch.object(windows, "WINDOW", window),
+        mock.patch.object(occurrences, "_KEPT_MORE", window),
+    ):
+        explanation = explain(model, text, label="space", against="cars", top=top)
+    expected = expected_tokens(model, text, 2, 0)
+    found = {(token.start, token.end, token.kind): token.value for token in explanation.tokens}
+    assert len(found) == len(explanation.tokens)
+    assert len(found) + explanation.omitted == len(expected)
+    for place, value in found.items():
+        assert value == pytest.approx(expected[place], abs=1e-9)
+    weakest = min(map(abs, found.values()), default=np.inf)
+    assert all(abs(expected[place]) <= weakest + 1e-9 for place in expected.keys() - found.keys())
+    assert total(explanation) == pytest.approx(explanation.margin, abs=1e-9)
+    assert abs(explanation.remainder) < 1e-5
+    by_word = sum(word.value for word in explanation.words)
+    # What the rules "words" find between chunks is nothing: every token lies in one.
+    assert by_word == pytest.approx(sum(expected.values()), abs=1e-9)
+
+
+def test_long_lists_are_bounded_and_say_so() -> None:
+    model = Model(make_parts())
+    whole = explain(model, TEXTS[0])
+    assert (whole.omitted, whole.omitted_words, whole.rest) == (0, 0, 0.0)
+    with mock.patch.object(explaining, "MOST", 4):
+        short = explain(model, TEXTS[0])
+        asked = explain(model, TEXTS[0], top=9)
+    assert short.tokens == whole.tokens[:4]
+    assert short.omitted == len(whole.tokens) - 4
+    assert asked.tokens == whole.tokens[:9]
+    assert total(short) == pytest.approx(total(whole))
+    strongest = sorted(whole.words, key=lambda word: -abs(word.value))[:4]
+    assert short.words == tuple(sorted(strongest, key=lambda word: word.start))
+    assert short.omitted_words == len(whole.words) - 4
+    with pytest.raises(SettingError, match="top is -1"):
+        explain(model, TEXTS[0], top=-1)
+
+
+def test_an_explanation_reads_well_in_a_terminal() -> None:
+    explanation = explain(MIXED_MODEL, TEXTS[2])
+    lines = str(explanation).split("\n")
+    assert 2 <= len(lines) <= 4
+    assert lines[0].startswith(f"{explanation.label} over {explanation.against} by +")
+    strongest = max(explanation.tokens, key=lambda token: token.value)
+    assert lines[1].startswith("  for: ")
+    assert " ".join(strongest.text.split()) in lines[1]
+    assert all(len(line) < 400 for line in lines)
+    left_out = explain(MIXED_MODEL, TEXTS[2], top=3)
+    assert f"{left_out.omitted} weaker tokens add {left_out.rest:+.2f}" in str(left_out)
+    assert str(explain(MIXED_MODEL, "")).count("\n") == 0
+
+
+HOSTILE = "card \x1b]52;c;x\x07 <script>alert(1)</script> \u202eorbit & game\ncard\told\r\n"
+
+
+class _Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.styles: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.styles += [value or "" for name, value in attrs if name == "style"]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_what_the_document_holds_is_shown_and_not_obeyed() -> None:
+    explanation = explain(MIXED_MODEL, HOSTILE)
+    assert str(explanation).replace("\n", "").isprintable()
+    page = _Page()
+    page.feed(explanation._repr_html_())
+    assert set(page.tags) <= {"div", "p", "b", "br", "span"}
+    assert page.text.replace("\n", "").replace("\t", "").isprintable()
+    assert "<script>alert(1)</script>" in page.text
+    assert "\\x1b]52;c;x\\x07" in page.text
+    assert "\ncard\told\n" in page.text
+    coloured = [style for style in page.styles if "rgba" in style]
+    assert coloured
+    # Letters keep the colour of the page, so they can be read on light and on dark ground.
+    assert all(not re.search(r"(^|;)\s*color:", style) for style in page.styles)
+
+
+def test_a_notebook_shows_the_start_of_a_long_document() -> None:
+    text = "card game " * 50_000
+    shown = explain(MIXED_MODEL, text)._repr_html_()
+    assert len(shown) < 2_000_000
+    assert "480,000 more characters are not shown" in shown
 
 
 POST = (

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from private_folders import private_folder
 from satchel.errors import MissingDependencyError, SettingError
 from satchel.network import backends
 
@@ -16,7 +17,8 @@ pytest.importorskip("keras", reason="training needs Keras")
 
 
 def run(program: str, **environment: str) -> str:
-    kept = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
+    chosen = {"KERAS_BACKEND", "JAX_COMPILATION_CACHE_DIR"}
+    kept = {name: value for name, value in os.environ.items() if name not in chosen}
     path = os.pathsep.join(sys.path)
     return subprocess.run(
         [sys.executable, "-c", program],
@@ -75,3 +77,21 @@ def test_a_missing_backend_names_its_extra():
     )
     assert run(program).startswith("torch training on torch needs torch")
     assert issubclass(MissingDependencyError, ImportError)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="this system has no owners and modes")
+def test_compiled_steps_are_kept_only_where_nobody_else_can_write():
+    program = (
+        "import os, tempfile, warnings\n"
+        "tempfile.tempdir = os.environ['XDG_CACHE_HOME']\n"
+        "from satchel.network.backends import use_backend\n"
+        "with warnings.catch_warnings(record=True) as said:\n"
+        "    warnings.simplefilter('always')\n"
+        "    use_backend('jax')\n"
+        "print(os.environ.get('JAX_COMPILATION_CACHE_DIR', ''), len(said))"
+    )
+    with private_folder() as folder:
+        place = {"XDG_CACHE_HOME": str(folder)}
+        assert run(program, **place) == f"{folder}/satchel/jax 0"
+        folder.chmod(0o1777)
+        assert run(program, **place) == "1"

@@ -14,10 +14,15 @@
     ├── TrainingError (RuntimeError)          training went wrong, such as a loss that is not finite
     └── MissingDependencyError (ImportError)  an extra is not installed
 
+    SatchelWarning (UserWarning)      a remark: the work goes on
+
 A message says what was expected, what was found (file, line, value) and what to do next.
 """
 
 from __future__ import annotations
+
+import sys
+import warnings
 
 
 class SatchelError(Exception):
@@ -95,3 +100,30 @@ class MissingDependencyError(SatchelError, ImportError):
 def how_to_get(extra: str) -> str:
     """Return how an extra of Satchel is installed, from an index or from a checkout."""
     return f"run  pip install 'satchel[{extra}]'  or, in a checkout,  pip install '.[{extra}]'"
+
+
+class SatchelWarning(UserWarning):
+    """A remark on something that stops nothing. The command line prints it as one line."""
+
+
+def warn(message: str) -> None:
+    """Give a `SatchelWarning` that points to the line that called Satchel, wherever it arose.
+
+    Args:
+        message: What is the matter, and what to do about it.
+    """
+    frame = sys._getframe(1)
+    while frame.f_back is not None and _is_inside(frame.f_globals.get("__name__", "")):
+        frame = frame.f_back
+    warnings.warn_explicit(
+        message,
+        SatchelWarning,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        frame.f_globals.get("__name__"),
+        frame.f_globals.setdefault("__warningregistry__", {}),
+    )
+
+
+def _is_inside(module: str) -> bool:
+    return module.split(".")[0] in ("satchel", "importlib")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from satchel.errors import LabelError
-from satchel.progress import Progress, silent
+from satchel.progress import Progress, showing, silent
 from satchel.satchel import Satchel
 from satchel.search.fitting import fit
 from satchel.search.settings import Settings
@@ -45,7 +45,8 @@ def learn_targets(
         raise LabelError(
             f"expected one label a document, found {len(texts)} documents and {len(targets)} labels"
         )
-    parts = fit(texts, targets, settings, progress)
+    with showing(progress):
+        parts = fit(texts, targets, settings, progress)
     if settings.max_size is not None:
         from satchel.inference.compress import compress
 

@@ -13,6 +13,7 @@ from satchel.bags.weighing import weigh
 from satchel.errors import SettingError
 
 _HALF_SHIFT = np.float32(2.0**112)
+_SHIFTABLE = 2.0**16  # from here on a value times the shift is beyond float32
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class BagTable:
             entries = slice(bounds[document], bounds[document + 1])
             values = weighed.values[entries]
             gathered = self.rows.take(weighed.ids[entries], axis=0)
-            if gathered.dtype == np.float16:
+            if gathered.dtype == np.float16 and np.abs(values).max(initial=0.0) < _SHIFTABLE:
                 gathered, values = shifted_halves(gathered), values * _HALF_SHIFT
             np.matmul(values, gathered.astype(np.float32, copy=False), out=sums[document])
         # A column's scale is common to all rows, so it may wait until they are summed.

@@ -13,6 +13,9 @@ from satchel.errors import TextError
 
 CHUNK_CHARACTERS = 1 << 19
 CHUNK_DOCUMENTS = 1 << 11
+LONG = 1 << 21
+"""Code points beyond which the plain path answers for a document, which it reads in windows: the
+kernels hold all its features at once, 100 bytes and more a code point where it has n-grams."""
 
 
 class Chunk(NamedTuple):
@@ -74,6 +77,11 @@ def check_chunk(chunk: Chunk) -> None:
     for number, text in enumerate(chunk.texts, start=chunk.first):
         if not isinstance(text, str) or not text.isascii():
             check_text(text, number)
+
+
+def is_long(text: object) -> bool:
+    """Whether a document is read in windows, whatever the others are read by."""
+    return isinstance(text, str) and len(text) > LONG
 
 
 def work_in(texts: Iterable[str], features: Features) -> int:

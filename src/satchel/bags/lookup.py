@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from satchel.bags.chunks import Chunk, check_chunk, chunks, peek_work
+from satchel.bags.chunks import Chunk, check_chunk, chunks, is_long, peek_work
 from satchel.bags.features import Features
 from satchel.bags.kernels import use_kernels
 from satchel.bags.packing import pack
@@ -96,7 +96,14 @@ def lookup_plain(chunk: Chunk, features: Features, knowns: Sequence[Lookup]) -> 
         TextError: A document is not text.
     """
     check_chunk(chunk)
-    found = [hash_counts(text, features) for text in chunk.texts]
+
+    def is_known(hashes: np.ndarray) -> np.ndarray:
+        wanted = np.zeros(len(hashes), np.bool_)
+        for known in knowns:
+            wanted |= known.find(hashes)[1]
+        return wanted
+
+    found = [hash_counts(text, features, is_known) for text in chunk.texts]
     return [_known_rows(found, known) for known in knowns]
 
 
@@ -144,6 +151,8 @@ def lookup(
     characters, settings = tables(features.rules), settings_of(features)
 
     def look_up(_: None, chunk: Chunk) -> Rows:
+        if any(map(is_long, chunk.texts)):
+            return lookup_plain(chunk, features, [known])[0]
         packed = pack(chunk.texts, chunk.first)
         lengths, entries = look_up_chunk(
             packed.data,

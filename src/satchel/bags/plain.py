@@ -1,216 +1,36 @@
 """The plain path: the features of one text with NumPy alone, quick enough for single documents.
 
-It takes short cuts that the reference (``tokens.py``) does not, and gives the same hashes.
+Its memory is bounded by the text, its distinct features, and a window of all features.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import repeat
+from collections.abc import Callable, Iterator
+from itertools import chain
 
 import numpy as np
 
-from satchel.bags.characters import KERAS_FILTERS, classes
+from satchel.bags.character_windows import character_windows
 from satchel.bags.features import Features
-from satchel.bags.fields import kind_of, name_space_at, name_spaces
-from satchel.bags.hashing import (
-    ADDRESS_SALT,
-    CHARACTER_KIND,
-    CHARACTER_SALT,
-    FIELD_KIND,
-    FIELD_SALT,
-    PART_KIND,
-    WordHashes,
-    combine_arrays,
-    hash_text,
-)
-from satchel.bags.tokens import addresses, hangul_pairs, spaceless_grams, units
+from satchel.bags.windows import Found
+from satchel.bags.word_windows import word_windows
 
-# These match the text itself, so they serve only where no character is special (see _SPECIAL).
-_WORD = re.compile(r"[0-9]++(?:[.,][0-9]++(?!\w))++|\w++")
-_NUMBER = re.compile(r"[0-9]++(?:[.,][0-9]++(?!\w))++")
-_SPECIAL = re.compile(r"[mjvhcetr]")
-_RUN = re.compile(r"\w+")
-_CHUNK = re.compile(r"\S+")
-_KERAS = str.maketrans(dict.fromkeys(KERAS_FILTERS, " "))
-
-# For ASCII, blanks in place of all that is no word and a split are quicker than a pattern. The
-# points of numbers are hidden meanwhile behind two characters that cannot occur by then.
-_POINTS = str.maketrans(".,", "\x01\x02")
-_BLANKS = str.maketrans(
-    {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) in "_.,")}
-)
-_WORDS_ONLY = str.maketrans(".,\x01\x02", "  .,")
-
-_hashes = WordHashes()
+_NO_HASHES = np.zeros(0, np.uint64)
+_NO_COUNTS = np.zeros(0, np.int64)
+_HELD = 1 << 21
+"""Features that are held before equal ones are merged."""
 
 
-@dataclass
-class _Unigrams:
-    """The tokens of kind 1 of one text.
-
-    ``chain`` takes part in n-grams, which do not reach across ``breaks`` (places in the chain);
-    ``single`` does not. The name spaces lie beside where fields are asked for.
-    """
-
-    chain: list[int] = field(default_factory=list)
-    breaks: list[int] = field(default_factory=list)
-    single: list[int] = field(default_factory=list)
-    chain_spaces: list[str] = field(default_factory=list)
-    single_spaces: list[str] = field(default_factory=list)
-
-
-def _is_simple(lowered: str, features: Features) -> bool:
-    """Whether words can be found in the text itself, without the classes of its characters."""
-    if features.rules != "satchel" or lowered.isascii():
-        return True
-    return not _SPECIAL.search(classes(lowered, "satchel"))
-
-
-def _hide_points(number: re.Match[str]) -> str:
-    """A number with its points hidden; digits that end a word are no part of it."""
-    start = number.start()
-    first = re.search("[.,]", number[0]).end()  # type: ignore[union-attr]
-    if start and (number.string[start - 1].isalnum() or number.string[start - 1] == "_"):
-        return number[0][:first] + number[0][first:].translate(_POINTS)
-    return number[0].translate(_POINTS)
-
-
-def _simple_words(lowered: str, features: Features) -> list[str]:
-    if features.rules == "satchel" and lowered.isascii():
-        blanked = lowered.translate(_BLANKS)
-        words = _NUMBER.sub(_hide_points, blanked).translate(_WORDS_ONLY).split()
-    elif features.rules == "satchel":
-        words = _WORD.findall(lowered)
-    elif features.rules == "words":
-        words = _RUN.findall(lowered)
-    else:
-        words = [word for word in lowered.translate(_KERAS).split(" ") if word]
-    if features.min_length > 1:
-        words = [word for word in words if len(word) >= features.min_length]
-    return words
-
-
-def _simple(lowered: str, features: Features) -> _Unigrams:
-    found = _Unigrams()
-    if not features.fields:
-        found.chain = list(map(_hashes.__getitem__, _simple_words(lowered, features)))
-    else:
-        starts, names = name_spaces(lowered)
-        for start, end, name in zip(starts, [*starts[1:], len(lowered)], names, strict=True):
-            words = _simple_words(lowered[start:end], features)
-            found.chain.extend(map(_hashes.__getitem__, words))
-            found.chain_spaces.extend(repeat(name, len(words)))
-    return found
-
-
-def _general(lowered: str, features: Features) -> _Unigrams:
-    found = _Unigrams()
-    chain_starts: list[int] = []
-    single_starts: list[int] = []
-    letters = classes(lowered, features.rules)
-    for start, end, form in units(lowered, features):
-        if form == "run":
-            found.breaks.append(len(found.chain))
-            grams = spaceless_grams(letters, start, end)
-        else:
-            found.chain.append(hash_text(lowered[start:end]))
-            chain_starts.append(start)
-            grams = hangul_pairs(letters, start, end)
-        for left, right in grams:
-            found.single.append(hash_text(lowered[left:right]))
-            single_starts.append(left)
-    if features.fields:
-        starts, names = name_spaces(lowered)
-        found.chain_spaces = [name_space_at(starts, names, start) for start in chain_starts]
-        found.single_spaces = [name_space_at(starts, names, start) for start in single_starts]
-    return found
-
-
-def _add_addresses(found: _Unigrams, lowered: str, features: Features) -> None:
-    spans = list(addresses(lowered, features))
-    found.single.extend(hash_text(lowered[start:end], ADDRESS_SALT) for start, end in spans)
-    if features.fields and spans:
-        starts, names = name_spaces(lowered)
-        found.single_spaces.extend(name_space_at(starts, names, start) for start, _ in spans)
-
-
-def _field_hashes(numbers: np.ndarray, spaces: list[str]) -> np.ndarray:
-    named = np.fromiter(map(bool, spaces), np.bool_, len(spaces))
-    salts = np.array([hash_text(name, FIELD_SALT) for name in spaces if name], np.uint64)
-    return combine_arrays(numbers[named], salts, FIELD_SALT)
-
-
-def _word_features(lowered: str, features: Features) -> Iterator[tuple[np.ndarray, int]]:
-    simple = _is_simple(lowered, features)
-    found = _simple(lowered, features) if simple else _general(lowered, features)
-    _add_addresses(found, lowered, features)
-    chain = np.array(found.chain, np.uint64)
-    single = np.array(found.single, np.uint64)
-    yield chain, 1
-    if len(single):
-        yield single, 1
-    if features.fields:
-        unigrams = np.concatenate([chain, single])
-        spaces = found.chain_spaces + found.single_spaces
-        for kind in (FIELD_KIND, PART_KIND):
-            own = [name if name and kind_of(name) == kind else "" for name in spaces]
-            yield _field_hashes(unigrams, own), kind
-    grams = chain
-    segment = None
-    if found.breaks:
-        segment = np.searchsorted(found.breaks, np.arange(len(chain)), side="right")
-    for order in range(2, features.words + 1):
-        if len(grams) < 2:
-            break
-        grams = combine_arrays(grams[:-1], chain[order - 1 :], order)
-        whole = slice(None) if segment is None else segment[order - 1 :] == segment[: len(grams)]
-        yield grams[whole], order
-
-
-def _character_features(lowered: str, shortest: int, longest: int) -> list[int]:
-    found: list[int] = []
-    for chunk in _CHUNK.findall(lowered):
-        padded = f" {chunk} "
-        for size in range(shortest, longest + 1):
-            if len(padded) <= size:
-                found.append(hash_text(padded, CHARACTER_SALT))
-                break
-            found.extend(
-                hash_text(padded[first : first + size], CHARACTER_SALT)
-                for first in range(len(padded) - size + 1)
-            )
-    return found
-
-
-def _parts(text: str, features: Features) -> list[tuple[np.ndarray, int]]:
-    """The hashes of each kind of feature."""
+def _parts(text: str, features: Features) -> Iterator[Found]:
+    """All features of a text, some at a time."""
     lowered = text.lower()
-    parts = list(_word_features(lowered, features)) if features.words else []
+    windows = []
+    if features.words:
+        windows.append(word_windows(lowered, features, placed=False))
     if features.characters:
-        grams = _character_features(lowered, *features.characters)
-        parts.append((np.array(grams, np.uint64), CHARACTER_KIND))
-    return parts
-
-
-def feature_hashes(text: str, features: Features) -> tuple[np.ndarray, np.ndarray]:
-    """All features of one prepared text, repeated as often as they occur.
-
-    Args:
-        text: A text that ``prepare`` has seen.
-        features: Which features to find.
-
-    Returns:
-        The hashes, uint64 [n], and the kinds, uint8 [n], in no particular order.
-    """
-    parts = _parts(text, features)
-    kinds = np.array([kind for _, kind in parts], np.uint8)
-    return (
-        np.concatenate([hashes for hashes, _ in parts]),
-        np.repeat(kinds, [len(hashes) for hashes, _ in parts]),
-    )
+        windows.append(character_windows(lowered, *features.characters, placed=False))
+    for window in chain(*windows):
+        yield from window.parts
 
 
 def feature_counts(text: str, features: Features) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -223,24 +43,96 @@ def feature_counts(text: str, features: Features) -> tuple[np.ndarray, np.ndarra
     Returns:
         Hashes, uint64 ascending; kinds, uint8; how often each occurs, float32.
     """
-    hashes, kinds = feature_hashes(text, features)
-    order = np.argsort(hashes)
-    distinct, firsts, counts = _run_lengths(hashes[order])
-    return distinct, kinds[order[firsts]], counts
+    of_kinds: dict[int, _Counter] = {}
+    for part in _parts(text, features):
+        of_kinds.setdefault(part.kind, _Counter()).add(part.hashes)
+    counted = [(kind, *counter.counts()) for kind, counter in of_kinds.items()]
+    counted.append((0, _NO_HASHES, _NO_COUNTS))  # a text may have no features
+    hashes = np.concatenate([hashes for _, hashes, _ in counted])
+    kinds = np.concatenate([np.full(len(hashes), kind, np.uint8) for kind, hashes, _ in counted])
+    counts = np.concatenate([counts for _, _, counts in counted])
+    order = np.argsort(hashes, kind="stable")
+    firsts = _bounds(hashes[order])[:-1]
+    return (
+        hashes[order[firsts]],
+        kinds[order[firsts]],
+        _sums(counts[order], firsts).astype(np.float32),
+    )
 
 
-def hash_counts(text: str, features: Features) -> tuple[np.ndarray, np.ndarray]:
-    """``feature_counts`` without the kinds, which costs less."""
-    hashes = np.concatenate([hashes for hashes, _ in _parts(text, features)])
-    hashes.sort()
-    distinct, _, counts = _run_lengths(hashes)
-    return distinct, counts
+def hash_counts(
+    text: str, features: Features, known: Callable[[np.ndarray], np.ndarray] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """``feature_counts`` without the kinds, which costs less.
+
+    Args:
+        text: A text that ``prepare`` has seen.
+        features: Which features to find.
+        known: Tells which of some hashes, uint64 [n] ascending, are wanted, bool [n]. Of a long
+            text those that are not may be left out.
+
+    Returns:
+        Hashes, uint64 ascending; how often each occurs, float32.
+    """
+    counter = _Counter(known)
+    for part in _parts(text, features):
+        counter.add(part.hashes)
+    hashes, counts = counter.counts()
+    return hashes, counts.astype(np.float32)
 
 
-def _run_lengths(ascending: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The distinct numbers, the place of the first of each, and how many there are, float32."""
+class _Counter:
+    """Counts hashes, and merges equal ones before there are too many."""
+
+    def __init__(self, known: Callable[[np.ndarray], np.ndarray] | None = None) -> None:
+        self._known = known
+        self._held: list[np.ndarray] = []
+        self._size = 0
+        self._hashes = _NO_HASHES
+        self._counts = _NO_COUNTS
+
+    def add(self, hashes: np.ndarray) -> None:
+        """Count some hashes."""
+        self._held.append(hashes)
+        self._size += len(hashes)
+        if self._size > max(_HELD, len(self._hashes)):
+            self._merge()
+            if self._known is not None:
+                wanted = self._known(self._hashes)
+                self._hashes, self._counts = self._hashes[wanted], self._counts[wanted]
+
+    def counts(self) -> tuple[np.ndarray, np.ndarray]:
+        """The distinct hashes, ascending, and how often each was added, int64."""
+        self._merge()
+        return self._hashes, self._counts
+
+    def _merge(self) -> None:
+        hashes = np.concatenate([_NO_HASHES, *self._held])
+        self._held, self._size = [], 0
+        hashes.sort()
+        bounds = _bounds(hashes)
+        distinct = hashes[bounds[:-1]]
+        counts = bounds[1:] - bounds[:-1]
+        if len(self._hashes):
+            together = np.concatenate([self._hashes, distinct])
+            counts = np.concatenate([self._counts, counts])
+            order = np.argsort(together, kind="stable")
+            together = together[order]
+            firsts = _bounds(together)[:-1]
+            distinct = together[firsts]
+            counts = _sums(counts[order], firsts)
+        self._hashes, self._counts = distinct, counts
+
+
+def _bounds(ascending: np.ndarray) -> np.ndarray:
+    """Where each distinct number stands first, and the end, int64."""
     new = np.ones(len(ascending) + 1, np.bool_)
-    np.not_equal(ascending[1:], ascending[:-1], out=new[1:-1])
-    bounds = np.flatnonzero(new) if len(ascending) else np.zeros(1, np.int64)
-    firsts = bounds[:-1]
-    return ascending[firsts], firsts, (bounds[1:] - firsts).astype(np.float32)
+    if len(ascending):
+        np.not_equal(ascending[1:], ascending[:-1], out=new[1:-1])
+    return new.nonzero()[0]
+
+
+def _sums(counts: np.ndarray, firsts: np.ndarray) -> np.ndarray:
+    """The sums of the stretches that start at ``firsts``."""
+    sums: np.ndarray = np.add.reduceat(counts, firsts) if len(firsts) else counts[:0]
+    return sums

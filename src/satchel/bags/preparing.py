@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 from satchel.bags.features import Features
 from satchel.bags.stripping import strip
 from satchel.errors import TextError
+from satchel.normalizing import normalize
 
 
 def check_string(text: object, number: int) -> str:
@@ -67,6 +66,6 @@ def prepare(text: str, features: Features) -> str:
     """
     if features.strip:
         text = strip(text, features.strip)
-    if features.nfc and not text.isascii():
-        text = unicodedata.normalize("NFC", text)
+    if features.nfc:
+        text = normalize("NFC", text)
     return text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from satchel.bags.features import Part
 
@@ -12,21 +12,17 @@ _QUOTE = re.compile(r"(writes in|writes:|wrote:|says:|said:|^In article|^Quoted 
 
 def strip_headers(text: str) -> str:
     """Keep what follows the first blank line; a text without one is all header."""
-    return text.partition("\n\n")[2]
+    return strip(text, ("headers",))
 
 
 def strip_signature(text: str) -> str:
     """Cut the last block off that a blank line, or a line of hyphens, sets apart."""
-    lines = text.strip().split("\n")
-    for number in range(len(lines) - 1, 0, -1):
-        if not lines[number].strip().strip("-"):
-            return "\n".join(lines[:number])
-    return text
+    return strip(text, ("signatures",))
 
 
 def strip_quotes(text: str) -> str:
     """Drop quoted lines and the lines that introduce them."""
-    return "\n".join(line for line in text.split("\n") if not _QUOTE.search(line))
+    return strip(text, ("quotes",))
 
 
 def strip(text: str, parts: Sequence[Part]) -> str:
@@ -39,10 +35,43 @@ def strip(text: str, parts: Sequence[Part]) -> str:
     Returns:
         What is left.
     """
+    return "\n".join(text[start:end] for start, end in kept(text, parts))
+
+
+def kept(text: str, parts: Sequence[Part]) -> Iterator[tuple[int, int]]:
+    """Find what ``strip`` leaves.
+
+    Args:
+        text: The post.
+        parts: Which of ``headers``, ``signatures`` and ``quotes`` go.
+
+    Yields:
+        Start and end of each stretch that is left, in order; a line feed joins two of them.
+    """
+    start, end = 0, len(text)
     if "headers" in parts:
-        text = strip_headers(text)
+        blank = text.find("\n\n")
+        start = blank + 2 if blank >= 0 else end
     if "signatures" in parts:
-        text = strip_signature(text)
-    if "quotes" in parts:
-        text = strip_quotes(text)
-    return text
+        start, end = _without_signature(text, start, end)
+    if "quotes" not in parts:
+        yield start, end
+        return
+    while start <= end:
+        line_end = text.find("\n", start, end)
+        line_end = end if line_end < 0 else line_end
+        if not _QUOTE.search(text[start:line_end]):
+            yield start, line_end
+        start = line_end + 1
+
+
+def _without_signature(text: str, start: int, end: int) -> tuple[int, int]:
+    """What is left of a stretch of a text: without white space round it, where there is one."""
+    body = text[start:end]
+    first = start + len(body) - len(body.lstrip())
+    line_end = start + len(body.rstrip())
+    while (line := text.rfind("\n", first, line_end) + 1) > 0:
+        if not text[line:line_end].strip().strip("-"):
+            return first, line - 1
+        line_end = line - 1
+    return start, end

@@ -15,10 +15,11 @@ import msgspec
 import numpy as np
 
 from satchel.bags.bag_table import BagTable
-from satchel.bags.chunks import chunks, work_in
+from satchel.bags.chunks import chunks, is_long, work_in
 from satchel.bags.features import Features
 from satchel.bags.kernels import numba_available, use_kernels
 from satchel.bags.lookup import Lookup, lookup, lookup_plain
+from satchel.bags.preparing import check_text
 from satchel.bags.rows import Rows, stack
 
 if TYPE_CHECKING:
@@ -134,9 +135,17 @@ class BagReader:
             TextError: A document is not text.
         """
         work = self._work_in(texts)
-        if use_kernels(work):
+        if not use_kernels(work):
+            return self.read_plain(texts)
+        long = [place for place, text in enumerate(texts) if is_long(text)]
+        if not long:
             return self.read_fused(texts, threads if work >= _MUCH else 1)
-        return self.read_plain(texts)
+        apart = [check_text(texts[place], place) for place in long]
+        sums, known = self.read_fused(["" if is_long(text) else text for text in texts], threads)
+        long_sums, known[long] = self.read_plain(apart)
+        for own, own_long in zip(sums, long_sums, strict=True):
+            own[long] = own_long
+        return sums, known
 
     def read_plain(self, texts: Sequence[str]) -> tuple[list[np.ndarray], np.ndarray]:
         """Do `read` by the plain path."""

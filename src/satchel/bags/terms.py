@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,10 +12,13 @@ from satchel.bags.fields import name_spaces
 from satchel.bags.hashing import (
     ADDRESS_SALT,
     CHARACTER_KIND,
+    COMBINE,
     FIELD_KIND,
     FIELD_SALT,
+    MASK,
+    MIX_1,
+    MIX_2,
     WORD_SALT,
-    combine,
     hash_text,
 )
 from satchel.bags.kernels import use_kernels
@@ -91,23 +94,42 @@ def _name_by_kernel(
     )
     text = letters.tobytes()
     start = 0
-    spaces: tuple[int, list[str]] = (-1, [])
+    spaces: tuple[int, dict[int, str]] = (-1, {})
     for place, document, kind, end in found[:count].tolist():
         own = text[start:end].decode()
         start = end
         if kind >= FIELD_KIND:
             if spaces[0] != document:
-                spaces = (document, sorted({*name_spaces(chunk.texts[document].lower())[1]}))
+                own_spaces = {*name_spaces(chunk.texts[document].lower())[1]}
+                spaces = (document, {hash_text(name, FIELD_SALT): name for name in own_spaces})
             own = _field_name(own, int(known.hashes[place]), spaces[1])
         elif kind not in (1, CHARACTER_KIND):
             own = " ".join(own[first:last] for first, last, _ in units(own, features))
         names[place] = own
 
 
-def _field_name(token: str, number: int, spaces: Iterable[str]) -> str:
-    """A field token's text: its name space is the one that gives its hash."""
-    for space in spaces:
-        for salt in (WORD_SALT, ADDRESS_SALT):
-            if combine(hash_text(token, salt), hash_text(space, FIELD_SALT), FIELD_SALT) == number:
-                return f"{space.strip()}: {token}"
+def _field_name(token: str, number: int, spaces: dict[int, str]) -> str:
+    """A field token's text: its name space is the one whose hash gives its own."""
+    for salt in (WORD_SALT, ADDRESS_SALT):
+        space = spaces.get(joined_to(hash_text(token, salt), number, FIELD_SALT))
+        if space:
+            return f"{space.strip()}: {token}"
     raise AssertionError(f"no name space of the document gives the hash of {token!r}")
+
+
+_UNMIX_1 = pow(MIX_1, -1, 1 << 64)
+_UNMIX_2 = pow(MIX_2, -1, 1 << 64)
+
+
+def joined_to(left: int, combined: int, salt: int) -> int:
+    """What was combined with a hash: the ``right`` for which ``combine`` gives this number.
+
+    A document may have as many name spaces as tokens, so they cannot be tried one by one.
+    """
+    number = combined
+    number ^= number >> 33
+    number = number * _UNMIX_2 & MASK
+    number ^= number >> 33
+    number = number * _UNMIX_1 & MASK
+    number ^= number >> 33
+    return number - left * COMBINE - salt & MASK

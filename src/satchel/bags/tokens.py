@@ -98,37 +98,43 @@ def lower(text: str) -> Lowered:
     return Lowered(lowered, positions, len(text))
 
 
-def units(lowered: str, features: Features) -> Iterator[tuple[int, int, str]]:
+def units(
+    lowered: str, features: Features, letters: str | None = None
+) -> Iterator[tuple[int, int, str]]:
     """The words, numbers, emoji and spaceless runs of a text, in order.
 
     Args:
         lowered: A text in lower case.
         features: Its rules say what is a word.
+        letters: The classes of the text's characters, where they are at hand.
 
     Yields:
         Start, end, and one of ``number``, ``word``, ``run`` and ``emoji``. Words and numbers
         shorter than ``min_length`` are left out.
     """
-    for match in _UNIT.finditer(classes(lowered, features.rules)):
+    for match in _UNIT.finditer(letters or classes(lowered, features.rules)):
         form = match.lastgroup or ""
         if form in ("number", "word") and match.end() - match.start() < features.min_length:
             continue
         yield match.start(), match.end(), form
 
 
-def addresses(lowered: str, features: Features) -> Iterator[tuple[int, int]]:
+def addresses(
+    lowered: str, features: Features, letters: str | None = None
+) -> Iterator[tuple[int, int]]:
     """The web and mail addresses of a text, in order; only the satchel rules know them.
 
     Args:
         lowered: A text in lower case.
         features: Its rules say whether there are addresses.
+        letters: The classes of the text's characters, where they are at hand.
 
     Yields:
         Start and end.
     """
     if features.rules != "satchel" or ("@" not in lowered and "://" not in lowered):
         return
-    letters = classes(lowered, features.rules)
+    letters = letters or classes(lowered, features.rules)
     seen = 0
     for sign in _SIGN.finditer(letters):
         place = sign.start()

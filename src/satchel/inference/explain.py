@@ -4,29 +4,35 @@ The document's feature values (after weights and norm) are taken as given; `attr
 effects pass through the layers. A feature's contribution is shared equally among its occurrences.
 An n-gram's occurrence is a span of its own, from the start of its first word to the end of its
 last, so spans may overlap; for display, `Explanation.words` spreads them over the words they cover.
+A long document is read in windows, so that time and memory grow as those of an answer do.
 """
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from satchel.bags.features import Features
-from satchel.bags.hashing import CHARACTER_KIND, FIELD_KIND
-from satchel.bags.tokens import tokenize
-from satchel.errors import LabelError
+from satchel.bags.bag_table import BagTable
+from satchel.bags.rows import Rows
+from satchel.errors import LabelError, SettingError
 from satchel.inference.attribution import column_effects, score_difference
-from satchel.inference.places import Places
+from satchel.inference.occurrences import (
+    KINDS,
+    Chunks,
+    Occurrences,
+    Strongest,
+    Worth,
+    merged_windows,
+)
 
 if TYPE_CHECKING:
     from satchel.inference.model import Model
 
-_CHUNK = re.compile(r"\S+")
+MOST = 10_000
+"""The most entries of a list in an explanation, unless more are asked for."""
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,8 @@ class Contribution:
 class Explanation:
     """Why a document got its label.
 
-    ``base + sum of all contributions + remainder = margin``.
+    ``base + sum of the contributions of tokens + rest + remainder = margin``. Printed, it is a few
+    lines to read; a notebook shows the text with its words coloured.
 
     Attributes:
         text: The document.
@@ -64,11 +71,14 @@ class Explanation:
         base: The margin of the empty document: what the model believes before reading.
         remainder: What no token owns: the change of the statistics of a layer normalisation, or
             of a softmax between layers. Zero but for rounding in models without these.
-        rest: The sum of the contributions that ``top`` left out of ``tokens``.
+        rest: The sum of the contributions that were left out of ``tokens``.
+        omitted: How many were left out of ``tokens``: what is beyond ``top``, or beyond the 10,000
+            strongest.
         known: How many of the document's features the model knows; with 0 the label is the prior.
         tokens: The contributions of token occurrences, strongest first.
         words: The same sum over the white-space-separated chunks of the text, in reading order,
-            without overlap: what to colour.
+            without overlap: what to colour. Those that add nothing are not there.
+        omitted_words: How many were left out of ``words``, which holds the 10,000 strongest.
     """
 
     text: str
@@ -78,13 +88,40 @@ class Explanation:
     base: float
     remainder: float
     rest: float
+    omitted: int
     known: int
     tokens: tuple[Contribution, ...]
     words: tuple[Contribution, ...]
+    omitted_words: int
 
     def to_dict(self) -> dict[str, Any]:
         """Return the explanation as plain data, ready for JSON."""
-        return asdict(self)
+        plain = {each.name: getattr(self, each.name) for each in fields(self)}
+        # Not by ``asdict``, which would copy ten thousand entries twenty times as slowly.
+        return plain | {
+            name: [
+                {
+                    "start": each.start,
+                    "end": each.end,
+                    "text": each.text,
+                    "kind": each.kind,
+                    "value": each.value,
+                }
+                for each in plain[name]
+            ]
+            for name in ("tokens", "words")
+        }
+
+    def __str__(self) -> str:
+        from satchel.inference.showing import as_lines
+
+        return as_lines(self)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the text, its words coloured, everything escaped."""
+        from satchel.inference.showing import as_html
+
+        return as_html(self)
 
 
 def explain(
@@ -102,21 +139,21 @@ def explain(
         label: The label to explain; None for the best.
         against: The label to compare with; None for the best of the others, or, where a document
             may have several labels, for no other label.
-        top: Keep this many token occurrences, the strongest; None for all.
+        top: Keep this many token occurrences, the strongest; None for 10,000.
 
     Returns:
         The explanation; its contributions add up to the model's own score.
 
     Raises:
         LabelError: The model has no such label, or the two are the same.
+        SettingError: ``top`` is negative.
         TextError: The document is not text.
     """
-    bags = model.weighed([text])
-    matrices = [
-        view.expanded(bag.ids).astype(np.float64)
-        for view, bag in zip(model.views, bags, strict=True)
-    ]
-    sums = [bag.values @ matrix for bag, matrix in zip(bags, matrices, strict=True)]
+    if top is not None and top < 0:
+        raise SettingError(f"top is {top}: expected 0 or more token occurrences")
+    counts = model.counts([text])
+    bags = [view.weigh(rows) for view, rows in zip(model.views, counts, strict=True)]
+    sums = [_bag_sum(view, bag) for view, bag in zip(model.views, bags, strict=True)]
     winner, other = _opponents(model, sums, label, against)
     direction = np.zeros(len(model.labels))
     direction[winner] = 1.0
@@ -132,31 +169,86 @@ def explain(
         margin += score_difference(member, bag_sum, direction)
         base += score_difference(member, np.zeros_like(bag_sum), direction)
 
-    merged: dict[tuple[int, int, str], float] = defaultdict(float)
-    for view, bag, matrix, effect in zip(model.views, bags, matrices, effects, strict=True):
-        values = bag.values * (matrix @ effect)
-        worth = dict(zip(view.known.hashes[bag.ids].tolist(), values.tolist(), strict=True))
-        _share(text, view.features, worth, merged)
-    tokens = sorted(
-        (
-            Contribution(start, end, text[start:end], kind, value)
-            for (start, end, kind), value in merged.items()
-        ),
-        key=lambda token: (-abs(token.value), token.start, token.end, token.kind),
-    )
-    kept = tokens if top is None else tokens[:top]
+    worths = [
+        Worth(view.features, view.known.hashes[bag.ids], _shares(view, bag, effect, rows.values))
+        for view, bag, effect, rows in zip(model.views, bags, effects, counts, strict=True)
+    ]
+    strongest = Strongest(MOST if top is None else top)
+    chunks = Chunks(text)
+    for occurrences in merged_windows(text, worths):
+        strongest.add(occurrences)
+        chunks.spread(occurrences)
+    tokens = strongest.kept()
+    total = float(tokens.values.sum()) + strongest.rest
+    words, omitted_words = _strongest_words(chunks)
     return Explanation(
         text=text,
         label=model.labels[winner],
         against=None if other is None else model.labels[other],
         margin=margin,
         base=base,
-        remainder=margin - base - sum(token.value for token in tokens),
-        rest=sum(token.value for token in tokens[len(kept) :]),
-        known=int(model.known([text])[0]),
-        tokens=tuple(kept),
-        words=_chunks(text, tokens),
+        remainder=margin - base - total,
+        rest=strongest.rest,
+        omitted=strongest.omitted,
+        known=max(len(bag.ids) for bag in bags),
+        tokens=_contributions(text, tokens),
+        words=tuple(
+            Contribution(start, end, text[start:end], "chunk", value)
+            for start, end, value in zip(
+                chunks.starts[words].tolist(),
+                chunks.ends[words].tolist(),
+                chunks.values[words].tolist(),
+                strict=True,
+            )
+        ),
+        omitted_words=omitted_words,
     )
+
+
+def _blocks(view: BagTable, bag: Rows) -> list[slice]:
+    """Parts of a bag whose rows, expanded, are of bounded size."""
+    size = max(1, _BLOCK // max(view.width, 1))
+    return [slice(first, first + size) for first in range(0, len(bag.ids), size)]
+
+
+def _bag_sum(view: BagTable, bag: Rows) -> np.ndarray:
+    """Return the sum of one document's rows, float64 [width]."""
+    total = np.zeros(view.width)
+    for block in _blocks(view, bag):
+        total += bag.values[block] @ view.expanded(bag.ids[block]).astype(np.float64)
+    return total
+
+
+def _shares(view: BagTable, bag: Rows, effect: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return what one occurrence of each feature of a document adds, float64 [n]."""
+    shares = np.empty(len(bag.ids))
+    for block in _blocks(view, bag):
+        shares[block] = view.expanded(bag.ids[block]).astype(np.float64) @ effect
+    shares *= bag.values
+    shares /= counts
+    return shares
+
+
+def _contributions(text: str, tokens: Occurrences) -> tuple[Contribution, ...]:
+    return tuple(
+        Contribution(start, end, text[start:end], KINDS[kind], value)
+        for start, end, kind, value in zip(
+            tokens.starts.tolist(),
+            tokens.ends.tolist(),
+            tokens.kinds.tolist(),
+            tokens.values.tolist(),
+            strict=True,
+        )
+    )
+
+
+def _strongest_words(chunks: Chunks) -> tuple[np.ndarray, int]:
+    """Return the strongest chunks in reading order, and how many others add something."""
+    found = np.flatnonzero(chunks.values)
+    if len(found) <= MOST:
+        return found, 0
+    order = np.argsort(-np.abs(chunks.values[found]), kind="stable")
+    return np.sort(found[order[:MOST]]), len(found) - MOST
 
 
 def _opponents(
@@ -186,50 +278,3 @@ def _column(model: Model, label: str) -> int:
     except ValueError:
         known = ", ".join(model.labels[:20])
         raise LabelError(f"the model has no label {label!r}: its labels are {known}") from None
-
-
-def _share(
-    text: str,
-    features: Features,
-    worth: dict[int, float],
-    merged: dict[tuple[int, int, str], float],
-) -> None:
-    """Share each feature's contribution among its occurrences, adding to ``merged``."""
-    places: dict[int, list[tuple[int, int, str]]] = defaultdict(list)
-    original = Places(text, features)
-    for token in tokenize(text, features):
-        if token.hash in worth:
-            span = original.span(token.start, token.end)
-            places[token.hash].append((*span, _kind_name(token.kind)))
-    for feature, spans in places.items():
-        for place in spans:
-            merged[place] += worth[feature] / len(spans)
-
-
-def _kind_name(kind: int) -> str:
-    if kind >= FIELD_KIND:
-        return "field"
-    if kind >= CHARACTER_KIND:
-        return "characters"
-    return "word" if kind == 1 else "words"
-
-
-def _chunks(text: str, tokens: Iterable[Contribution]) -> tuple[Contribution, ...]:
-    """Spread contributions over the white-space-separated chunks of the text.
-
-    A token that covers several chunks gives each an equal share.
-    """
-    spans = [match.span() for match in _CHUNK.finditer(text)]
-    owner = np.full(len(text) + 1, -1)
-    for index, (start, end) in enumerate(spans):
-        owner[start:end] = index
-    values = np.zeros(len(spans))
-    for token in tokens:
-        covered = np.unique(owner[token.start : token.end])
-        covered = covered[covered >= 0]
-        values[covered] += token.value / max(len(covered), 1)
-    return tuple(
-        Contribution(start, end, text[start:end], "chunk", float(value))
-        for (start, end), value in zip(spans, values, strict=True)
-        if value
-    )

@@ -148,9 +148,19 @@ class Model:
         Raises:
             TextError: A document is not text.
         """
-        counts = self._reader.counts(_documents(texts))
-        known: np.ndarray = np.max([rows.lengths for rows in counts], axis=0)
+        known: np.ndarray = np.max([rows.lengths for rows in self.counts(texts)], axis=0)
         return known
+
+    def counts(self, texts: Iterable[str]) -> list[Rows]:
+        """Return how often each known feature occurs in texts, for each view.
+
+        Args:
+            texts: The documents.
+
+        Raises:
+            TextError: A document is not text.
+        """
+        return self._reader.counts(_documents(texts))
 
     def weighed(self, texts: Iterable[str]) -> list[Rows]:
         """Return the values of the known features of texts, weighed and normed, for each view.
@@ -161,7 +171,7 @@ class Model:
         Raises:
             TextError: A document is not text.
         """
-        counts = self._reader.counts(_documents(texts))
+        counts = self.counts(texts)
         return [view.weigh(rows) for view, rows in zip(self.views, counts, strict=True)]
 
     def explain(

@@ -6,80 +6,106 @@ characters may be composed (``nfc``); people want to see them marked in the text
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from array import array
+
+import numpy as np
 
 from satchel.bags.features import Features
 from satchel.bags.preparing import prepare
-from satchel.bags.stripping import strip
+from satchel.bags.stripping import kept
+from satchel.normalizing import normalize
+
+# What composing may change: characters below U+0300 change only through what follows them.
+_COMPOSING = re.compile(r".?[\u0300-\U0010ffff]+", re.DOTALL)
 
 
 class Places:
-    """The way back from a prepared text to the original.
+    """A text as its tokens are found in it, and the way back to the original.
 
     Args:
         original: A document.
-        features: The features that it was prepared for.
+        features: The features that it is prepared for.
+
+    Attributes:
+        lowered: The text prepared and in lower case, in which tokens are found.
     """
 
     def __init__(self, original: str, features: Features) -> None:
-        self._starts: list[int] | None = None
         prepared = prepare(original, features)
-        if prepared == original:
-            return
-        kept = strip(original, features.strip) if features.strip else original
-        starts = _places_of_lines(original, kept)
-        if features.nfc and kept != prepared:
-            starts = [starts[place] for place in _places_before_composing(kept, prepared)]
-        self._starts = starts
+        self.lowered = prepared.lower()
+        # Where each character stood, and the end; None where both texts have the same places.
+        self._before_lowering = _places_before_lowering(prepared, self.lowered)
+        self._in_original: np.ndarray | None = None
+        if prepared != original:
+            stripped, places = _places_of_kept(original, features)
+            if features.nfc and stripped != prepared:
+                places = places[_places_before_composing(stripped)]
+            self._in_original = places
 
-    def span(self, start: int, end: int) -> tuple[int, int]:
-        """Return the place in the original of a stretch of the prepared text."""
-        if self._starts is None:
-            return start, end
-        # Whole lines are cut off, and each kept one has a place for its end: a stretch never
-        # reaches over what was cut off unless its own line break does.
-        return self._starts[start], self._starts[end]
+    def spans(self, starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Find where stretches of the lower-cased text stood in the original.
 
+        Args:
+            starts: int64 [n], where each starts.
+            ends: int64 [n], where each ends; where it starts, for the pad of a character n-gram.
 
-def _places_of_lines(original: str, kept: str) -> list[int]:
-    """Return the place of every character of the lines that were kept, and of the end."""
-    lines, starts, position = original.split("\n"), [], 0
-    for line in lines:
-        starts.append(position)
-        position += len(line) + 1
-    places: list[int] = []
-    number = len(lines)
-    # From the end, for a header is cut off at the start and may repeat a line of the text.
-    for line in reversed(kept.split("\n")):
-        number -= 1
-        while number > 0 and line not in lines[number]:
-            number -= 1
-        start = starts[number] + lines[number].rfind(line)
-        places += range(start + len(line), start - 1, -1)
-    places.reverse()
-    return places
+        Returns:
+            The starts and the ends in the original, int64 [n] each.
+        """
+        if self._before_lowering is not None:
+            empty = starts == ends
+            starts = self._before_lowering[starts]
+            ends = np.where(empty, starts, self._before_lowering[ends - 1] + 1)
+        if self._in_original is not None:
+            # Whole lines are cut off, and each kept one has a place for its end: a stretch never
+            # reaches over what was cut off unless its own line break does.
+            starts, ends = self._in_original[starts], self._in_original[ends]
+        return starts, ends
 
 
-def _places_before_composing(text: str, composed: str) -> list[int]:
-    """Return where each character of the composed text stood, and the end."""
-    places: list[int] = []
-    start = 0
-    for end in [*_safe_cuts(text, composed), len(text)]:
-        length = len(unicodedata.normalize("NFC", text[start:end]))
-        places += [min(start + offset, end - 1) for offset in range(length)]
-        start = end
-    return [*places, len(text)]
+def _places_before_lowering(text: str, lowered: str) -> np.ndarray | None:
+    if len(text) == len(lowered):
+        return None
+    lengths = np.fromiter((len(character.lower()) for character in text), np.int64, len(text))
+    return np.append(np.repeat(np.arange(len(text)), lengths), len(text))
 
 
-def _safe_cuts(text: str, composed: str) -> list[int]:
-    """Return places between which the text can be composed piece by piece."""
+def _places_of_kept(original: str, features: Features) -> tuple[str, np.ndarray]:
+    """What stripping leaves, the place of each of its characters, and the end."""
+    spans = list(kept(original, features.strip))
+    places = [np.arange(start, end + 1) for start, end in spans]
+    text = "\n".join(original[start:end] for start, end in spans)
+    return text, np.concatenate(places) if places else np.array([len(original)])
+
+
+def _places_before_composing(text: str) -> np.ndarray:
+    """Where each character of the composed text stood, and the end."""
+    places = array("q")
+    done = 0
+    for found in _COMPOSING.finditer(text):
+        stretch = found[0]
+        composed = normalize("NFC", stretch)
+        if composed != stretch:
+            places.extend(range(done, found.start()))
+            done = found.end()
+            _add_composed(stretch, composed, found.start(), places)
+    places.extend(range(done, len(text) + 1))
+    return np.asarray(places)
+
+
+def _add_composed(stretch: str, composed: str, start: int, places: array[int]) -> None:
+    """Add the places of a stretch, piece by piece where it can be composed so."""
     cuts = [
         place
-        for place in range(1, len(text))
-        if unicodedata.combining(text[place]) == 0 and unicodedata.category(text[place])[0] != "M"
+        for place in range(1, len(stretch))
+        if unicodedata.combining(stretch[place]) == 0
+        and unicodedata.category(stretch[place])[0] != "M"
     ]
-    pieces = zip([0, *cuts], [*cuts, len(text)], strict=True)
-    if "".join(unicodedata.normalize("NFC", text[a:b]) for a, b in pieces) == composed:
-        return cuts
-    # Jamo compose although they are letters: cut at ASCII alone, which never joins what precedes.
-    return [place for place in range(1, len(text)) if text[place].isascii()]
+    bounds = list(zip([0, *cuts], [*cuts, len(stretch)], strict=True))
+    pieces = [normalize("NFC", stretch[first:last]) for first, last in bounds]
+    if "".join(pieces) != composed:  # jamo compose although they are letters
+        bounds, pieces = [(0, len(stretch))], [composed]
+    for (first, last), piece in zip(bounds, pieces, strict=True):
+        places.extend(start + min(first + offset, last - 1) for offset in range(len(piece)))

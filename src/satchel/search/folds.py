@@ -12,7 +12,7 @@ from satchel.errors import InputError
 from satchel.search.targets import Targets
 from satchel.sources.splitting import folds, split
 
-SUBJECT = re.compile(r"\A(?:[!-9;-~]+:[^\n]*\n)*?subject:[ \t]*((?:re:[ \t]*)*)([^\n]+)", re.I)
+SUBJECT = re.compile(r"\A(?:[!-9;-~]++:[^\n]*+\n)*?subject:[ \t]*((?:re:[ \t]*)*)([^\n]+)", re.I)
 HEADER = 4_000
 """Code points in which a subject line is looked for."""
 

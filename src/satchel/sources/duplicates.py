@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import string
-import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
+
+from satchel.normalizing import normalize
 
 _BLANKS = string.whitespace.encode() + b"\x1c\x1d\x1e\x1f"
 
@@ -44,7 +45,7 @@ def _fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     # Folding may undo the composed form, so it is composed once more.
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return normalize("NFKC", normalize("NFKC", text).casefold())
 
 
 def _hash(data: bytes) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-import warnings
 from functools import lru_cache
+
+from satchel.errors import warn
 
 # Below this much work the plain path is done before Numba and its cache are loaded. A character is
 # 1, or, where character n-grams are cut as well, CHARACTER_GRAMS.
@@ -27,12 +28,7 @@ def kernels_loaded() -> bool:
 
 @lru_cache(maxsize=1)
 def _say_slow() -> None:
-    warnings.warn(
-        "Numba is not installed, so counting words is about 20 times slower: "
-        "run  pip install 'satchel[fast]'",
-        RuntimeWarning,
-        stacklevel=4,
-    )
+    warn("Numba is not installed, so this takes about 20 times as long: run  pip install numba")
 
 
 def use_kernels(work: int) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
-import os
+import itertools
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,16 @@ import numba
 import numpy as np
 from numba import types
 
-from satchel.bags.kernels.starting import StoredCode, ready_to_compile
 from satchel.compiled import compiled_folder
+from satchel.errors import warn
+from satchel.progress import tell
+
+starting: Any
+try:
+    # It rests on parts of Numba that are not public and may be gone from the next version.
+    from satchel.bags.kernels import starting
+except (ImportError, AttributeError):
+    starting = None
 
 Function = Callable[..., Any]
 
@@ -49,10 +59,11 @@ def _sources_digest() -> str:
 
 @lru_cache(maxsize=1)
 def cache_folder() -> Path | None:
-    """The folder that keeps machine code across processes; None where none can be written."""
+    """The folder that keeps machine code across processes; None where none is safe."""
+    form = "" if starting is None else "-checked"
     return compiled_folder(
-        f"kernels-{_sources_digest()}",
-        os.environ.get("NUMBA_CACHE_DIR"),
+        f"kernels-{_sources_digest()}{form}",
+        "NUMBA_CACHE_DIR",
         Path(__file__).parent / "__pycache__",
     )
 
@@ -71,6 +82,8 @@ def _caching_in(folder: Path) -> Iterator[None]:
 def kernel(signature: Any) -> Callable[[Function], Function]:
     """Compile a function that Python calls, at once, or load it from the cache.
 
+    The cache is a convenience: whatever fails in it is removed and told, and the function compiled.
+
     Args:
         signature: Numba's signature of the function.
 
@@ -79,18 +92,71 @@ def kernel(signature: Any) -> Callable[[Function], Function]:
     """
 
     def decorate(function: Function) -> Any:
-        dispatcher = numba.njit(nogil=True, error_model="numpy")(function)
         folder = cache_folder()
-        if folder is None:
-            ready_to_compile()
-        else:
-            with _caching_in(folder):
-                dispatcher._cache = StoredCode(function)
+        if folder is not None:
+            dispatcher = _dispatcher(function)
+            try:
+                _keep_code_in(folder, dispatcher, function)
+                dispatcher.compile(signature)
+            except Exception as error:  # unpickling what is damaged can raise anything
+                _remove_code(folder, function)
+                _say_damaged(folder, f"{type(error).__name__}: {error}")
+            if dispatcher.signatures:  # else it was loading that failed, not keeping
+                dispatcher.disable_compile()
+                return dispatcher
+        dispatcher = _dispatcher(function)
+        if starting is not None:
+            starting.ready_to_compile()
+        say_compiling()
         dispatcher.compile(signature)
         dispatcher.disable_compile()
         return dispatcher
 
     return decorate
+
+
+def _dispatcher(function: Function) -> Any:
+    return numba.njit(nogil=True, error_model="numpy")(function)
+
+
+def _keep_code_in(folder: Path, dispatcher: Any, function: Function) -> None:
+    with _caching_in(folder):
+        if starting is not None:
+            dispatcher._cache = starting.StoredCode(function, say_compiling)
+        else:
+            dispatcher.enable_caching()
+    if not Path(dispatcher.stats.cache_path).is_relative_to(folder):
+        raise OSError(f"Numba keeps its code in {dispatcher.stats.cache_path}")
+
+
+def _remove_code(folder: Path, function: Function) -> None:
+    """Remove what Numba keeps of a function: its files bear the function's qualified name."""
+    module, name = Path(function.__code__.co_filename).stem, function.__qualname__
+    pattern = glob.escape(f"{module}.{name}-".replace(">", "").replace("<", ""))
+    for path in folder.rglob(f"{pattern}*"):
+        with suppress(OSError):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+_damaged: set[Path] = set()
+
+
+def _say_damaged(folder: Path, reason: str) -> None:
+    if folder in _damaged:
+        return
+    _damaged.add(folder)
+    warn(
+        f"kept machine code could not be used ({reason:.200}): what is damaged is removed and "
+        f"compiled anew. If this comes again, see whether {folder} can be written"
+    )
+
+
+_compiled = itertools.count(1)
+
+
+def say_compiling() -> None:
+    """Tell whoever shows progress that a function is about to be compiled, not loaded."""
+    tell("compiling", next(_compiled), None, "once, for half a minute")
 
 
 def helper(function: Function) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from satchel.bags.fields import FIRST, QUOTE, SIGNATURE
+from satchel.bags.fields import FIRST, LONGEST_NAME, QUOTE, SIGNATURE
 from satchel.bags.hashing import FIELD_KIND, PART_KIND, hash_text
 from satchel.bags.hashing import FIELD_SALT as _SALT
 from satchel.bags.kernels.compiled import NONE, ZERO, Array, Number, helper
@@ -55,6 +55,8 @@ def _name_end(text: Array, start: Number, end: Number) -> Number:
     while place < end and 33 <= byte_at(text, place) <= 126 and byte_at(text, place) != _COLON:
         place += 1
     if place == start or place >= end or byte_at(text, place) != _COLON:
+        return NONE
+    if place - start > LONGEST_NAME:
         return NONE
     return place if place + 1 == end or _is_blank(byte_at(text, place + 1)) else NONE
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.runtime.nrt import rtsys
 
 
@@ -18,7 +20,17 @@ class StoredCode(FunctionCache):  # type: ignore[misc]  # Numba carries no types
 
     Before it looks into its cache, Numba gathers all that it can type and lower: a quarter of a
     start that only compiling needs, and compiling does it again.
+
+    Args:
+        function: The function.
+        compiling: Called when nothing is kept of it, before it is compiled.
     """
+
+    def __init__(self, function: Callable[..., Any], compiling: Callable[[], None]) -> None:
+        super().__init__(function)
+        self._compiling = compiling
+        stamp = self._impl.locator.get_source_stamp()
+        self._cache_file: Any = _CheckedFile(self._cache_path, self._impl.filename_base, stamp)
 
     def load_overload(self, signature: Any, context: Any) -> Any:
         """Load machine code; None where none is kept, and then all is ready to compile."""
@@ -28,12 +40,50 @@ class StoredCode(FunctionCache):  # type: ignore[misc]  # Numba carries no types
             code = self._load_overload(signature, context)
         if code is None:
             ready_to_compile()
+            self._compiling()
         return code
 
 
+class _CheckedFile(IndexDataCacheFile):  # type: ignore[misc]  # Numba carries no types
+    """Numba's index and files of one function; a file of machine code is named by its SHA-256.
+
+    Damaged machine code would run all the same, so it is not loaded unless it is whole.
+    """
+
+    def save(self, key: Any, data: Any) -> None:
+        """Keep machine code."""
+        content = self._dump(data)
+        name = self._data_name_pattern.replace("{number:d}", hashlib.sha256(content).hexdigest())
+        overloads = self._load_index()
+        before = overloads.get(key)
+        overloads[key] = name
+        with self._open_for_write(self._data_path(name)) as file:
+            file.write(content)
+        self._save_index(overloads)
+        if before not in (None, name):
+            with suppress(OSError):
+                Path(self._data_path(before)).unlink()
+
+    def load(self, key: Any) -> Any:
+        """Load machine code; None where none is kept.
+
+        Raises:
+            Exception: The index or the file is damaged.
+        """
+        name = self._load_index().get(key)
+        if name is None or not Path(self._data_path(name)).exists():
+            return None
+        content = Path(self._data_path(name)).read_bytes()
+        if name != self._data_name_pattern.replace(
+            "{number:d}", hashlib.sha256(content).hexdigest()
+        ):
+            raise ValueError(f"{name} is damaged")
+        return self._load_data(name)
+
+
 def ready_to_compile() -> None:
-    """Load Numba's own modules for arrays."""
-    with _without_blas():
+    """Load Numba's own modules for arrays; Numba itself does so, later and at more cost."""
+    with suppress(ImportError), _without_blas():
         importlib.import_module("numba.np.arraymath")
 
 

@@ -1,0 +1,347 @@
+"""Words, n-grams of words, addresses and field tokens of a text, in windows (``windows.py``)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice, repeat
+
+import numpy as np
+
+from satchel.bags import windows
+from satchel.bags.characters import KERAS_FILTERS, classes
+from satchel.bags.features import Features, Rules
+from satchel.bags.fields import NameSpaces
+from satchel.bags.hashing import (
+    ADDRESS_SALT,
+    FIELD_KIND,
+    FIELD_SALT,
+    PART_KIND,
+    WORD_SALT,
+    combine_arrays,
+)
+from satchel.bags.tokens import addresses, hangul_pairs, spaceless_grams, units
+from satchel.bags.windows import Found, TokenHashes, Window
+
+# These match the text itself, so they serve only where no character is special (see _SPECIAL).
+_WORDS: dict[Rules, re.Pattern[str]] = {
+    "satchel": re.compile(r"[0-9]++(?:[.,][0-9]++(?!\w))++|\w++"),
+    "words": re.compile(r"\w+"),
+    "keras": re.compile(f"[^{re.escape(''.join(sorted(KERAS_FILTERS)))}]+"),
+}
+_SPECIAL = re.compile(r"[mjvhcetr]")
+# A look-behind keeps the search from starting again at each digit of a long number.
+_NUMBER = re.compile(r"(?<![0-9])[0-9]++(?:[.,][0-9]++(?!\w))++")
+# No token of any rule set has one of these in it.
+_BLANK = re.compile(r"[ \t\n]")
+_KERAS = str.maketrans(dict.fromkeys(KERAS_FILTERS, " "))
+
+# For ASCII, blanks in place of all that is no word and a split are quicker than a pattern. The
+# points of numbers are hidden meanwhile behind two characters that cannot occur by then.
+_POINTS = str.maketrans(".,", "\x01\x02")
+_BLANKS = str.maketrans(
+    {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) in "_.,")}
+)
+_WORDS_ONLY = str.maketrans(".,\x01\x02", "  .,")
+
+_NO_HASHES = np.zeros(0, np.uint64)
+_NO_PLACES = np.zeros(0, np.int64)
+
+_word_hash = TokenHashes(WORD_SALT).__getitem__
+_address_hash = TokenHashes(ADDRESS_SALT).__getitem__
+_name_hash = TokenHashes(FIELD_SALT).__getitem__
+
+
+def word_windows(lowered: str, features: Features, placed: bool) -> Iterator[Window]:
+    """Find all features of a text but its character n-grams.
+
+    Args:
+        lowered: A prepared text in lower case.
+        features: Which features to find; words among them.
+        placed: Whether to say where they are.
+
+    Yields:
+        Windows; the last one ends where the text does.
+    """
+    letters = None
+    if features.rules == "satchel" and not lowered.isascii():
+        letters = classes(lowered, features.rules)
+    spaces = NameSpaces.of(lowered) if features.fields else None
+    namer = None if spaces is None else _Namer(spaces)
+    chain = _Chain(features.words)
+    found_addresses = addresses(lowered, features, letters)
+    address = next(found_addresses, None)
+    for found in _unit_windows(lowered, letters, features, spaces, placed):
+        own: list[tuple[int, int]] = []
+        while address is not None and address[1] <= found.end:
+            own.append(address)
+            address = next(found_addresses, None)
+        yield Window(found.end, list(_parts(lowered, found, own, chain, namer, placed)))
+
+
+@dataclass
+class _Units:
+    """The tokens of kind 1 of a window, but addresses.
+
+    ``chain`` takes part in n-grams, which do not reach across ``breaks`` (places in the chain);
+    ``single`` does not. Places are there where they were asked for or are needed for the name
+    spaces; where words were found without places, the numbers of their names lie beside them.
+    """
+
+    end: int = 0
+    chain: list[int] = field(default_factory=list)
+    breaks: list[int] = field(default_factory=list)
+    single: list[int] = field(default_factory=list)
+    chain_starts: list[int] = field(default_factory=list)
+    chain_ends: list[int] = field(default_factory=list)
+    single_starts: list[int] = field(default_factory=list)
+    single_ends: list[int] = field(default_factory=list)
+    names: list[int] = field(default_factory=list)
+
+
+def _unit_windows(
+    lowered: str,
+    letters: str | None,
+    features: Features,
+    spaces: NameSpaces | None,
+    placed: bool,
+) -> Iterator[_Units]:
+    if letters is not None and _SPECIAL.search(letters):
+        return _special_units(lowered, letters, features)
+    if placed:
+        return _placed_units(lowered, features)
+    return _quick_units(lowered, features, spaces)
+
+
+def _special_units(lowered: str, letters: str, features: Features) -> Iterator[_Units]:
+    """Read by the reference's own rules."""
+    found = _Units()
+    for start, end, form in units(lowered, features, letters):
+        if form == "run":
+            found.breaks.append(len(found.chain))
+            grams = spaceless_grams(letters, start, end)
+            if letters.count("c", start, end) == end - start:
+                for first in range(start, end, windows.WINDOW):
+                    last = min(first + windows.WINDOW, end)
+                    _add_characters(found, lowered, start, first, last)
+                    if len(found.single) >= windows.WINDOW:
+                        found.end = last
+                        yield found
+                        found = _Units()
+                continue
+        else:
+            found.chain.append(_word_hash(lowered[start:end]))
+            found.chain_starts.append(start)
+            found.chain_ends.append(end)
+            grams = hangul_pairs(letters, start, end)
+        last = start
+        for left, right in grams:
+            if len(found.single) >= windows.WINDOW and right > last:
+                found.end = last
+                yield found
+                found = _Units()
+            found.single.append(_word_hash(lowered[left:right]))
+            found.single_starts.append(left)
+            found.single_ends.append(right)
+            last = right
+        if len(found.chain) >= windows.WINDOW:
+            found.end = end
+            yield found
+            found = _Units()
+    found.end = len(lowered)
+    yield found
+
+
+def _add_characters(found: _Units, lowered: str, start: int, first: int, last: int) -> None:
+    """Add what ends in ``(first, last]`` of a run without marks that starts at ``start``."""
+    pairs = range(max(first - 1, start), last - 1)
+    found.single.extend(map(_word_hash, lowered[first:last]))
+    found.single_starts.extend(range(first, last))
+    found.single_ends.extend(range(first + 1, last + 1))
+    found.single.extend(_word_hash(lowered[left : left + 2]) for left in pairs)
+    found.single_starts.extend(pairs)
+    found.single_ends.extend(range(pairs.start + 2, pairs.stop + 2))
+
+
+def _matches(
+    lowered: str, features: Features, start: int, end: int
+) -> Iterator[list[re.Match[str]]]:
+    """The words of a stretch, some at a time."""
+    matches: Iterator[re.Match[str]] = _WORDS[features.rules].finditer(lowered, start, end)
+    if features.min_length > 1:
+        matches = (match for match in matches if match.end() - match.start() >= features.min_length)
+    while some := list(islice(matches, max(windows.WINDOW // 4, 1))):
+        yield some
+
+
+def _placed_units(lowered: str, features: Features) -> Iterator[_Units]:
+    for matches in _matches(lowered, features, 0, len(lowered)):
+        yield _Units(
+            matches[-1].end(),
+            chain=[_word_hash(match[0]) for match in matches],
+            chain_starts=[match.start() for match in matches],
+            chain_ends=[match.end() for match in matches],
+        )
+    yield _Units(len(lowered))
+
+
+def _quick_units(lowered: str, features: Features, spaces: NameSpaces | None) -> Iterator[_Units]:
+    """Read without places, and so without a pattern where there is a quicker way."""
+    bounds, numbers = [0, len(lowered)], [0]
+    if spaces is not None:
+        bounds, numbers = [*spaces.starts.tolist(), len(lowered)], spaces.numbers.tolist()
+    found = _Units()
+    size = 0
+    for start, end, number in zip(bounds[:-1], bounds[1:], numbers, strict=True):
+        for words, last in _word_lists(lowered, features, start, end):
+            found.chain.extend(map(_word_hash, words))
+            if spaces is not None:
+                found.names.extend(repeat(number, len(words)))
+            size += last - start
+            if size >= windows.WINDOW:
+                found.end = last
+                yield found
+                found = _Units()
+                size = 0
+    found.end = len(lowered)
+    yield found
+
+
+def _word_lists(
+    lowered: str, features: Features, start: int, end: int
+) -> Iterator[tuple[list[str], int]]:
+    """The words of a stretch, some at a time, and where the last one ends at the latest."""
+    while end - start > 2 * windows.WINDOW:
+        blank = _BLANK.search(lowered, start + windows.WINDOW, end)
+        if blank is None or blank.end() - start > 4 * windows.WINDOW:
+            break
+        yield _quick_words(lowered[start : blank.end()], features), blank.end()
+        start = blank.end()
+    if end - start <= 4 * windows.WINDOW:
+        yield _quick_words(lowered[start:end], features), end
+        return
+    for matches in _matches(lowered, features, start, end):
+        yield [match[0] for match in matches], matches[-1].end()
+
+
+def _quick_words(lowered: str, features: Features) -> list[str]:
+    if features.rules == "satchel" and lowered.isascii():
+        blanked = lowered.translate(_BLANKS)
+        words = _NUMBER.sub(_hide_points, blanked).translate(_WORDS_ONLY).split()
+    elif features.rules == "keras":
+        words = [word for word in lowered.translate(_KERAS).split(" ") if word]
+    else:
+        words = _WORDS[features.rules].findall(lowered)
+    if features.min_length > 1:
+        words = [word for word in words if len(word) >= features.min_length]
+    return words
+
+
+def _hide_points(number: re.Match[str]) -> str:
+    """A number with its points hidden; digits that end a word are no part of it."""
+    start = number.start()
+    first = re.search("[.,]", number[0]).end()  # type: ignore[union-attr]
+    if start and (number.string[start - 1].isalnum() or number.string[start - 1] == "_"):
+        return number[0][:first] + number[0][first:].translate(_POINTS)
+    return number[0].translate(_POINTS)
+
+
+def _parts(
+    lowered: str,
+    found: _Units,
+    own_addresses: list[tuple[int, int]],
+    chain: _Chain,
+    namer: _Namer | None,
+    placed: bool,
+) -> Iterator[Found]:
+    """All features of a window of units."""
+    words = np.array(found.chain, np.uint64)
+    starts = ends = _NO_PLACES
+    if found.chain_starts:
+        starts, ends = np.array(found.chain_starts), np.array(found.chain_ends)
+    parts = [Found(1, words, starts, ends)]
+    if found.single:
+        parts.append(_found(found.single, found.single_starts, found.single_ends))
+    if own_addresses:
+        hashes = [_address_hash(lowered[start:end]) for start, end in own_addresses]
+        parts.append(_found(hashes, *map(list, zip(*own_addresses, strict=True))))
+    yield from parts if placed else [Found(1, part.hashes, None, None) for part in parts]
+    if namer is not None:
+        for part in parts:
+            named = found.names if part is parts[0] and found.names else None
+            yield from namer.field_tokens(part, named, placed)
+    yield from chain.grams(words, found.breaks, (starts, ends) if placed else None)
+
+
+def _found(hashes: list[int], starts: list[int], ends: list[int]) -> Found:
+    return Found(1, np.array(hashes, np.uint64), np.array(starts), np.array(ends))
+
+
+class _Namer:
+    """Gives tokens once more in the name spaces that they lie in."""
+
+    def __init__(self, spaces: NameSpaces) -> None:
+        self._spaces = spaces
+        self._kinds = spaces.kinds
+        self._salts = np.array(
+            [_name_hash(name) if name else 0 for name in spaces.names], np.uint64
+        )
+
+    def field_tokens(self, part: Found, names: list[int] | None, placed: bool) -> Iterator[Found]:
+        """The field tokens of tokens; the numbers of their names where these are known."""
+        assert part.starts is not None
+        assert part.ends is not None
+        numbers = self._spaces.at(part.starts) if names is None else np.array(names, np.int64)
+        kinds = self._kinds[numbers]
+        for kind in (FIELD_KIND, PART_KIND):
+            own = np.flatnonzero(kinds == kind)
+            if len(own):
+                salts = self._salts[numbers[own]]
+                hashes = combine_arrays(part.hashes[own], salts, FIELD_SALT)
+                if placed:
+                    yield Found(kind, hashes, part.starts[own], part.ends[own])
+                else:
+                    yield Found(kind, hashes, None, None)
+
+
+class _Chain:
+    """Makes n-grams of the words of windows; they reach from one window into the next."""
+
+    def __init__(self, orders: int) -> None:
+        self._orders = orders
+        self._words = _NO_HASHES
+        self._places = (_NO_PLACES, _NO_PLACES)
+
+    def grams(
+        self, words: np.ndarray, breaks: list[int], places: tuple[np.ndarray, np.ndarray] | None
+    ) -> Iterator[Found]:
+        """The n-grams that end in a window."""
+        before = len(self._words)
+        words = np.concatenate([self._words, words]) if before else words
+        starts = ends = _NO_PLACES
+        if places is not None:
+            starts, ends = (np.concatenate(pair) for pair in zip(self._places, places, strict=True))
+        segment = None
+        if breaks:
+            segment = np.searchsorted(
+                np.array(breaks) + before, np.arange(len(words)), side="right"
+            )
+        grams = words
+        for order in range(2, self._orders + 1):
+            if len(grams) < 2:
+                break
+            grams = combine_arrays(grams[:-1], words[order - 1 :], order)
+            # Those that ended before this window have been given already.
+            own: slice | np.ndarray = slice(max(before - order + 1, 0), None)
+            if segment is not None:
+                whole = segment[order - 1 :] == segment[: len(grams)]
+                whole[: max(before - order + 1, 0)] = False
+                own = whole
+            if places is None:
+                yield Found(order, grams[own], None, None)
+            else:
+                yield Found(order, grams[own], starts[: len(grams)][own], ends[order - 1 :][own])
+        first = max(len(words) - self._orders + 1, breaks[-1] + before if breaks else 0)
+        self._words = words[first:]
+        self._places = starts[first:], ends[first:]

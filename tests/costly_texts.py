@@ -1,0 +1,254 @@
+"""Texts that were or might be costly beyond their length, and all that reads a text.
+
+Run as a program, it does one operation on all of them under limits of the system:
+
+    python tests/costly_texts.py OPERATION
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from satchel.bags import Features
+    from satchel.inference.model import Model
+
+CODE_POINTS = 160_000
+SECONDS = 10
+"""Of processor time for one text. What is linear takes a tenth of it, what is quadratic tens."""
+MEMORY = 1 << 30
+"""Bytes of address space that one text may add."""
+
+
+def _repeated(piece: str, before: str = "", behind: str = "") -> Callable[[int], str]:
+    return lambda length: before + piece * (length // len(piece)) + behind
+
+
+TEXTS: dict[str, Callable[[int], str]] = {
+    "one digit": _repeated("1"),
+    "digits and a letter": _repeated("1", behind="a"),
+    "numbers": _repeated("1.1,"),
+    "a number that fails": _repeated("1.", behind="1a"),
+    "one word": _repeated("a"),
+    "one capital word": _repeated("Ж"),
+    "short words": _repeated("a "),
+    "capital sigmas": _repeated("Σ", before="a", behind="a"),
+    "sigmas to look past": _repeated("Σ:"),
+    "letters that grow": _repeated("İ"),
+    "marks of two classes": _repeated("\u0301\u0323", before="e"),
+    "marks without a letter": _repeated("\u0301"),
+    "marks that decompose": _repeated("\u0f73", before="ཀ"),
+    "marks for compatibility": _repeated("\uff9e\u0301", before="カ"),
+    "letters with marks": _repeated("e\u0301"),
+    "jamo": _repeated("ᄒ\u1161\u11ab"),
+    "ligatures": _repeated("ﷺ"),
+    "addresses": _repeated("a@"),
+    "addresses apart": _repeated('a@b"'),
+    "schemes": _repeated("a://"),
+    "joiners": _repeated("👩\u200d"),
+    "flags": _repeated("🇩"),
+    "no spaces": _repeated("漢字"),
+    "no spaces and marks": _repeated("กี่"),
+    "hangul": _repeated("한"),
+    "white space": _repeated(" \t"),
+    "line feeds": _repeated("\n"),
+    "carriage returns": _repeated("\r"),
+    "header fields": lambda length: "".join(f"a{n}: b{n}\n" for n in range(length // 12)),
+    "one long name": lambda length: "a" * (length // 2) + ": b\nc: d\n" + "e " * (length // 4),
+    "a long first line": lambda length: "a " * (length // 2) + "\n> b\n-- \nc",
+    "a folded header": _repeated("\n b", before="a: b\nc: d"),
+    "answers to answers": _repeated("re: ", before="a: b\nsubject: "),
+    "quoted lines": _repeated("\n> a"),
+    "quotation marks": _repeated('"'),
+    "introduced quotes": _repeated("a wrote:\n"),
+    "hyphens": _repeated("-\n"),
+    "signatures": _repeated("\n-- \na"),
+    "zero bytes": _repeated("\x00"),
+    "escapes": _repeated("\x1b["),
+    "markup": _repeated("<b>&"),
+}
+
+Operation = Callable[[str], object]
+
+
+def operations() -> dict[str, Callable[[], Iterator[Operation]]]:
+    """Return what reads a text, by name; each gives what to call, ready to run."""
+    return {
+        "plain features": _plain_features,
+        "kernels": _kernels,
+        "names of features": _names,
+        "prediction": _prediction,
+        "explanation": _explanation,
+        "preparing": _preparing,
+        "copies and checks": _checks,
+        "folds": _folds,
+        "evaluation": _evaluation,
+        "training": _training,
+    }
+
+
+def _features() -> list[Features]:
+    from satchel.bags import Features
+
+    return [
+        Features(words=3, characters=(3, 5), fields=True),
+        Features(words=2, nfc=True, strip=("headers", "signatures", "quotes"), min_length=2),
+        Features(rules="words", words=1),
+        Features(rules="keras", words=2, fields=True),
+    ]
+
+
+def _model(view: int) -> Model:
+    from satchel.inference.model import Model
+    from small_models import make_parts
+
+    texts = [make(60) for make in TEXTS.values()]
+    return Model(make_parts(features=[_features()[view]], texts=texts))
+
+
+def _plain_features() -> Iterator[Operation]:
+    from satchel.bags.plain import feature_counts
+    from satchel.bags.preparing import prepare
+
+    for features in _features():
+        yield lambda text, f=features: feature_counts(prepare(text, f), f)
+
+
+def _kernels() -> Iterator[Operation]:
+    from satchel.bags import count
+
+    _load_kernels()
+    for features in _features():
+        yield lambda text, f=features: count([text], f)
+    for view in range(2):
+        model = _model(view)
+        model.warm_up()
+        yield lambda text, m=model: m.predict_proba_and_known([text])
+
+
+def _load_kernels() -> None:
+    from satchel.bags import Features, count, terms
+
+    words = ["word"] * 700_000
+    terms(words, Features(words=1), count(words, Features(words=1))[0].hashes)
+
+
+def _names() -> Iterator[Operation]:
+    from satchel.bags import count, terms
+    from satchel.bags.features import Features
+
+    def named(text: str) -> None:
+        features = Features(words=2, fields=True)
+        terms([text], features, count([text], features)[0].hashes)
+
+    yield named  # by the reference
+    _load_kernels()
+    yield named
+
+
+def _prediction() -> Iterator[Operation]:
+    for view in range(2):
+        model = _model(view)
+        yield lambda text, m=model: m.top(text)
+
+
+def _explanation() -> Iterator[Operation]:
+    import json
+
+    def explained(text: str, model: Model) -> None:
+        explanation = model.explain(text)
+        json.dumps(explanation.to_dict())
+        str(explanation)
+        explanation._repr_html_()
+
+    for view in range(2):
+        yield partial(explained, model=_model(view))
+
+
+def _preparing() -> Iterator[Operation]:
+    from satchel.bags import Features
+    from satchel.bags.preparing import prepare
+    from satchel.bags.tokens import lower
+
+    parts = ("headers", "signatures", "quotes")
+    for chosen in (*((part,) for part in parts), parts, ()):
+        features = Features(strip=chosen, nfc=not chosen)
+        yield lambda text, f=features: lower(prepare(text, f))
+
+
+def _checks() -> Iterator[Operation]:
+    from satchel.sources.check import check
+    from satchel.sources.documents import Documents
+    from satchel.sources.duplicates import text_keys
+
+    yield lambda text: text_keys([text, f" {text.upper()}"])
+    yield lambda text: check(Documents(["a", "b"], [text, text + "."], ["x", "y"]))
+
+
+def _folds() -> Iterator[Operation]:
+    from satchel.search.folds import conversation
+
+    yield conversation
+    yield lambda text: [conversation(text[start:]) for start in range(100)]
+
+
+def _evaluation() -> Iterator[Operation]:
+    from satchel.satchel import Satchel
+
+    model = Satchel(_model(1).parts)
+    labels = list(model.classes_[:2])
+
+    def judged(text: str) -> None:
+        evaluation = model.evaluate([text, text[1:]], labels)
+        str(evaluation.summary())
+
+    yield judged
+
+
+def _training() -> Iterator[Operation]:
+    from satchel.learning import learn
+    from satchel.search.settings import Settings
+
+    def learnt(text: str) -> None:
+        texts = [text, *(f"{word} {number}" for word in "ab" for number in range(12))]
+        learn(texts, ["a"] + ["a"] * 12 + ["b"] * 12, Settings(effort="fast", threads=1))
+
+    learnt("warm")
+    yield learnt
+
+
+def _limit() -> None:
+    """Give the process so much more time and memory, counted from now."""
+    import resource  # not on Windows
+
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    seconds = int(used.ru_utime + used.ru_stime) + 1 + SECONDS
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        held = int(statm.read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(
+            resource.RLIMIT_AS, (held + MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1])
+        )
+
+
+def main() -> None:
+    """Do an operation on all texts, telling before each what comes, and after it what it cost."""
+    name, length = sys.argv[1], int((sys.argv[2:] or [CODE_POINTS])[0])
+    for number, operation in enumerate(operations()[name]()):
+        for kind, make in TEXTS.items():
+            text = make(length)
+            print(f"{name} {number}: {kind}", end=" ", flush=True)
+            _limit()
+            start = time.process_time()
+            operation(text)
+            print(f"{time.process_time() - start:.2f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

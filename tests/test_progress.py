@@ -1,0 +1,25 @@
+"""Telling of work that no caller hands a callable down to."""
+
+from __future__ import annotations
+
+import pytest
+
+from satchel.progress import showing, tell
+
+
+def test_whoever_shows_progress_hears_of_it_once_and_only_meanwhile() -> None:
+    heard: list[tuple[object, ...]] = []
+    others: list[tuple[object, ...]] = []
+
+    def listen(*report: object) -> None:
+        heard.append(report)
+
+    tell("compiling", 1, None)
+    with showing(listen), showing(lambda *report: others.append(report)), showing(listen):
+        tell("compiling", 2, None, "once")
+    tell("compiling", 3, None)
+    assert heard == others == [("compiling", 2, None, "once")]
+    with pytest.raises(ZeroDivisionError), showing(listen):
+        raise ZeroDivisionError
+    tell("compiling", 4, None)
+    assert len(heard) == 1
