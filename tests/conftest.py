@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 
+import pytest
 from hypothesis import settings
 
 # HYPOTHESIS_EXAMPLES=1000 pytest: a longer search, for the night.
@@ -20,6 +21,14 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", _COMPILED)
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # In a checkout that others can write, with no private home folder, kernels are compiled by
+    # every process, and say so; the tests hold all the same.
+    config.addinivalue_line(
+        "filterwarnings", "ignore:.*machine code is not kept:satchel.errors.SatchelWarning"
+    )
 
 
 def pytest_unconfigure() -> None:

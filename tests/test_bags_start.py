@@ -239,5 +239,6 @@ print((plain.hashes == fast.hashes).all(), (plain_rows.values == fast_rows.value
 
 
 @without_numba
-def test_the_kernels_compile_without_numbas_private_parts() -> None:
-    assert run(COUNT).split() == ["True", "True"]
+def test_the_kernels_compile_without_numbas_private_parts(program: Program) -> None:
+    program.kept.mkdir(mode=0o700)
+    assert run(COUNT, NUMBA_CACHE_DIR=str(program.kept)).split() == ["True", "True"]

@@ -95,3 +95,32 @@ def test_compiled_steps_are_kept_only_where_nobody_else_can_write():
         assert run(program, **place) == f"{folder}/satchel/jax 0"
         folder.chmod(0o1777)
         assert run(program, **place) == "1"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="this system has no owners and modes")
+def test_damaged_steps_are_removed_and_compiled_anew():
+    if importlib.util.find_spec("jax") is None:
+        pytest.skip("JAX is not installed")
+    program = (
+        "import warnings\n"
+        "with warnings.catch_warnings(record=True) as said:\n"
+        "    warnings.simplefilter('always')\n"
+        "    from satchel.network.backends import use_backend\n"
+        "    use_backend('jax')\n"
+        "    import jax\n"
+        "    print(jax.jit(lambda x: x * 2 + 1)(20))\n"
+        "print(*[str(each.message) for each in said], sep='\\n')"
+    )
+    with private_folder() as folder:
+        place = {"XDG_CACHE_HOME": str(folder)}
+        assert run(program, **place) == "41"
+        whole = {path: path.read_bytes() for path in folder.rglob("*-cache")}
+        assert whole
+        for damaged in (b"", b"xx", None):
+            for path, content in whole.items():
+                path.write_bytes(content[:-9] if damaged is None else damaged)
+            answer, remark = run(program, **place).splitlines()
+            assert answer == "41"
+            assert remark.startswith(f"{len(whole)} damaged files of compiled code are removed")
+            assert run(program, **place) == "41"
+            assert {path.name for path in folder.rglob("*-cache")} == {p.name for p in whole}

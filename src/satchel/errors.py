@@ -112,18 +112,16 @@ def warn(message: str) -> None:
     Args:
         message: What is the matter, and what to do about it.
     """
-    frame = sys._getframe(1)
-    while frame.f_back is not None and _is_inside(frame.f_globals.get("__name__", "")):
+    frame = caller = sys._getframe(1)
+    while frame.f_back is not None:
+        if frame.f_globals.get("__name__", "").split(".")[0] == "satchel":
+            caller = frame.f_back  # other modules may lie between two of ours
         frame = frame.f_back
     warnings.warn_explicit(
         message,
         SatchelWarning,
-        frame.f_code.co_filename,
-        frame.f_lineno,
-        frame.f_globals.get("__name__"),
-        frame.f_globals.setdefault("__warningregistry__", {}),
+        caller.f_code.co_filename,
+        caller.f_lineno,
+        caller.f_globals.get("__name__"),
+        caller.f_globals.setdefault("__warningregistry__", {}),
     )
-
-
-def _is_inside(module: str) -> bool:
-    return module.split(".")[0] in ("satchel", "importlib")

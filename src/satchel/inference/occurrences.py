@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 
@@ -105,7 +104,14 @@ def merged_windows(text: str, worths: Iterable[Worth]) -> Iterator[Occurrences]:
     Yields:
         Occurrences, merged; each place and kind comes once.
     """
-    streams = list(chain.from_iterable(_streams(text, worth) for worth in worths))
+    prepared: dict[object, Places] = {}
+    streams: list[Iterator[tuple[int, Occurrences]]] = []
+    for worth in worths:
+        if len(worth.hashes):
+            way = (worth.features.strip, worth.features.nfc)
+            if way not in prepared:
+                prepared[way] = Places(text, worth.features)
+            streams += _streams(prepared[way], worth)
     waiting = _NOTHING
     seen = [-1] * len(streams)
     while streams:
@@ -123,12 +129,9 @@ def merged_windows(text: str, worths: Iterable[Worth]) -> Iterator[Occurrences]:
             waiting = waiting[~done]
 
 
-def _streams(text: str, worth: Worth) -> Iterator[Iterator[tuple[int, Occurrences]]]:
+def _streams(places: Places, worth: Worth) -> Iterator[Iterator[tuple[int, Occurrences]]]:
     """A view's occurrences with where each window ends: those of words, and of characters."""
-    if not len(worth.hashes):
-        return
     features = worth.features
-    places = Places(text, features)
     if features.words:
         yield _known(word_windows(places.lowered, features, placed=True), places, worth)
     if features.characters:

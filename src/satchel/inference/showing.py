@@ -74,6 +74,8 @@ def _heading(explanation: Explanation) -> str:
 
 
 def _before(explanation: Explanation) -> str:
+    if not explanation.known:
+        return f"{explanation.base:+.2f} before reading, and nothing in the text is known"
     known = f"{explanation.known:,} known {'feature' if explanation.known == 1 else 'features'}"
     return f"{explanation.base:+.2f} before reading, the rest by {known}"
 

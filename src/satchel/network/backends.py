@@ -6,10 +6,13 @@ import importlib
 import importlib.util
 import os
 import sys
+import zlib
+from contextlib import suppress
+from pathlib import Path
 from typing import Literal, get_args
 
 from satchel.compiled import compiled_folder
-from satchel.errors import MissingDependencyError, SettingError
+from satchel.errors import MissingDependencyError, SettingError, warn
 
 Backend = Literal["jax", "torch", "tensorflow"]
 DEFAULT: Backend = "jax"
@@ -69,6 +72,7 @@ def _keep_quiet_and_small(name: str) -> None:
         os.environ.setdefault("JAX_PLATFORMS", "cpu")
         folder = compiled_folder("jax")
         if folder is not None:
+            _remove_damaged(folder)
             # Compiling the head's step takes longer than training it on a small set.
             os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder))
             os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
@@ -79,3 +83,32 @@ def _keep_quiet_and_small(name: str) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+
+def _remove_damaged(folder: Path) -> None:
+    """Remove entries of JAX's that a crash or a full disk cut off.
+
+    JAX would warn of each at every start, for it never replaces one. An entry is looked at once,
+    at the first start after it was written.
+    """
+    marker = folder / ".looked-at"
+    removed = 0
+    with suppress(OSError):
+        last = marker.stat().st_mtime_ns if marker.exists() else 0
+        marker.touch()
+        for entry in folder.glob("*-cache"):
+            if entry.stat().st_mtime_ns >= last and not _is_whole(entry.read_bytes()):
+                entry.unlink()
+                removed += 1
+    if removed:
+        warn(f"{removed} damaged files of compiled code are removed from {folder}")
+
+
+def _is_whole(data: bytes) -> bool:
+    if data.startswith(b"\x28\xb5\x2f\xfd"):  # Zstandard, where Python or a package has it
+        return True
+    try:
+        zlib.decompress(data)
+    except zlib.error:
+        return False
+    return True
