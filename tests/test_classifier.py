@@ -19,8 +19,6 @@ from corpora import LABELS, corpus
 from satchel import TextClassifier
 from satchel.errors import LabelError, NotFittedError, TextError
 
-pytest.importorskip("keras", reason="training needs Keras")
-
 TEXTS, TRUE = corpus(90)
 NEW, NEW_TRUE = corpus(45, seed=1)
 

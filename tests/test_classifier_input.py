@@ -11,8 +11,6 @@ import satchel
 from corpora import LABELS, corpus
 from satchel import TextClassifier
 
-pytest.importorskip("keras", reason="training needs Keras")
-
 TEXTS, TRUE = corpus(90)
 NEW, NEW_TRUE = corpus(45, seed=1)
 

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
@@ -15,8 +16,6 @@ from corpora import corpus
 from satchel import TextClassifier
 from satchel.bags.hashing import CHARACTER_KIND
 from satchel.errors import SettingError, UnsupportedHeadError
-
-keras = pytest.importorskip("keras", reason="training needs Keras")
 
 TEXTS, TRUE = corpus(90)
 NEW, NEW_TRUE = corpus(45, seed=1)

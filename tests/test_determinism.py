@@ -8,11 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from corpora import folder
-
-pytest.importorskip("keras", reason="training needs Keras")
 
 TRAIN = """
 import os, random, sys

@@ -6,13 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn import linear_model, svm
 
 from satchel.errors import LabelError, SettingError
 from satchel.network.linear import train_linear
 from test_network_bag_layer import sparse
-
-svm = pytest.importorskip("sklearn.svm", reason="scikit-learn is the peer compared with")
-linear_model = pytest.importorskip("sklearn.linear_model")
 
 
 def problem(seed: int, classes: int, documents: int = 60, columns: int = 30):

@@ -16,7 +16,7 @@ from satchel.network.backends import use_backend
 from test_network_bag_layer import sparse
 
 use_backend()
-keras = pytest.importorskip("keras", reason="training needs Keras")
+import keras  # noqa: E402
 
 from satchel.network.bag_layer import BagLayer  # noqa: E402
 from satchel.network.heads import build_head, tutorial_head  # noqa: E402
