@@ -73,6 +73,7 @@ def use_backend(name: str | None = None) -> Backend:
     if not loaded:
         os.environ["KERAS_BACKEND"] = chosen
         _keep_quiet_and_small(chosen)
+    _keep_to_one_thread(chosen)
     return chosen  # type: ignore[return-value]
 
 
@@ -123,3 +124,18 @@ def _keep_quiet_and_small(name: str) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+
+def _keep_to_one_thread(name: str) -> None:
+    """Make sums independent of the number of processors, and leave those to the bag layer.
+
+    XLA and TensorFlow split a product or a sum by the number of their threads, so one processor
+    and two gave different bits; the head is too small to gain by more than one. They read this when
+    they compute for the first time: where the process has computed with them before, the bits
+    depend on its processors. PyTorch can be asked at any time: see
+    :func:`satchel.network.steps.deterministic`.
+    """
+    if name == "jax":
+        os.environ.setdefault("PJRT_NPROC", "1")
+    elif name == "tensorflow":
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
