@@ -24,7 +24,7 @@ NEW, NEW_TRUE = corpus(45, seed=1)
 
 
 def quick(**settings: object) -> TextClassifier:
-    return TextClassifier(**{"effort": "fast", "hidden": 16, "epochs": 4} | settings)
+    return TextClassifier(**{"effort": "fast"} | settings)
 
 
 def sealed_bytes(classifier: TextClassifier) -> bytes:
@@ -52,9 +52,10 @@ def test_it_learns(balanced: TextClassifier, fast: TextClassifier) -> None:
 def test_the_constructor_stores_its_arguments_untouched() -> None:
     arguments = {
         "effort": "best", "preset": None, "head": len, "hidden": 7, "epochs": 3,
-        "words": 1, "characters": (2, 3), "strip": ["headers"], "class_weight": "balanced",
-        "budget": 1.5, "max_size": 10_000, "callbacks": [object()], "backend": "jax", "seed": 9,
-        "threads": 1, "progress": print,
+        "learning_rate": 0.5, "batch_size": 9, "optimizer": object(), "loss": len,
+        "validation_split": 0.5, "words": 1, "characters": (2, 3), "strip": ["headers"],
+        "class_weight": {"a": 2}, "budget": 1.5, "max_size": 10_000, "callbacks": [object()],
+        "backend": "jax", "seed": 9, "threads": 1, "progress": print,
     }  # fmt: skip
     classifier = TextClassifier(**arguments)
     assert classifier.get_params() == arguments
@@ -84,14 +85,14 @@ def test_fit_changes_no_argument() -> None:
 
 
 def test_grid_search_cross_validation_and_pipelines() -> None:
-    search = GridSearchCV(quick(), {"epochs": [3, 4]}, cv=2, error_score="raise")
+    search = GridSearchCV(quick(), {"words": [1, 2]}, cv=2, error_score="raise")
     search.fit(TEXTS, TRUE)
     assert search.best_score_ > 0.9
     assert search.best_estimator_.predict(NEW[:2]).tolist() == NEW_TRUE[:2]
     lower = FunctionTransformer(lambda texts: [text.lower() for text in texts])
     pipeline = Pipeline([("lower", lower), ("classifier", quick())])
     assert cross_val_score(pipeline, TEXTS, TRUE, cv=2, error_score="raise").mean() > 0.9
-    pipeline.set_params(classifier__epochs=3).fit(TEXTS, TRUE)
+    pipeline.set_params(classifier__words=1).fit(TEXTS, TRUE)
     assert pipeline.score(NEW, NEW_TRUE) > 0.9
     assert pipeline.predict_proba(NEW).shape == (45, 3)
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from satchel.search import combine
 from satchel.search.combine import RIDGE, fit_scales, fit_thresholds
 
 seeds = st.integers(0, 2**32 - 1)
@@ -21,7 +22,7 @@ def problem(
     hidden = random.standard_normal((n, classes)) * 2
     if task == "single":
         noise = random.gumbel(size=hidden.shape)
-        truth = np.eye(classes)[(hidden + noise).argmax(axis=1)]
+        truth = (hidden + noise).argmax(axis=1)
     else:
         truth = (hidden + random.logistic(size=hidden.shape) > 0).astype(float)
     noise = random.standard_normal((members, n, classes)) * random.uniform(0.2, 3, (members, 1, 1))
@@ -32,7 +33,9 @@ def loss(scales: np.ndarray, logits: np.ndarray, truth: np.ndarray, task: str) -
     """Negative log-likelihood a document, with the pull towards equal shares."""
     score = np.tensordot(scales, logits, axes=1)
     if task == "single":
-        likelihood = (score * truth).sum() - np.logaddexp.reduce(score, axis=1).sum()
+        likelihood = (
+            score[np.arange(len(truth)), truth].sum() - np.logaddexp.reduce(score, axis=1).sum()
+        )
     else:
         likelihood = (truth * score - np.logaddexp(0, score)).sum()
     share = scales * logits.std(axis=(1, 2)) - 2 / len(scales)
@@ -57,7 +60,9 @@ def test_no_other_scales_make_the_documents_likelier(seed: int, task: str) -> No
 def test_scales_are_never_negative_whatever_the_logits(seed: int, task: str, members: int) -> None:
     random = np.random.default_rng(seed)
     logits = random.standard_normal((members, 12, 3)) * 10.0 ** random.integers(-3, 3)
-    truth = np.eye(3)[random.integers(0, 3, 12)]
+    truth = random.integers(0, 3, 12)
+    if task == "multiple":
+        truth = np.eye(3)[truth]
     scales = fit_scales(logits, truth, task)
     assert np.isfinite(scales).all()
     assert (scales >= 0).all()
@@ -71,6 +76,34 @@ def test_a_members_unit_does_not_matter(seed: int, task: str, factor: float) -> 
     stretched[1] *= factor
     scales, other = fit_scales(logits, truth, task), fit_scales(stretched, truth, task)
     np.testing.assert_allclose(other * [1, factor, 1], scales, rtol=1e-5, atol=1e-7)
+
+
+@given(seeds, tasks)
+def test_a_weight_is_so_many_copies(seed: int, task: str) -> None:
+    logits, truth = problem(seed, task)
+    weights = np.random.default_rng(seed).integers(0, 3, len(truth))
+    copies = np.repeat(np.arange(len(truth)), weights)
+    weighed = fit_scales(logits, truth, task, weights=weights.astype(float))
+    copied = fit_scales(logits[:, copies], truth[copies], task)
+    np.testing.assert_allclose(weighed, copied, rtol=1e-5, atol=1e-8)
+    found = fit_thresholds(logits[0], np.eye(4)[truth] if task == "single" else truth, weights)
+    table = np.eye(4)[truth] if task == "single" else truth
+    again = fit_thresholds(logits[0][copies], table[copies])
+    for k in range(4):
+        said = logits[0][copies][:, k] >= found[k], logits[0][copies][:, k] >= again[k]
+        if table[copies][:, k].any():
+            np.testing.assert_array_equal(*said)
+
+
+@given(seeds, tasks)
+def test_chunks_of_documents_change_rounding_alone(seed: int, task: str) -> None:
+    logits, truth = problem(seed, task)
+    whole = fit_scales(logits, truth, task)
+    before, combine.CHUNK = combine.CHUNK, 7 * logits.shape[0] * logits.shape[2]
+    try:
+        np.testing.assert_allclose(fit_scales(logits, truth, task), whole, rtol=1e-6, atol=1e-9)
+    finally:
+        combine.CHUNK = before
 
 
 @pytest.mark.parametrize("task", ["single", "multiple"])
@@ -90,8 +123,8 @@ def test_twins_share_alike() -> None:
 
 
 def test_separable_documents_do_not_send_the_scales_to_infinity() -> None:
-    truth = np.eye(3)[np.arange(30) % 3]
-    scales = fit_scales(truth[None] * 2 - 1, truth, "single")
+    truth = np.arange(30) % 3
+    scales = fit_scales(np.eye(3)[truth][None] * 2 - 1, truth, "single")
     assert 0 < scales[0] < 100
 
 

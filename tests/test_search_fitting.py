@@ -15,7 +15,6 @@ from satchel.bags.features import Features
 from satchel.bags.tokens import tokenize
 from satchel.errors import TextError
 from satchel.inference.model import Model
-from satchel.progress import silent
 from satchel.sealed.schema import Layer, Parts, Training
 from satchel.search import fitting
 from satchel.search.assemble import FittedMember, Share, assemble
@@ -110,9 +109,12 @@ def test_the_model_answers_as_its_members_do(shape: list, seed: int) -> None:
         assert np.abs(found - expected).max() <= tolerance * max(1.0, np.abs(expected).max())
 
 
+def asked(**changes: object) -> Settings:
+    return Settings(**{"effort": "fast"} | changes)
+
+
 def fitted(texts: list[str], labels: list, **changes: object) -> Parts:
-    asked = Settings(**{"effort": "fast", "hidden": 16, "epochs": 4} | changes)
-    return fitting.fit(texts, encode(labels), asked, silent)
+    return fitting.fit(texts, encode(labels), asked(**changes)).parts
 
 
 def test_a_fitted_model_is_sealed_as_it_answers() -> None:

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from satchel.search.settings import Backend, ClassWeight, Effort, Preset
 
 
-SCORES_SIZE = 512
+SCORES_SIZE = 1024
 """Bytes that the scores on the test add to a file at most."""
+BEFORE_REFIT = "held-out documents, before training on them too"
+"""On which documents a model was judged whose scores another one carries."""
 
 
 @click.command("train")
@@ -32,6 +34,11 @@ SCORES_SIZE = 512
     "--test", default=None, metavar="SOURCE", help="Judge on this in place of a 20 % part."
 )
 @click.option("--no-test", is_flag=True, help="Train on every document and judge on none.")
+@click.option(
+    "--no-refit",
+    is_flag=True,
+    help="Save the model that was judged; do not train it again on all documents.",
+)
 @click.option(
     "--hold-out",
     type=click.IntRange(min=0),
@@ -100,6 +107,7 @@ def command(
     output: str,
     test: str | None,
     no_test: bool,
+    no_refit: bool,
     hold_out: int,
     effort: Effort,
     preset: Preset | None,
@@ -119,7 +127,8 @@ def command(
 
     SOURCE is a folder whose sub-folders are the labels, such a folder inside an archive
     (mail.tar.gz/inbox), or a table (CSV, TSV, JSONL, Parquet). Unless --test names other text,
-    20 % of the documents are held back to judge the model.
+    20 % of the documents are held back to judge the model; then what was chosen is trained again
+    on all of them, and that is the model saved.
     """
     if test is not None and no_test:
         raise click.UsageError("--test names a source to judge on and --no-test wants none")
@@ -128,7 +137,7 @@ def command(
     from satchel.cli.judging import judge, print_evaluation, save_report
     from satchel.cli.parts import divide
     from satchel.cli.story import print_training, training_facts
-    from satchel.learning import learn
+    from satchel.learning import learn, learn_again
     from satchel.search.settings import Settings
     from satchel.sources.reading import read_documents
 
@@ -151,7 +160,8 @@ def command(
             seed=seed,
             threads=threads,
         )
-        satchel = learn(parts.train.texts, parts.train.labels or [], settings, progress)
+        trained = learn(parts.train.texts, parts.train.labels or [], settings, progress)
+        satchel = trained.satchel
         evaluation = whole = None
         if max_size is not None:
             from satchel.inference.compress import compress
@@ -164,10 +174,21 @@ def command(
             satchel = type(satchel)(compress(satchel.parts, max_bytes=limit))
         if judged is not None:
             evaluation = judge(satchel, judged, learnt=parts.train.texts, threads=threads)
-    for line in [*documents.remarks.lines(), *(given.remarks.lines() if given else [])]:
+        judged_on = satchel.manifest.training.documents
+        refitted = parts.test is not None and not no_refit
+        if refitted:
+            every = parts.learnable
+            trained = learn_again(
+                trained.choice, every.texts, every.labels or [], settings, progress
+            )
+            satchel = trained.satchel
+            if max_size is not None:
+                satchel = type(satchel)(compress(satchel.parts, max_bytes=limit))
+    remarks = [*documents.remarks.lines(), *(given.remarks.lines() if given else [])]
+    for line in [*remarks, *trained.left_out.lines()]:
         terminal.remark(line)
     if evaluation is not None:
-        satchel = satchel.with_scores("test", evaluation)
+        satchel = satchel.with_scores(BEFORE_REFIT if refitted else "test", evaluation)
     satchel.save(output)
     seconds = time.perf_counter() - start
     if report and evaluation is not None:
@@ -178,11 +199,13 @@ def command(
             "model": output,
             "bytes": os.path.getsize(output),
             "seconds": round(seconds, 3),
-            "documents": len(parts.train.texts),
+            "documents": satchel.manifest.training.documents,
+            "documents_left_out": len(trained.left_out),
             "labels": satchel.model.labels,
             **training_facts(satchel),
         }
         if evaluation is not None:
+            answer["documents_of_judged_model"] = judged_on
             answer["test"] = evaluation.to_dict()
         if whole is not None:
             answer["accuracy_before_max_size"] = whole
@@ -194,12 +217,25 @@ def command(
     if evaluation is not None:
         print()
         print_evaluation(evaluation)
+        print(_who_was_judged(evaluation.n, judged_on, satchel, given is not None, refitted))
         if max_size is not None and whole is not None:
             print(f"kept below {int(max_size):,} bytes: accuracy {whole:.4f} → ", end="")
             print(f"{evaluation.accuracy:.4f}")
     for answer in held_out:
         print("{file}\t{label}\t{probability:.4f}\t(is: {truth})".format(**answer))
     print(f"\n{output}: {os.path.getsize(output) / 1e6:.1f} MB, {seconds:.1f} s")
+
+
+def _who_was_judged(
+    documents: int, trained_on: int, satchel: Any, by_test: bool, refitted: bool
+) -> str:
+    """Say which model the figures above belong to, and what the saved one learnt from."""
+    held_out = f"{documents:,} documents" + ("" if by_test else " held out (20 %)")
+    line = f"judged on {held_out}, by a model trained on {trained_on:,}"
+    if not refitted:
+        return f"{line}, which is the model saved"
+    every = satchel.manifest.training.documents
+    return f"{line}; the saved model was then trained on all {every:,}"
 
 
 def _predict_held_out(satchel: Any, held_out: Any) -> list[dict[str, Any]]:

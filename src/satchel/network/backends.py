@@ -74,7 +74,7 @@ def use_backend(name: str | None = None) -> Backend:
         os.environ["KERAS_BACKEND"] = chosen
         _keep_quiet_and_small(chosen)
     _keep_to_one_thread(chosen)
-    return chosen  # type: ignore[return-value]
+    return chosen
 
 
 def _installed(package: str) -> bool:

@@ -115,6 +115,12 @@ class Recipe(msgspec.Struct, frozen=True):
         """The distinct views, in order of first use."""
         return tuple(dict.fromkeys(candidate.view for candidate in self.candidates))
 
+    @property
+    def networks(self) -> tuple[NetRecipe, ...]:
+        """The networks among the members."""
+        members = (candidate.member for candidate in self.candidates)
+        return tuple(member for member in members if isinstance(member, NetRecipe))
+
     def with_added(self, candidate: Candidate, scale: float) -> Recipe:
         """The recipe with one candidate more, or with more of one that it has."""
         if candidate in self.candidates:
