@@ -36,6 +36,8 @@ def reasons_to_skip() -> dict[str, bool]:
         "set SATCHEL_DATA": "SATCHEL_DATA" not in os.environ,
         "PyTorch is not installed": importlib.util.find_spec("torch") is None,
         "by TensorFlow": importlib.util.find_spec("tensorflow") is None,
+        # One of scikit-learn's own checks.
+        "SCIPY_ARRAY_API is not set": "SCIPY_ARRAY_API" not in os.environ,
         "needs POSIX": os.name != "posix",
         "needs the device that is always full": not os.path.exists("/dev/full"),
         "the file system takes UTF-8 names only": True,

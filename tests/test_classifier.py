@@ -237,7 +237,7 @@ def test_evaluation_comes_with_the_labels_given(fast: TextClassifier) -> None:
     ("texts", "labels", "error", "told"),
     [
         (["a", "b"], ["x", "y", "z"], LabelError, "2 documents and 3 labels"),
-        (["a", "b"], ["x", "x"], LabelError, "only 'x'"),
+        (["a", "b"], ["x", "x"], LabelError, "one class, 'x'"),
         ([], [], LabelError, "none"),
         (["a", None, "c"], ["x", "y", "x"], TextError, "1"),
         (["a", b"b", "c"], ["x", "y", "x"], TextError, "bytes"),

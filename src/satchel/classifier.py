@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sklearn.exceptions
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.metadata_routing import UNUSED
 
 from satchel import errors
 from satchel.containers import is_indicator, targets_like, targets_of, texts_of, weights_of
@@ -94,13 +93,6 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         ['+']
     """
 
-    # scikit-learn takes every argument but X and y for metadata that a pipeline could route.
-    __metadata_request__fit = {"texts": UNUSED, "labels": UNUSED}  # noqa: RUF012
-    __metadata_request__score = {"texts": UNUSED, "labels": UNUSED}  # noqa: RUF012
-    __metadata_request__predict = {"texts": UNUSED}  # noqa: RUF012
-    __metadata_request__predict_proba = {"texts": UNUSED}  # noqa: RUF012
-    __metadata_request__decision_function = {"texts": UNUSED}  # noqa: RUF012
-
     def __init__(
         self,
         effort: Effort = "balanced",
@@ -150,8 +142,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
 
     def fit(
         self,
-        texts: Texts,
-        labels: Labels,
+        X: Texts,
+        y: Labels,
         *,
         sample_weight: Sequence[float] | np.ndarray | None = None,
         validation_data: tuple[Texts, Labels] | None = None,
@@ -159,9 +151,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         """Learn from labelled documents; a second call starts afresh.
 
         Args:
-            texts: Documents, a sequence of ``str`` of length ``n`` (a list, a NumPy array, a
-                pandas or polars column), or a table of that one column.
-            labels: One label per document; one list, tuple or set of labels per document; or an
+            X: Documents, a sequence of ``str`` of length ``n`` (a list, a NumPy array, a pandas or
+                polars column), or a table of that one column.
+            y: One label per document; one list, tuple or set of labels per document; or an
                 indicator table of zeros and ones, dense or sparse, of shape ``(n, n_classes)``.
             sample_weight: By how much each document counts, numbers of at least 0 of length ``n``:
                 in the training of every member and in what validation decides. A document of
@@ -183,8 +175,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         if progress is not None and not callable(progress):
             raise SettingError(f"expected progress to be callable or None, found {progress!r}")
         checked = Settings(**settings)
-        documents = texts_of(texts)
-        labels = _column(labels)
+        documents = texts_of(X)
+        labels = _column(y)
         weights = weights_of(sample_weight, len(documents))
         if weights is not None and not weights.all():
             documents, labels, weights = _of_some_weight(documents, labels, weights)
@@ -206,7 +198,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             self._answers_as = "dense"
         return self
 
-    def predict(self, texts: Texts) -> np.ndarray | Any:
+    def predict(self, X: Texts) -> np.ndarray | Any:
         """The label of each document, in the form and type of the labels given.
 
         Returns:
@@ -215,7 +207,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             sparse (CSR) as that was.
         """
         fitted = self._fitted()
-        probabilities = self.predict_proba(texts)
+        probabilities = self.predict_proba(X)
         if fitted.manifest.task == "single":
             return self.classes_[probabilities.argmax(axis=1)]
         holds = probabilities >= np.asarray(fitted.manifest.thresholds, np.float32)
@@ -230,12 +222,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
 
         return csr_matrix(table)
 
-    def predict_proba(self, texts: Texts) -> np.ndarray:
+    def predict_proba(self, X: Texts) -> np.ndarray:
         """The probability of each class, float32 array of shape ``(n, n_classes)``."""
         fitted = self._fitted()
-        return fitted.predict_proba(texts_of(texts), threads=self.threads)
+        return fitted.predict_proba(texts_of(X), threads=self.threads)
 
-    def decision_function(self, texts: Texts) -> np.ndarray:
+    def decision_function(self, X: Texts) -> np.ndarray:
         """How much speaks for each class: before softmax or sigmoid.
 
         Returns:
@@ -244,7 +236,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             for those that hold.
         """
         fitted = self._fitted()
-        scores = fitted.model.scores(texts_of(texts), threads=self.threads)
+        scores = fitted.model.scores(texts_of(X), threads=self.threads)
         if fitted.manifest.task == "multiple":
             thresholds = np.clip(np.array(fitted.manifest.thresholds), 1e-7, 1 - 1e-7)
             shifted: np.ndarray = scores - np.log(thresholds / (1 - thresholds)).astype(np.float32)
@@ -256,18 +248,18 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
 
     def score(
         self,
-        texts: Texts,
-        labels: Labels,
+        X: Texts,
+        y: Labels,
         sample_weight: Sequence[float] | np.ndarray | None = None,
     ) -> float:
         """Accuracy on labelled documents: the share whose labels are all right.
 
         Args:
-            texts: Documents, of length ``n``.
-            labels: As for :meth:`fit`.
+            X: Documents, of length ``n``.
+            y: As for :meth:`fit`.
             sample_weight: By how much each document counts; None weighs all alike.
         """
-        evaluation = self.evaluate(texts, labels)
+        evaluation = self.evaluate(X, y)
         if sample_weight is None:
             return evaluation.accuracy
         outcomes = evaluation.outcomes
@@ -329,7 +321,7 @@ def _column(labels: Any) -> Any:
     if len(getattr(labels, "shape", ())) != 2 or labels.shape[1] != 1:
         return labels
     warnings.warn(
-        "a column-vector y was passed when a 1d array was expected: its one column is taken",
+        "A column-vector y was passed when a 1d array was expected. Its one column is taken.",
         sklearn.exceptions.DataConversionWarning,
         stacklevel=3,
     )

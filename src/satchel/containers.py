@@ -61,7 +61,14 @@ def targets_of(labels: Any) -> Targets:
         classes = np.arange(columns) if names is None else np.array([str(name) for name in names])
         offsets, held = _pairs(labels)
         return encode_pairs(offsets, held, classes)
-    return encode(_listed(labels))
+    listed = _listed(labels)
+    for place, label in enumerate(listed):
+        if isinstance(label, (float, np.floating)) and label == label and not label.is_integer():
+            raise LabelError(
+                f"Unknown label type: continuous: expected classes, found {label} at {place}; "
+                "turn numbers of a scale into texts or whole numbers first"
+            )
+    return encode(listed)
 
 
 def targets_like(labels: Any, known: Targets) -> Targets:
@@ -117,7 +124,7 @@ def weights_of(sample_weight: Any, documents: int) -> np.ndarray | None:
             f"shape {weights.shape}"
         )
     if not weights.any():
-        raise SettingError("expected sample weights of which one is above 0, found none")
+        raise SettingError("expected a sample weight above 0, found that every weight is zero")
     return weights
 
 

@@ -45,7 +45,7 @@ class LinearRecipe(msgspec.Struct, frozen=True, kw_only=True, tag="linear"):
     Attributes:
         loss: ``squared_hinge`` (a linear SVM) or ``logistic``.
         cost: The weight of the loss against the penalty, scikit-learn's ``C``.
-        passes: Passes over the documents at most; the last few change no answer.
+        passes: Passes over the documents at most; of many documents the last few change no answer.
     """
 
     loss: Loss = "squared_hinge"

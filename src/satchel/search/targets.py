@@ -132,7 +132,10 @@ def encode(labels: Sequence[object]) -> Targets:
 
 
 def _encode_several(rows: list[tuple[object, ...]]) -> Targets:
-    distinct = [tuple(dict.fromkeys(row)) for row in rows]
+    try:
+        distinct = [tuple(dict.fromkeys(row)) for row in rows]
+    except TypeError as error:
+        raise LabelError(f"expected labels that are text or numbers, found {error}") from None
     classes, values = _numbered([label for row in distinct for label in row])
     _require_two(classes)
     offsets = np.concatenate([[0], np.cumsum([len(row) for row in distinct])])
@@ -190,8 +193,8 @@ def _require_named(labels: Sequence[object]) -> None:
 
 def _require_two(classes: np.ndarray) -> None:
     if len(classes) < 2:
-        found = f"only {str(classes[0])!r}" if len(classes) else "none"
+        found = f"one class, {str(classes[0])!r}" if len(classes) else "none"
         raise LabelError(
-            f"expected documents of at least two labels, found {found}: there is nothing to tell "
+            f"expected documents of at least two classes, found {found}: there is nothing to tell "
             "apart"
         )
