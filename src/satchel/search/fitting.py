@@ -33,8 +33,8 @@ from satchel.search.trials import Bench, Clock
 from satchel.search.views import View, fit_view, strongest
 from satchel.search.watching import Validation, Watch
 
-MOST_LOGITS = 2**24
-"""Numbers of held-out documents times classes that are judged at most: 64 MB per candidate."""
+MOST_LOGITS = 2**23
+"""Numbers of held-out documents times classes that are judged at most: 32 MB per candidate."""
 FEWEST_JUDGED = 1_000
 """Documents to judge by even where that makes more logits."""
 RANKING_PASSES = 3
