@@ -18,9 +18,11 @@ settings.register_profile("satchel", deadline=None, max_examples=examples)
 settings.load_profile("satchel")
 
 # Nearly all of a small fit is XLA compiling the head's step, the same for most tests and for the
-# processes that they start. JAX reads these variables once, when it is imported.
+# processes that they start. JAX reads these variables once, when it is imported. Each worker has a
+# folder of its own: JAX writes its files in place, and one that is read half-written is a warning,
+# which is an error here.
 _COMPILED = tempfile.mkdtemp(prefix="satchel-tests-")
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", _COMPILED)
+os.environ["JAX_COMPILATION_CACHE_DIR"] = _COMPILED
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")

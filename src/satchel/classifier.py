@@ -12,6 +12,7 @@ import sklearn.exceptions
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from satchel import errors
+from satchel.bags.rows import Rows
 from satchel.containers import is_indicator, targets_like, targets_of, texts_of, weights_of
 from satchel.errors import LabelError, SettingError
 from satchel.learning import learn_targets
@@ -215,12 +216,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             answers = np.empty(len(holds), dtype=object)
             answers[:] = [tuple(self.classes_[row].tolist()) for row in holds]
             return answers
-        table = holds.astype(np.int64)
         if self._answers_as == "dense":
-            return table
-        from scipy.sparse import csr_matrix
-
-        return csr_matrix(table)
+            return holds.astype(np.int64)
+        documents, columns = np.nonzero(holds)
+        offsets = np.searchsorted(documents, np.arange(len(holds) + 1))
+        ones = np.ones(len(columns), np.float32)
+        rows = Rows(offsets, columns.astype(np.int32), ones, holds.shape[1])
+        return rows.to_scipy().astype(np.int64)
 
     def predict_proba(self, X: Texts) -> np.ndarray:
         """The probability of each class, float32 array of shape ``(n, n_classes)``."""
