@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -167,6 +170,44 @@ def test_probabilities_are_probabilities(balanced: TextClassifier) -> None:
     assert (probabilities >= 0).all()
     best = balanced.classes_[probabilities.argmax(axis=1)]
     assert best.tolist() == balanced.predict(NEW).tolist()
+
+
+def test_the_fast_effort_loads_no_keras(tmp_path: Path) -> None:
+    program = (
+        "import sys, json\n"
+        "from satchel.learning import learn\n"
+        "from satchel.search.settings import Settings\n"
+        "texts, labels = json.load(sys.stdin)\n"
+        "learn(texts, labels, Settings(effort='fast')).satchel.save(sys.argv[1])\n"
+        "print({'keras', 'jax', 'torch', 'tensorflow', 'sklearn'} & set(sys.modules))"
+    )
+    path = tmp_path / "m.satchel"
+    answer = subprocess.run(
+        [sys.executable, "-c", program, path],
+        input=json.dumps([TEXTS, TRUE]),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.strip() == "set()"
+    assert satchel.load(path).score(NEW, NEW_TRUE) > 0.95
+
+
+def test_history_is_kept_of_every_network(balanced: TextClassifier, fast: TextClassifier) -> None:
+    (history,) = balanced.history_
+    assert set(history) == {"loss", "accuracy"}
+    assert len(history["loss"]) == 8
+    assert history["loss"][-1] < history["loss"][0]
+    assert fast.history_ == []
+    two = TextClassifier("best", epochs=2, hidden=8, budget=1e-6).fit(TEXTS, TRUE)
+    nets = [member for member in two.satchel_.manifest.members if member.layers]
+    assert len(two.history_) == len(nets)
+
+
+def test_documents_left_out_are_counted(balanced: TextClassifier) -> None:
+    assert (balanced.n_documents_, balanced.n_dropped_) == (90, 0)
+    some = quick().fit([*TEXTS, "", "  "], [*TRUE, "cooking", "cooking"])
+    assert (some.n_documents_, some.n_dropped_) == (90, 2)
 
 
 # Copies and files.

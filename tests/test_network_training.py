@@ -75,6 +75,24 @@ def test_validation_logs_are_those_of_keras():
     assert network.history["val_accuracy"][-1] == (answers.argmax(axis=1) == targets).mean()
 
 
+def test_validation_is_weighed_and_penalised_as_training_is():
+    def head(h, k):
+        return keras.layers.Dense(k, kernel_regularizer=keras.regularizers.L2(0.1))(h)
+
+    rows, targets = toy(seed=1)
+    weights = np.random.default_rng(0).random(len(targets)).astype(np.float32)
+    network = train_network(ROWS, TARGETS, validation=(rows, targets, weights), head=head, **SMALL)
+    layer = BagLayer(ROWS.columns, 16, 0)
+    layer.table[:], layer.bias[:] = network.table, network.bias
+    answers = array_of(network.head(layer.forward(rows), training=False))
+    expected = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(
+        targets, answers, sample_weight=weights
+    )
+    penalty = 0.1 * np.square(array_of(network.head.weights[0])).sum()
+    found = network.history["val_loss"][-1]
+    assert found == pytest.approx(float(expected) + float(penalty), rel=1e-4)
+
+
 @pytest.mark.parametrize("optimizer", ["adagrad", "adam"])
 def test_sparse_equals_a_dense_keras_model(optimizer):
     """The same network as one dense Keras model, trained by Keras on the same batches."""
