@@ -58,7 +58,7 @@ class _ByFunction(keras.losses.Loss):  # type: ignore[misc]
     """A loss that is a function of targets and answers."""
 
     def __init__(self, function: Callable[..., Any], settings: dict[str, Any]) -> None:
-        super().__init__(reduction="sum")
+        super().__init__(name="own_loss", reduction="sum")
         self._function, self._settings = function, settings
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
