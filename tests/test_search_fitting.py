@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from satchel.errors import TextError
 from satchel.inference.model import Model
 from satchel.network import linear as linear_solver
 from satchel.sealed.schema import Layer, Parts, Training
-from satchel.search import fitting
+from satchel.search import combine, fitting
 from satchel.search.assemble import FittedMember, Share, assemble
 from satchel.search.corpus import Corpus, LeftOut
 from satchel.search.plans import plan
@@ -261,3 +262,25 @@ def test_blocks_of_classes_change_rounding_alone(
     np.testing.assert_allclose(blocked.manifest.thresholds, whole.manifest.thresholds, rtol=1e-4)
     scores = [Model(parts).scores(texts) for parts in (blocked, whole)]
     np.testing.assert_allclose(*scores, rtol=1e-3, atol=1e-3)
+
+
+def test_memory_does_not_grow_with_documents_times_classes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The limits, set low, hold back what would otherwise be 60 MB of tables."""
+    classes = 1_600
+    random = np.random.default_rng(0)
+    labels = [f"class {k}" for k in range(classes) for _ in range(2)]
+    texts = [f"own{k} own{k // 2} w{random.integers(100)}" for k in range(classes) for _ in "ab"]
+    monkeypatch.setattr(linear_solver, "BLOCK_BYTES", 2**20)
+    monkeypatch.setattr(combine, "CHUNK", 2**14)
+    monkeypatch.setattr(fitting, "MOST_LOGITS", 2**14)
+    monkeypatch.setattr(fitting, "FEWEST_JUDGED", 100)
+    targets = encode(labels)
+    tracemalloc.start()
+    parts = fitting.fit(texts, targets, asked(words=1, threads=1)).parts
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    model = sum(array.nbytes for array in parts.arrays.values())
+    # The model is features times classes; so is what it is put together from.
+    assert peak < 3 * model + 8e6
