@@ -107,6 +107,11 @@ def test_preset_tutorial_is_the_old_program() -> None:
     # 10 % are the fit's own validation part.
     assert all("val_accuracy" in logs for logs in watch.epochs)
     assert classifier.score(NEW, NEW_TRUE) > 0.9
+    # What a callback monitors is on those, and no other documents are held out for it.
+    patient = keras.callbacks.EarlyStopping(patience=99)
+    again = TextClassifier(preset="tutorial", callbacks=[patient]).fit(TEXTS, TRUE)
+    assert sealed_bytes(again) == sealed_bytes(classifier)
+    assert len(again.history_[0]["val_loss"]) == 30
 
 
 def test_head_may_be_a_callable() -> None:

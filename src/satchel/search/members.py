@@ -203,7 +203,8 @@ def class_weights(targets: Targets, settings: Settings) -> np.ndarray | None:
         return None
     if isinstance(asked, Mapping):
         labels = targets.labels.tolist()
-        unknown = [key for key in asked if key not in labels]
+        known = set(labels)
+        unknown = [key for key in asked if key not in known]
         missing = [label for label in labels if label not in asked]
         if unknown and missing:
             raise SettingError(

@@ -42,7 +42,8 @@ class Watch:
         share = settings.validation_split
         if share is None and monitors_validation(settings.callbacks):
             share = DEFAULT_SHARE
-        if validation is not None or not share:
+        # A preset has documents to be judged by of its own.
+        if validation is not None or not share or settings.preset is not None:
             return
         try:
             # Copies of a text stay on one side.
