@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import os
 import re
 import shutil
 import subprocess
@@ -18,17 +19,29 @@ sys.path.insert(0, str(ROOT))
 from hatch_build import absolute, page_of  # noqa: E402
 
 
-def wheel(tmp_path: Path, origin: str | None) -> zipfile.ZipFile:
-    """Build the wheel in a copy of the checkout, with this remote."""
+def wheel(tmp_path: Path, origin: str, packed: str = "") -> zipfile.ZipFile:
+    """Build the wheel in a copy of the checkout.
+
+    Args:
+        tmp_path: Where to.
+        origin: What Git says is the remote; Git itself need not be installed.
+        packed: The metadata of an sdist, where the copy is to be one.
+    """
     copy = tmp_path / "copy"
     shutil.copytree(ROOT / "src", copy / "src", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
-    subprocess.run(["git", "init", "-q", copy], check=True)
-    if origin:
-        subprocess.run(["git", "-C", copy, "remote", "add", "origin", origin], check=True)
+    if packed:
+        (copy / "PKG-INFO").write_text(packed, "utf-8")
+    git = tmp_path / "bin" / "git"
+    git.parent.mkdir()
+    git.write_text(f"#!/bin/sh\necho '{origin}'\n", "utf-8")
+    git.chmod(0o755)
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path]
-    subprocess.run(build, cwd=copy, check=True, capture_output=True)
+    path = f"{git.parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(
+        build, cwd=copy, check=True, capture_output=True, env=os.environ | {"PATH": path}
+    )
     (built,) = tmp_path.glob("*.whl")
     return zipfile.ZipFile(built)
 
@@ -51,6 +64,12 @@ def test_the_wheel_names_its_author_and_its_home(tmp_path: Path) -> None:
     assert len(links) > 9
     assert all(link.startswith(("https://", "http://", "#")) for link in links)
     assert f"{home}/blob/HEAD/docs/format.md" in text
+
+
+def test_an_sdist_keeps_the_home_that_it_was_made_with(tmp_path: Path) -> None:
+    packed = "Name: satchel\nProject-URL: Source, https://git.example.org/us/satchel\n"
+    said = metadata(wheel(tmp_path, "https://git.example.org/another/one", packed))
+    assert "Source, https://git.example.org/us/satchel" in said.get_all("Project-URL")
 
 
 def test_without_a_public_home_nothing_is_made_up(tmp_path: Path) -> None:
