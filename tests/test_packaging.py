@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -19,29 +20,35 @@ sys.path.insert(0, str(ROOT))
 from hatch_build import absolute, page_of  # noqa: E402
 
 
-def wheel(tmp_path: Path, origin: str, packed: str = "") -> zipfile.ZipFile:
+def wheel(tmp_path: Path, origin: str, later: str = "") -> zipfile.ZipFile:
     """Build the wheel in a copy of the checkout.
 
     Args:
         tmp_path: Where to.
         origin: What Git says is the remote; Git itself need not be installed.
-        packed: The metadata of an sdist, where the copy is to be one.
+        later: If given, the wheel is built from an sdist, in a place where Git says this.
     """
     copy = tmp_path / "copy"
     shutil.copytree(ROOT / "src", copy / "src", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
-    if packed:
-        (copy / "PKG-INFO").write_text(packed, "utf-8")
     git = tmp_path / "bin" / "git"
     git.parent.mkdir()
-    git.write_text(f"#!/bin/sh\necho '{origin}'\n", "utf-8")
-    git.chmod(0o755)
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path]
-    path = f"{git.parent}{os.pathsep}{os.environ['PATH']}"
-    subprocess.run(
-        build, cwd=copy, check=True, capture_output=True, env=os.environ | {"PATH": path}
-    )
+    environment = os.environ | {"PATH": f"{git.parent}{os.pathsep}{os.environ['PATH']}"}
+
+    def build(kind: str, place: Path, remote: str) -> None:
+        git.write_text(f"#!/bin/sh\necho '{remote}'\n", "utf-8")
+        git.chmod(0o755)
+        command = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", tmp_path]
+        subprocess.run(command, cwd=place, check=True, capture_output=True, env=environment)
+
+    if later:
+        build("sdist", copy, origin)
+        (packed,) = tmp_path.glob("*.tar.gz")
+        with tarfile.open(packed) as archive:
+            archive.extractall(tmp_path / "unpacked", filter="data")
+        (copy,) = (tmp_path / "unpacked").iterdir()
+    build("wheel", copy, later or origin)
     (built,) = tmp_path.glob("*.whl")
     return zipfile.ZipFile(built)
 
@@ -67,9 +74,10 @@ def test_the_wheel_names_its_author_and_its_home(tmp_path: Path) -> None:
 
 
 def test_an_sdist_keeps_the_home_that_it_was_made_with(tmp_path: Path) -> None:
-    packed = "Name: satchel\nProject-URL: Source, https://git.example.org/us/satchel\n"
-    said = metadata(wheel(tmp_path, "https://git.example.org/another/one", packed))
-    assert "Source, https://git.example.org/us/satchel" in said.get_all("Project-URL")
+    home = "https://git.example.org/us/satchel"
+    said = metadata(wheel(tmp_path, home, later="https://git.example.org/another/one"))
+    assert f"Source, {home}" in said.get_all("Project-URL")
+    assert f"]({home}/blob/HEAD/docs/format.md)" in said.get_payload()
 
 
 def test_without_a_public_home_nothing_is_made_up(tmp_path: Path) -> None:
