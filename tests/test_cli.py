@@ -24,7 +24,6 @@ def run_process(*arguments: object, given: str | None = None) -> subprocess.Comp
         capture_output=True,
         text=True,
         input=given,
-        timeout=300,
     )
 
 
