@@ -197,7 +197,7 @@ def _calibrated(recipe: Recipe, bench: Bench) -> tuple[Recipe, np.ndarray]:
     truth = np.concatenate([each.table() if several else each.classes for each in truths])
     weights = np.concatenate([each.counting for each in truths])
     task = bench.corpus.targets.task
-    factor = float(combine.fit_scales(scores[None], truth, task, weights=weights)[0])
+    factor = combine.fit_scale(scores, truth, task, weights=weights)
     scaled = Recipe(recipe.candidates, tuple(scale * factor for scale in recipe.scales))
     thresholds = np.zeros(0)
     if several:
