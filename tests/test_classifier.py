@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +22,12 @@ from corpora import LABELS, corpus
 from satchel import TextClassifier
 from satchel.errors import LabelError, NotFittedError, TextError
 
-pytest.importorskip("keras", reason="training needs Keras")
-
 TEXTS, TRUE = corpus(90)
 NEW, NEW_TRUE = corpus(45, seed=1)
 
 
 def quick(**settings: object) -> TextClassifier:
-    return TextClassifier(**{"effort": "fast", "hidden": 16, "epochs": 4} | settings)
+    return TextClassifier(**{"effort": "fast"} | settings)
 
 
 def sealed_bytes(classifier: TextClassifier) -> bytes:
@@ -54,9 +55,10 @@ def test_it_learns(balanced: TextClassifier, fast: TextClassifier) -> None:
 def test_the_constructor_stores_its_arguments_untouched() -> None:
     arguments = {
         "effort": "best", "preset": None, "head": len, "hidden": 7, "epochs": 3,
-        "words": 1, "characters": (2, 3), "strip": ["headers"], "class_weight": "balanced",
-        "budget": 1.5, "max_size": 10_000, "callbacks": [object()], "backend": "jax", "seed": 9,
-        "threads": 1, "progress": print,
+        "learning_rate": 0.5, "batch_size": 9, "optimizer": object(), "loss": len,
+        "validation_split": 0.5, "words": 1, "characters": (2, 3), "strip": ["headers"],
+        "class_weight": {"a": 2}, "budget": 1.5, "max_size": 10_000, "callbacks": [object()],
+        "backend": "jax", "seed": 9, "threads": 1, "progress": print,
     }  # fmt: skip
     classifier = TextClassifier(**arguments)
     assert classifier.get_params() == arguments
@@ -86,14 +88,14 @@ def test_fit_changes_no_argument() -> None:
 
 
 def test_grid_search_cross_validation_and_pipelines() -> None:
-    search = GridSearchCV(quick(), {"epochs": [3, 4]}, cv=2, error_score="raise")
+    search = GridSearchCV(quick(), {"words": [1, 2]}, cv=2, error_score="raise")
     search.fit(TEXTS, TRUE)
     assert search.best_score_ > 0.9
     assert search.best_estimator_.predict(NEW[:2]).tolist() == NEW_TRUE[:2]
     lower = FunctionTransformer(lambda texts: [text.lower() for text in texts])
     pipeline = Pipeline([("lower", lower), ("classifier", quick())])
     assert cross_val_score(pipeline, TEXTS, TRUE, cv=2, error_score="raise").mean() > 0.9
-    pipeline.set_params(classifier__epochs=3).fit(TEXTS, TRUE)
+    pipeline.set_params(classifier__words=1).fit(TEXTS, TRUE)
     assert pipeline.score(NEW, NEW_TRUE) > 0.9
     assert pipeline.predict_proba(NEW).shape == (45, 3)
 
@@ -170,6 +172,44 @@ def test_probabilities_are_probabilities(balanced: TextClassifier) -> None:
     assert best.tolist() == balanced.predict(NEW).tolist()
 
 
+def test_the_fast_effort_loads_no_keras(tmp_path: Path) -> None:
+    program = (
+        "import sys, json\n"
+        "from satchel.learning import learn\n"
+        "from satchel.search.settings import Settings\n"
+        "texts, labels = json.load(sys.stdin)\n"
+        "learn(texts, labels, Settings(effort='fast')).satchel.save(sys.argv[1])\n"
+        "print({'keras', 'jax', 'torch', 'tensorflow', 'sklearn'} & set(sys.modules))"
+    )
+    path = tmp_path / "m.satchel"
+    answer = subprocess.run(
+        [sys.executable, "-c", program, path],
+        input=json.dumps([TEXTS, TRUE]),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.strip() == "set()"
+    assert satchel.load(path).score(NEW, NEW_TRUE) > 0.95
+
+
+def test_history_is_kept_of_every_network(balanced: TextClassifier, fast: TextClassifier) -> None:
+    (history,) = balanced.history_
+    assert set(history) == {"loss", "accuracy"}
+    assert len(history["loss"]) == 8
+    assert history["loss"][-1] < history["loss"][0]
+    assert fast.history_ == []
+    two = TextClassifier("best", epochs=2, hidden=8, budget=1e-6).fit(TEXTS, TRUE)
+    nets = [member for member in two.satchel_.manifest.members if member.layers]
+    assert len(two.history_) == len(nets)
+
+
+def test_documents_left_out_are_counted(balanced: TextClassifier) -> None:
+    assert (balanced.n_documents_, balanced.n_dropped_) == (90, 0)
+    some = quick().fit([*TEXTS, "", "  "], [*TRUE, "cooking", "cooking"])
+    assert (some.n_documents_, some.n_dropped_) == (90, 2)
+
+
 # Copies and files.
 
 
@@ -238,7 +278,7 @@ def test_evaluation_comes_with_the_labels_given(fast: TextClassifier) -> None:
     ("texts", "labels", "error", "told"),
     [
         (["a", "b"], ["x", "y", "z"], LabelError, "2 documents and 3 labels"),
-        (["a", "b"], ["x", "x"], LabelError, "only 'x'"),
+        (["a", "b"], ["x", "x"], LabelError, "one class, 'x'"),
         ([], [], LabelError, "none"),
         (["a", None, "c"], ["x", "y", "x"], TextError, "1"),
         (["a", b"b", "c"], ["x", "y", "x"], TextError, "bytes"),

@@ -7,23 +7,34 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 import satchel
 from corpora import corpus
 from satchel import TextClassifier
 from satchel.bags.hashing import CHARACTER_KIND
-from satchel.errors import SettingError, UnsupportedHeadError
-
-keras = pytest.importorskip("keras", reason="training needs Keras")
+from satchel.errors import LabelError, SettingError, UnsupportedHeadError
+from satchel.network.heads import default_head
 
 TEXTS, TRUE = corpus(90)
 NEW, NEW_TRUE = corpus(45, seed=1)
 
 
+HEAD = default_head()
+# Keras asks its own variables for a copy in a way that NumPy 2 is about to drop.
+keras_is_behind_numpy = pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning")
+
+
+def linear(**settings: object) -> TextClassifier:
+    return TextClassifier(**{"effort": "fast"} | settings)
+
+
 def quick(**settings: object) -> TextClassifier:
-    return TextClassifier(**{"effort": "fast", "hidden": 16, "epochs": 4} | settings)
+    """One small network."""
+    return TextClassifier(**{"head": HEAD, "hidden": 16, "epochs": 4} | settings)
 
 
 def sealed_bytes(classifier: TextClassifier) -> bytes:
@@ -53,8 +64,13 @@ class Watch(keras.callbacks.Callback):
 
 
 @pytest.fixture(scope="module")
-def fast() -> TextClassifier:
+def network() -> TextClassifier:
     return quick().fit(TEXTS, TRUE)
+
+
+@pytest.fixture(scope="module")
+def fast() -> TextClassifier:
+    return linear().fit(TEXTS, TRUE)
 
 
 # Each does what it says.
@@ -91,6 +107,11 @@ def test_preset_tutorial_is_the_old_program() -> None:
     # 10 % are the fit's own validation part.
     assert all("val_accuracy" in logs for logs in watch.epochs)
     assert classifier.score(NEW, NEW_TRUE) > 0.9
+    # What a callback monitors is on those, and no other documents are held out for it.
+    patient = keras.callbacks.EarlyStopping(patience=99)
+    again = TextClassifier(preset="tutorial", callbacks=[patient]).fit(TEXTS, TRUE)
+    assert sealed_bytes(again) == sealed_bytes(classifier)
+    assert len(again.history_[0]["val_loss"]) == 30
 
 
 def test_head_may_be_a_callable() -> None:
@@ -111,7 +132,7 @@ def test_head_may_be_a_callable() -> None:
     assert classifier.score(NEW, NEW_TRUE) > 0.9
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
+@keras_is_behind_numpy
 def test_head_may_be_a_keras_model_which_stays_as_it_was() -> None:
     model = keras.Sequential([keras.Input((16,)), keras.layers.ReLU(), keras.layers.Dense(3)])
     before = [np.array(weights) for weights in model.get_weights()]
@@ -152,14 +173,14 @@ def test_epochs_are_passes() -> None:
     assert len(watch.epochs) == 3
 
 
-def test_words_are_the_longest_n_gram(fast: TextClassifier) -> None:
-    assert kinds(quick(words=1).fit(TEXTS, TRUE)) == {1}
-    assert kinds(quick(words=3).fit(TEXTS, TRUE)) == {1, 2, 3}
+def test_words_are_the_longest_n_gram() -> None:
+    assert kinds(linear(words=1).fit(TEXTS, TRUE)) == {1}
+    assert kinds(linear(words=3).fit(TEXTS, TRUE)) == {1, 2, 3}
 
 
 def test_characters_add_n_grams(fast: TextClassifier) -> None:
     assert CHARACTER_KIND not in kinds(fast)
-    classifier = quick(characters=(3, 4)).fit(TEXTS, TRUE)
+    classifier = linear(characters=(3, 4)).fit(TEXTS, TRUE)
     assert CHARACTER_KIND in kinds(classifier)
     # Words that nobody wrote, made of pieces that they share with words known.
     assert (classifier.satchel_.model.known(["goaliexyz"]) > 0).all()
@@ -170,7 +191,7 @@ def test_strip_removes_parts_in_training_and_in_answers() -> None:
     quoted = [
         f"> {'puck goal' if i % 2 else 'oven butter'}\n{text}" for i, text in enumerate(TEXTS)
     ]
-    classifier = quick(strip=["quotes"]).fit(quoted, TRUE)
+    classifier = linear(strip=["quotes"]).fit(quoted, TRUE)
     for view in classifier.satchel_.manifest.views:
         assert view.features.strip == ("quotes",)
     np.testing.assert_array_equal(
@@ -182,14 +203,162 @@ def test_strip_removes_parts_in_training_and_in_answers() -> None:
 def test_class_weight_lifts_the_rare() -> None:
     rare = [TEXTS[i] for i in range(len(TEXTS)) if TRUE[i] != "cooking" or i < 9]
     labels = [TRUE[i] for i in range(len(TEXTS)) if TRUE[i] != "cooking" or i < 9]
-    for effort in ("fast", "balanced"):
-        plain, even = (
-            TextClassifier(effort=effort, hidden=16, epochs=2, class_weight=weight)
+    for settings in ({"effort": "fast"}, {"hidden": 16, "epochs": 2}, {"head": HEAD, "epochs": 2}):
+        plain, even, heavy = (
+            TextClassifier(class_weight=weight, **settings)
             .fit(rare, labels)
             .predict_proba(NEW[::3])[:, 0]
-            for weight in (None, "balanced")
+            .astype(float)
+            for weight in (None, "balanced", {"cooking": 10})
         )
-        assert even.mean() > plain.mean() + 0.005
+        for lifted in (even, heavy):
+            odds = np.log(lifted / (1 - lifted)) - np.log(plain / (1 - plain))
+            assert odds.mean() > 0.1
+
+
+def test_class_weight_may_name_every_label() -> None:
+    few = [i for i in range(len(TEXTS)) if TRUE[i] != "cooking" or i < 9]
+    texts, labels = [TEXTS[i] for i in few], [TRUE[i] for i in few]
+    even = {label: len(few) / (3 * labels.count(label)) for label in set(labels)}
+    named = linear(class_weight=even).fit(texts, labels)
+    balanced = linear(class_weight="balanced").fit(texts, labels)
+    plain = linear().fit(texts, labels)
+    rows = [each.satchel_.parts.arrays["view0.rows"] for each in (named, balanced, plain)]
+    np.testing.assert_array_equal(rows[0], rows[1])
+    assert not np.array_equal(rows[0], rows[2])
+    with pytest.raises(SettingError, match="'hockey'"):
+        linear(class_weight={"hockey": 2}).fit(TEXTS, TRUE)
+    # A part of the documents may lack a class that the mapping names.
+    linear(class_weight=even | {"chess": 3}).fit(TEXTS, TRUE)
+    numbers = linear(class_weight={1: 5, 2: 1}).fit(TEXTS, [1 if x == "宇宙" else 2 for x in TRUE])
+    assert numbers.classes_.tolist() == [1, 2]
+
+
+@keras_is_behind_numpy
+def test_learning_rate_is_that_of_the_first_step() -> None:
+    rates = []
+
+    class Rate(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+            rates.append(float(self.model.optimizer.learning_rate))
+
+    own = keras.optimizers.Adam(0.02)
+    for settings, rate in [
+        ({}, 0.1),
+        ({"learning_rate": 0.03}, 0.03),
+        ({"optimizer": "adam"}, 0.001),
+        ({"optimizer": own}, 0.02),
+        ({"optimizer": own, "learning_rate": 0.5}, 0.5),
+    ]:
+        quick(epochs=1, callbacks=[Rate()], **settings).fit(TEXTS, TRUE)
+        assert rates.pop() == pytest.approx(rate)
+    assert float(own.learning_rate) == pytest.approx(0.02)
+
+
+def test_batch_size_is_the_documents_of_a_step() -> None:
+    steps = []
+
+    class Steps(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+            steps.append(batch)
+
+    quick(epochs=1, batch_size=40, callbacks=[Steps()]).fit(TEXTS, TRUE)
+    assert steps == [0, 1, 2]
+
+
+@keras_is_behind_numpy
+def test_optimizer_is_the_heads_and_decides_the_bag_layers(network: TextClassifier) -> None:
+    by_name = quick(optimizer="adam", learning_rate=0.01).fit(TEXTS, TRUE)
+    own = keras.optimizers.Adam(0.01, epsilon=1e-7)
+    settings = own.get_config()
+    classifier = quick(optimizer=own)
+    assert sealed_bytes(classifier.fit(TEXTS, TRUE)) == sealed_bytes(by_name)
+    # The optimizer given is a plan: it is as it was, and a second fit starts afresh.
+    assert own.get_config() == settings
+    assert not own.built
+    assert sealed_bytes(classifier.fit(TEXTS, TRUE)) == sealed_bytes(by_name)
+    assert sealed_bytes(clone(classifier).fit(TEXTS, TRUE)) == sealed_bytes(by_name)
+    assert sealed_bytes(by_name) != sealed_bytes(network)
+    for other in (keras.optimizers.SGD(0.5, momentum=0.9), keras.optimizers.AdamW(0.01)):
+        assert quick(optimizer=other, epochs=12).fit(TEXTS, TRUE).score(NEW, NEW_TRUE) > 0.9
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
+    with pytest.raises(SettingError, match="schedule"):
+        quick(optimizer=keras.optimizers.SGD(schedule)).fit(TEXTS, TRUE)
+
+
+def test_loss_may_be_a_name_an_object_or_a_function(network: TextClassifier) -> None:
+    def crossentropy(targets: Any, answers: Any) -> Any:
+        return keras.losses.categorical_crossentropy(targets, answers, from_logits=True)
+
+    class Own(keras.losses.Loss):
+        def call(self, y_true: Any, y_pred: Any) -> Any:
+            return crossentropy(y_true, y_pred)
+
+    same = [
+        "categorical_crossentropy",
+        keras.losses.CategoricalCrossentropy(),
+        crossentropy,
+        Own(),
+    ]
+    for loss in same:
+        assert sealed_bytes(quick(loss=loss).fit(TEXTS, TRUE)) == sealed_bytes(network)
+    focal = quick(loss=keras.losses.CategoricalFocalCrossentropy(gamma=3.0), epochs=12)
+    assert focal.fit(TEXTS, TRUE).score(NEW, NEW_TRUE) > 0.9
+    assert focal.history_[0]["loss"][-1] < network.history_[0]["loss"][-1]
+    for wrong, told in [
+        ("no_such_loss", "no_such_loss"),
+        ("sparse_categorical_crossentropy", "'c"),
+    ]:
+        with pytest.raises(SettingError, match=told):
+            quick(loss=wrong).fit(TEXTS, TRUE)
+
+
+@keras_is_behind_numpy
+def test_validation_split_gives_callbacks_something_to_watch() -> None:
+    classifier = quick(validation_split=0.2).fit(TEXTS, TRUE)
+    (history,) = classifier.history_
+    assert set(history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert [len(values) for values in history.values()] == [4] * 4
+    assert classifier.n_documents_ == 90
+    assert set(quick().fit(TEXTS, TRUE).history_[0]) == {"loss", "accuracy"}
+    # Keras's own defaults watch val_loss: nothing more has to be asked for.
+    for callback in (
+        keras.callbacks.EarlyStopping(),
+        keras.callbacks.ReduceLROnPlateau(monitor="val_accuracy"),
+    ):
+        watched = quick(callbacks=[callback]).fit(TEXTS, TRUE)
+        assert "val_loss" in watched.history_[0]
+    stop = keras.callbacks.EarlyStopping(min_delta=9)
+    assert len(quick(callbacks=[stop]).fit(TEXTS, TRUE).history_[0]["val_loss"]) == 2
+    # Nothing is held out where nothing is asked for: 0 wins over the callback.
+    with pytest.warns(UserWarning, match="val_loss"):
+        quick(callbacks=[stop], validation_split=0).fit(TEXTS, TRUE)
+    with pytest.raises(SettingError, match="validation_data"):
+        quick(validation_split=0.2).fit(["red blue", "one two"], ["a", "b"])
+
+
+def test_validation_data_is_watched_and_not_learnt_from(network: TextClassifier) -> None:
+    stop = keras.callbacks.EarlyStopping(monitor="val_loss", min_delta=9, patience=1)
+    classifier = quick().fit(TEXTS, TRUE, validation_data=(NEW, NEW_TRUE))
+    assert sealed_bytes(classifier) == sealed_bytes(network)
+    (history,) = classifier.history_
+    assert history["val_accuracy"][-1] == pytest.approx(network.score(NEW, NEW_TRUE), abs=0.05)
+    probabilities = network.predict_proba(NEW)
+    right = probabilities[np.arange(len(NEW)), np.searchsorted(network.classes_, NEW_TRUE)]
+    # What is kept is calibrated; the loss is of the network as it was trained.
+    assert 0 < history["val_loss"][-1] < 2 * -np.log(right).mean() + 1
+    stopped = quick(callbacks=[stop], epochs=9).fit(TEXTS, TRUE, validation_data=(NEW, NEW_TRUE))
+    assert len(stopped.history_[0]["loss"]) == 2
+    with pytest.raises(LabelError, match="'chess'"):
+        quick().fit(TEXTS, TRUE, validation_data=(["a rook"], ["chess"]))
+
+
+@keras_is_behind_numpy
+def test_a_checkpoint_keeps_the_best_without_more_ado(tmp_path: Path) -> None:
+    best = tmp_path / "best.weights.h5"
+    keep = keras.callbacks.ModelCheckpoint(best, save_best_only=True, save_weights_only=True)
+    quick(callbacks=[keep]).fit(TEXTS, TRUE)
+    assert best.stat().st_size > 0
 
 
 def test_budget_ends_the_search_with_its_best_so_far() -> None:
@@ -201,8 +370,8 @@ def test_budget_ends_the_search_with_its_best_so_far() -> None:
     assert short.score(NEW, NEW_TRUE) > 0.95
 
 
-def test_max_size_is_kept_by_the_file(fast: TextClassifier, tmp_path: Path) -> None:
-    whole = len(sealed_bytes(fast))
+def test_max_size_is_kept_by_the_file(network: TextClassifier, tmp_path: Path) -> None:
+    whole = len(sealed_bytes(network))
     classifier = quick(max_size=whole // 4).fit(TEXTS, TRUE)
     classifier.save(tmp_path / "small.satchel")
     assert (tmp_path / "small.satchel").stat().st_size <= whole // 4
@@ -227,20 +396,24 @@ def test_callbacks_of_keras_stop_the_training() -> None:
     assert len(watch.epochs) == 2
 
 
-def test_backend_is_recorded_and_cannot_change_under_way(fast: TextClassifier) -> None:
+def test_backend_is_recorded_and_cannot_change_under_way(
+    network: TextClassifier, fast: TextClassifier
+) -> None:
     loaded = keras.backend.backend()
-    assert fast.satchel_.manifest.training.backend == loaded
-    assert sealed_bytes(quick(backend=loaded).fit(TEXTS, TRUE)) == sealed_bytes(fast)
+    assert network.satchel_.manifest.training.backend == loaded
+    assert fast.satchel_.manifest.training.backend == "none"
+    assert sealed_bytes(quick(backend=loaded).fit(TEXTS, TRUE)) == sealed_bytes(network)
     other = "torch" if loaded != "torch" else "jax"
     with pytest.raises(SettingError, match=f"runs on '{loaded}'"):
         quick(backend=other).fit(TEXTS, TRUE)
 
 
-def test_seed_decides(fast: TextClassifier) -> None:
-    assert sealed_bytes(quick(seed=0).fit(TEXTS, TRUE)) == sealed_bytes(fast)
-    other = quick(seed=1).fit(TEXTS, TRUE)
-    assert not np.array_equal(other.predict_proba(NEW), fast.predict_proba(NEW))
-    assert other.satchel_.manifest.training.seed == 1
+def test_seed_decides(fast: TextClassifier, network: TextClassifier) -> None:
+    for make, first in ((linear, fast), (quick, network)):
+        assert sealed_bytes(make(seed=0).fit(TEXTS, TRUE)) == sealed_bytes(first)
+        other = make(seed=1).fit(TEXTS, TRUE)
+        assert not np.array_equal(other.predict_proba(NEW), first.predict_proba(NEW))
+        assert other.satchel_.manifest.training.seed == 1
 
 
 def test_threads_are_no_more_than_asked_and_change_nothing() -> None:
@@ -312,6 +485,18 @@ def test_progress_is_told_of_every_stage_and_is_silent_by_default(
         ("callbacks", (3,)),
         ("head", "relu"),
         ("progress", 3),
+        ("learning_rate", 0),
+        ("learning_rate", "fast"),
+        ("batch_size", 0),
+        ("batch_size", 1.5),
+        ("optimizer", "sgd"),
+        ("optimizer", 3),
+        ("loss", 3),
+        ("validation_split", 1),
+        ("validation_split", -0.1),
+        ("validation_split", True),
+        ("class_weight", {"cooking": -1}),
+        ("class_weight", {"cooking": "much"}),
     ],
 )
 def test_a_value_that_cannot_be_is_told(name: str, value: object) -> None:
@@ -320,15 +505,51 @@ def test_a_value_that_cannot_be_is_told(name: str, value: object) -> None:
         quick(**{"callbacks": [watch], name: value}).fit(TEXTS[:9], TRUE[:9])
     message = str(raised.value)
     assert name in message
-    found = value if not isinstance(value, tuple) else value[0]
+    found = value[0] if isinstance(value, tuple) else value
+    found = found["cooking"] if isinstance(found, dict) else found
     assert str(found) in message
     assert watch.begun == 0
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("hidden", 9), ("epochs", 2), ("words", 1), ("characters", (2, 3)), ("strip", ("quotes",))],
+    [
+        ("hidden", 9),
+        ("epochs", 2),
+        ("words", 1),
+        ("characters", (2, 3)),
+        ("strip", ("quotes",)),
+        ("learning_rate", 0.1),
+        ("batch_size", 9),
+        ("optimizer", "adam"),
+        ("loss", "mse"),
+        ("validation_split", 0.2),
+    ],
 )
 def test_preset_tutorial_takes_no_setting_that_it_has_itself(name: str, value: object) -> None:
     with pytest.raises(SettingError, match=name):
         TextClassifier(preset="tutorial", **{name: value}).fit(TEXTS, TRUE)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"hidden": 9},
+        {"epochs": 2},
+        {"learning_rate": 0.1},
+        {"batch_size": 7},
+        {"optimizer": "adam"},
+        {"loss": "mse"},
+        {"validation_split": 0.1},
+        {"callbacks": [keras.callbacks.Callback()]},
+    ],
+)
+def test_a_setting_of_networks_is_refused_where_there_is_none(setting: dict) -> None:
+    (name,) = setting
+    with pytest.raises(SettingError, match=rf"no network.*\b{name}\b"):
+        linear(**setting).fit(TEXTS, TRUE)
+    several = [(label,) for label in TRUE]
+    with pytest.raises(SettingError, match=rf"no network.*\b{name}\b"):
+        TextClassifier(**setting).fit(TEXTS, several)
+    if name not in ("callbacks", "loss"):
+        quick(**setting).fit(TEXTS, several)

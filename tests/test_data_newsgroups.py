@@ -11,8 +11,6 @@ import pytest
 import satchel
 from satchel.sources import read_documents
 
-pytest.importorskip("keras", reason="training needs Keras")
-
 DATA = Path(os.environ.get("SATCHEL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 NEWS = DATA / "20news-bydate.tar.gz"
 

@@ -12,7 +12,7 @@ from satchel.inference.activations import ACTIVATIONS
 from satchel.network.backends import use_backend
 
 use_backend()
-keras = pytest.importorskip("keras", reason="training needs Keras")
+import keras  # noqa: E402
 
 from satchel.network.heads import build_head, default_head, tutorial_head  # noqa: E402
 from satchel.network.parts import array_of, head_parts  # noqa: E402

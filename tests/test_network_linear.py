@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn import linear_model, svm
 
 from satchel.errors import LabelError, SettingError
-from satchel.network.linear import train_linear
+from satchel.network import linear
+from satchel.network.linear import LinearProblem, train_linear
 from test_network_bag_layer import sparse
-
-svm = pytest.importorskip("sklearn.svm", reason="scikit-learn is the peer compared with")
-linear_model = pytest.importorskip("sklearn.linear_model")
 
 
 def problem(seed: int, classes: int, documents: int = 60, columns: int = 30):
@@ -143,3 +142,23 @@ def test_targets_are_checked():
         train_linear(sparse(dense), targets[1:], n_classes=3)
     with pytest.raises(LabelError, match="sample weights"):
         train_linear(sparse(dense), targets, n_classes=3, sample_weight=np.full(60, -1.0))
+
+
+@pytest.mark.parametrize("task", ["single", "multiple"])
+@pytest.mark.parametrize("classes", [2, 7])
+def test_classes_solved_block_by_block_are_those_solved_at_once(
+    task: str, classes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dense, targets = problem(5, classes)
+    table = np.eye(classes, dtype=np.bool_)[targets]
+    whole = train_linear(
+        sparse(dense), targets if task == "single" else table, n_classes=classes, task=task
+    )
+    monkeypatch.setattr(linear, "BLOCK_BYTES", 3 * (8 * dense.shape[1] + 9 * len(dense)))
+    for given_targets in (table, lambda begin, end: np.ascontiguousarray(table[:, begin:end])):
+        parts = LinearProblem(sparse(dense), given_targets, n_classes=classes, task=task)
+        blocks = parts.blocks()
+        assert len(blocks) == (3 if classes == 7 else 1)
+        solved = [parts.solve(*block) for block in blocks]
+        np.testing.assert_array_equal(np.concatenate([s.table for s in solved], 1), whole.table)
+        np.testing.assert_array_equal(np.concatenate([s.bias for s in solved]), whole.bias)

@@ -16,7 +16,7 @@ from satchel.network.backends import use_backend
 from test_network_bag_layer import sparse
 
 use_backend()
-keras = pytest.importorskip("keras", reason="training needs Keras")
+import keras  # noqa: E402
 
 from satchel.network.bag_layer import BagLayer  # noqa: E402
 from satchel.network.heads import build_head, tutorial_head  # noqa: E402
@@ -52,7 +52,7 @@ def test_it_learns_and_reports_each_epoch():
     network = train_network(
         ROWS,
         TARGETS,
-        validation=toy(seed=1),
+        validation=(*toy(seed=1), None),
         progress=lambda *event: told.append(event),
         **(SMALL | {"epochs": 8}),
     )
@@ -66,13 +66,31 @@ def test_it_learns_and_reports_each_epoch():
 
 def test_validation_logs_are_those_of_keras():
     rows, targets = toy(seed=1)
-    network = train_network(ROWS, TARGETS, validation=(rows, targets), **SMALL)
+    network = train_network(ROWS, TARGETS, validation=(rows, targets, None), **SMALL)
     layer = BagLayer(ROWS.columns, 16, 0)
     layer.table[:], layer.bias[:] = network.table, network.bias
     answers = array_of(network.head(layer.forward(rows), training=False))
     expected = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(targets, answers)
     assert network.history["val_loss"][-1] == pytest.approx(float(expected), rel=1e-4)
     assert network.history["val_accuracy"][-1] == (answers.argmax(axis=1) == targets).mean()
+
+
+def test_validation_is_weighed_and_penalised_as_training_is():
+    def head(h, k):
+        return keras.layers.Dense(k, kernel_regularizer=keras.regularizers.L2(0.1))(h)
+
+    rows, targets = toy(seed=1)
+    weights = np.random.default_rng(0).random(len(targets)).astype(np.float32)
+    network = train_network(ROWS, TARGETS, validation=(rows, targets, weights), head=head, **SMALL)
+    layer = BagLayer(ROWS.columns, 16, 0)
+    layer.table[:], layer.bias[:] = network.table, network.bias
+    answers = array_of(network.head(layer.forward(rows), training=False))
+    expected = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(
+        targets, answers, sample_weight=weights
+    )
+    penalty = 0.1 * np.square(array_of(network.head.weights[0])).sum()
+    found = network.history["val_loss"][-1]
+    assert found == pytest.approx(float(expected) + float(penalty), rel=1e-4)
 
 
 @pytest.mark.parametrize("optimizer", ["adagrad", "adam"])
@@ -152,7 +170,7 @@ def test_several_labels_a_document():
     labels[np.arange(len(TARGETS)), TARGETS] = 1
     labels[TARGETS == 2, 0] = 1
     network = train_network(
-        ROWS, labels, task="multiple", validation=(ROWS, labels), **(SMALL | {"epochs": 8})
+        ROWS, labels, task="multiple", validation=(ROWS, labels, None), **(SMALL | {"epochs": 8})
     )
     assert network.history["val_accuracy"][-1] > 0.9
 
@@ -184,7 +202,7 @@ def test_documents_of_weight_zero_teach_nothing():
         ROWS,
         targets,
         sample_weight=1.0 - wrong,
-        validation=toy(seed=1),
+        validation=(*toy(seed=1), None),
         **(SMALL | {"epochs": 8}),
     )
     assert network.history["val_accuracy"][-1] > 0.8
@@ -206,7 +224,7 @@ def test_batch_normalisation_learns_with_a_short_last_batch():
         )
 
     network = train_network(
-        ROWS, TARGETS, head=head, validation=toy(seed=1), **(SMALL | {"epochs": 10})
+        ROWS, TARGETS, head=head, validation=(*toy(seed=1), None), **(SMALL | {"epochs": 10})
     )
     assert network.history["val_accuracy"][-1] > 0.8
     assert [layer["kind"] for layer in network.parts().layers] == ["batch_normalization", "dense"]
@@ -260,7 +278,7 @@ def test_early_stopping_restores_the_best_weights_of_both_halves():
     network = train_network(
         ROWS,
         TARGETS,
-        validation=toy(seed=1),
+        validation=(*toy(seed=1), None),
         callbacks=[Worse(), best, stopping],
         **(SMALL | {"epochs": 6}),
     )

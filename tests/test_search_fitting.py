@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -15,11 +16,12 @@ from satchel.bags.features import Features
 from satchel.bags.tokens import tokenize
 from satchel.errors import TextError
 from satchel.inference.model import Model
-from satchel.progress import silent
+from satchel.network import linear as linear_solver
 from satchel.sealed.schema import Layer, Parts, Training
-from satchel.search import fitting
+from satchel.search import combine, fitting
 from satchel.search.assemble import FittedMember, Share, assemble
-from satchel.search.corpus import Corpus
+from satchel.search.corpus import Corpus, LeftOut
+from satchel.search.plans import plan
 from satchel.search.recipe import ViewRecipe
 from satchel.search.settings import Settings
 from satchel.search.targets import encode
@@ -110,9 +112,12 @@ def test_the_model_answers_as_its_members_do(shape: list, seed: int) -> None:
         assert np.abs(found - expected).max() <= tolerance * max(1.0, np.abs(expected).max())
 
 
+def asked(**changes: object) -> Settings:
+    return Settings(**{"effort": "fast"} | changes)
+
+
 def fitted(texts: list[str], labels: list, **changes: object) -> Parts:
-    asked = Settings(**{"effort": "fast", "hidden": 16, "epochs": 4} | changes)
-    return fitting.fit(texts, encode(labels), asked, silent)
+    return fitting.fit(texts, encode(labels), asked(**changes)).parts
 
 
 def test_a_fitted_model_is_sealed_as_it_answers() -> None:
@@ -126,7 +131,6 @@ def test_a_fitted_model_is_sealed_as_it_answers() -> None:
 
 @pytest.mark.parametrize("effort", ["fast", "balanced"])
 def test_pruning_keeps_the_strongest(monkeypatch: pytest.MonkeyPatch, effort: str) -> None:
-    plan = fitting.plan
     monkeypatch.setattr(
         fitting, "plan", lambda *args: dataclasses.replace(plan(*args), maximum_features=40)
     )
@@ -167,3 +171,116 @@ def test_settings_and_trials_are_told_in_the_manifest() -> None:
     assert training.settings
     assert sum(trial.chosen for trial in training.trials) == 1
     assert all(trial.metric == "accuracy" for trial in training.trials)
+
+
+# What was chosen, trained on other documents.
+
+
+@pytest.mark.parametrize("effort", ["fast", "balanced"])
+@pytest.mark.parametrize("several", [False, True])
+def test_what_was_chosen_trained_on_the_same_documents_is_the_same_model(
+    effort: str, several: bool
+) -> None:
+    labels = [(label, "any") if n % 7 else (label,) for n, label in enumerate(TRUE)]
+    targets = encode(labels if several else TRUE)
+    first = fitting.fit(TEXTS, targets, asked(effort=effort))
+    again = fitting.refit(first.choice, TEXTS, targets, asked(effort=effort))
+    assert sealed.dumps(again.parts) == sealed.dumps(first.parts)
+
+
+def test_what_was_chosen_on_a_part_is_trained_on_all() -> None:
+    some, texts_too = slice(None, None, 2), ["only here", "and here only"]
+    first = fitting.fit(TEXTS[some], encode(TRUE[some]), asked(effort="balanced"))
+    # A label that the part did not have may come with the rest.
+    texts, labels = [*TEXTS, *texts_too], [*TRUE, "new", "new"]
+    whole = fitting.refit(first.choice, texts, encode(labels), asked(effort="balanced"))
+    training = whole.parts.manifest.training
+    assert training.documents == 47
+    assert training.settings == first.parts.manifest.training.settings
+    assert training.trials == first.parts.manifest.training.trials
+    model = Model(whole.parts)
+    assert model.predict(["only here"]) == ["new"]
+    new, truth = corpus(30, seed=3)
+    assert np.mean(np.array(model.predict(new)) == truth) > 0.9
+
+
+def test_thresholds_follow_their_labels_and_new_labels_get_the_median() -> None:
+    labels = [(label, "any") if n % 3 else (label,) for n, label in enumerate(TRUE)]
+    first = fitting.fit(TEXTS, encode(labels), asked())
+    grown = [*labels, ("a first label",), ("a first label",)]
+    whole = fitting.refit(first.choice, [*TEXTS, "red rag", "red flag"], encode(grown), asked())
+    thresholds = dict(
+        zip(whole.parts.manifest.labels, whole.parts.manifest.thresholds, strict=True)
+    )
+    before = dict(zip(first.parts.manifest.labels, first.parts.manifest.thresholds, strict=True))
+    new = thresholds.pop("a first label")
+    assert thresholds == before
+    assert new == np.median(list(before.values()))
+
+
+# What is left out is counted.
+
+
+def test_documents_that_teach_nothing_are_counted_with_the_reason() -> None:
+    texts, labels = corpus(9_000, seed=4)
+    rare = ["uniqueword otherunique", "neverseenbefore"]
+    targets = encode([*labels, *labels[:4]])
+    fitted_model = fitting.fit([*texts, *rare, "", " \n"], targets, asked())
+    assert fitted_model.left_out == LeftOut(without_words=2, without_shared_words=2)
+    assert fitted_model.parts.manifest.training.documents == 9_000
+    assert len(fitted_model.left_out) == 4
+    lines = fitted_model.left_out.lines()
+    assert "2 documents that have no word" in lines[0]
+    assert "2 documents none of whose words occurs in another" in lines[1]
+    assert fitting.fit(TEXTS, TARGETS, asked()).left_out.lines() == []
+
+
+# Many classes: some at a time, with the same result.
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("most", [None, 20])
+def test_blocks_of_classes_change_rounding_alone(
+    monkeypatch: pytest.MonkeyPatch, several: bool, most: int | None
+) -> None:
+    words = [f"topic{k} thing{k}" for k in range(12)]
+    texts = [f"{words[n % 12]} {' '.join(TEXTS[n % 45].split()[:5])}" for n in range(120)]
+    labels = [f"class {n % 12:02d}" for n in range(120)]
+    targets = encode([(label, "any") for label in labels] if several else labels)
+    settings = {"effort": "balanced"} | ({} if several else {"hidden": 8, "epochs": 2})
+    if most is not None:
+        monkeypatch.setattr(
+            fitting, "plan", lambda *args: dataclasses.replace(plan(*args), maximum_features=most)
+        )
+    whole = fitting.fit(texts, targets, asked(**settings)).parts
+    monkeypatch.setattr(linear_solver, "BLOCK_BYTES", 1)
+    blocked = fitting.fit(texts, targets, asked(**settings)).parts
+    assert blocked.arrays.keys() == whole.arrays.keys()
+    for name, array in whole.arrays.items():
+        near = 1 if array.dtype == np.int8 else 1e-6
+        np.testing.assert_allclose(blocked.arrays[name], array, rtol=1e-5, atol=near, err_msg=name)
+    np.testing.assert_allclose(blocked.manifest.thresholds, whole.manifest.thresholds, rtol=1e-4)
+    scores = [Model(parts).scores(texts) for parts in (blocked, whole)]
+    np.testing.assert_allclose(*scores, rtol=1e-3, atol=1e-3)
+
+
+def test_memory_does_not_grow_with_documents_times_classes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The limits, set low, hold back what would otherwise be 60 MB of tables."""
+    classes = 1_600
+    random = np.random.default_rng(0)
+    labels = [f"class {k}" for k in range(classes) for _ in range(2)]
+    texts = [f"own{k} own{k // 2} w{random.integers(100)}" for k in range(classes) for _ in "ab"]
+    monkeypatch.setattr(linear_solver, "BLOCK_BYTES", 2**20)
+    monkeypatch.setattr(combine, "CHUNK", 2**14)
+    monkeypatch.setattr(fitting, "MOST_LOGITS", 2**14)
+    monkeypatch.setattr(fitting, "FEWEST_JUDGED", 100)
+    targets = encode(labels)
+    tracemalloc.start()
+    parts = fitting.fit(texts, targets, asked(words=1, threads=1)).parts
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    model = sum(array.nbytes for array in parts.arrays.values())
+    # The model is features times classes; so is what it is put together from.
+    assert peak < 3 * model + 8e6

@@ -11,7 +11,9 @@ from satchel.search.targets import encode
 
 
 def divide(texts: list[str], labels: list, *, count: int = 3, most: int = 1000, seed: int = 0):
-    return make_folds(texts, encode(labels), count=count, most_learnt=most, seed=seed)
+    return make_folds(
+        texts, encode(labels), count=count, most_learnt=most, most_judged=most, seed=seed
+    )
 
 
 def sides(fold: Fold) -> tuple[list[int], list[int]]:

@@ -24,7 +24,7 @@ several = st.lists(
 def test_the_numbers_lead_back_to_the_labels(labels: list) -> None:
     targets = encode(labels)
     assert targets.task == "single"
-    assert targets.labels[targets.values].tolist() == labels
+    assert targets.labels[targets.classes].tolist() == labels
     assert targets.labels.tolist() == sorted(set(labels))
 
 
@@ -32,17 +32,16 @@ def test_the_numbers_lead_back_to_the_labels(labels: list) -> None:
 def test_the_table_leads_back_to_the_sets_of_labels(rows: list, container: type) -> None:
     targets = encode([container(row) for row in rows])
     assert targets.task == "multiple"
-    assert targets.values.dtype == np.float32
-    found = [set(targets.labels[row > 0].tolist()) for row in targets.values]
+    found = [set(targets.labels[row > 0].tolist()) for row in targets.table()]
     assert found == [set(row) for row in rows]
 
 
 @given(st.one_of(single, several))
-def test_pairs_counts_and_indicator_tell_the_same(labels: list) -> None:
+def test_pairs_counts_and_table_tell_the_same(labels: list) -> None:
     targets = encode(labels)
     table = np.zeros((len(labels), len(targets.labels)))
     np.add.at(table, targets.one_by_one(), 1)
-    np.testing.assert_array_equal(table, targets.indicator)
+    np.testing.assert_array_equal(table, targets.table())
     np.testing.assert_array_equal(table.sum(axis=0), targets.counts())
 
 
@@ -53,7 +52,7 @@ def test_some_documents_keep_all_labels(labels: list, data: st.DataObject) -> No
     some = targets[places]
     assert isinstance(some, Targets)
     assert len(some) == len(places)
-    np.testing.assert_array_equal(some.indicator, targets.indicator[places])
+    np.testing.assert_array_equal(some.table(), targets.table()[places])
     np.testing.assert_array_equal(some.labels, targets.labels)
 
 
@@ -71,8 +70,8 @@ def test_the_type_of_the_labels_stays(dtype: object) -> None:
         (["a", " ", "b"], "found ' ' at 1"),
         (["a", ("b",)], "'a' is a single label"),
         (["a", 1], "text and numbers mixed"),
-        (["a", "a"], "only 'a'"),
-        ([("a",), ("a",)], "only 'a'"),
+        (["a", "a"], "one class, 'a'"),
+        ([("a",), ("a",)], "one class, 'a'"),
         ([(), ()], "found none"),
         ([], "found none"),
     ],

@@ -67,7 +67,7 @@ def test_weights_and_rows_equal_their_definition(
     np.testing.assert_array_equal(view.kept, kept)
     expected = np.log((1 + n) / (1 + documents[kept])) + 1
     if base is not None:
-        expected *= restated_entropy(table[:, kept], targets.values, 3, base)
+        expected *= restated_entropy(table[:, kept], targets.classes, 3, base)
     np.testing.assert_allclose(view.weights, expected, rtol=1e-5)
     assert view.weights.dtype == np.float32
     values = np.where(table > 0, 1 + np.log(np.maximum(table, 1)), 0)[:, kept] * expected
@@ -91,7 +91,7 @@ def test_several_labels_weigh_a_document_once_for_each() -> None:
     table = np.array([[1, 0], [1, 1], [0, 2], [1, 1]])
     targets = encode([("a",), ("a", "b"), ("b",), ()])
     view = fit_view(counted_of(table), targets, ViewRecipe(minimum_documents=1))
-    copies, classes = np.nonzero(targets.values)
+    copies, classes = np.nonzero(targets.table())
     expected = np.log(5 / (1 + (table > 0).sum(axis=0))) + 1
     expected *= restated_entropy(table[copies], classes, 2, 1.5)
     np.testing.assert_allclose(view.weights, expected, rtol=1e-5)

@@ -12,6 +12,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from satchel.network.backends import prepare_import as _prepare_import
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ _HOMES = {
     "load": "satchel.satchel",
     "read": "satchel.sources",
 }
+_prepare_import()  # a head of one's own imports Keras before any training does
+
 __all__ = ["Satchel", "SatchelError", "TextClassifier", "check", "load", "read"]
 
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from satchel.bags.preparing import check_text
-from satchel.errors import MissingDependencyError, NotFittedError, SettingError, TextError
+from satchel import errors
+from satchel.bags.rows import Rows
+from satchel.containers import is_indicator, targets_like, targets_of, texts_of, weights_of
+from satchel.errors import LabelError, MissingDependencyError, SettingError
 from satchel.learning import learn_targets
 from satchel.progress import Progress, silent
 from satchel.satchel import Satchel, evaluate_answers
-from satchel.search.settings import Backend, ClassWeight, Effort, Preset, Settings
-from satchel.search.targets import encode
+from satchel.search.settings import Backend, ClassWeight, Effort, Optimizer, Preset, Settings
 
 try:
+    import sklearn.exceptions
     from sklearn.base import BaseEstimator, ClassifierMixin
 except ImportError as error:
     raise MissingDependencyError("scikit-learn", "train", "TextClassifier") from error
@@ -25,34 +28,67 @@ if TYPE_CHECKING:
     from satchel.evaluation.evaluation import Evaluation
     from satchel.inference.explain import Explanation
 
+Texts = Sequence[str] | Any
+"""A list, an array, a column or a table of one column; the Any is for untyped packages."""
+Labels = Sequence[Any] | Any
+
+
+class NotFittedError(errors.NotFittedError, sklearn.exceptions.NotFittedError):  # type: ignore[misc]
+    """Both Satchel's error and scikit-learn's: an answer was asked for before ``fit``."""
+
 
 class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
     """A text classifier with scikit-learn's contract, trained by linear solvers and Keras.
 
+    The arguments come in four groups: how much is tried (``effort`` to ``max_size``), what is seen
+    of a document and of its class (``words`` to ``class_weight``), networks (``head`` to
+    ``callbacks``), and how it runs (``backend`` to ``progress``). Where no network is trained, with
+    ``effort="fast"`` and with several labels per document, both without a ``head``, settings of
+    networks are refused.
+
     Args:
-        effort: ``fast`` (one small net, seconds), ``balanced`` or ``best`` (minutes): the one dial.
+        effort: ``fast`` (one linear member, no search, no Keras), ``balanced`` or ``best``
+            (minutes): the one dial.
         preset: ``tutorial`` repeats the 2018 Keras tutorial, settings and all; None does not.
-        head: A Keras head of your own, ``head(h, n_classes) -> tensor`` or a ``keras.Model``; the
-            classifier is then one network with it. A satchel carries Dense, activations,
-            normalisation and Dropout.
-        hidden: Width of the bag layer of networks; None lets the effort decide.
-        epochs: Passes of networks over the documents; None lets the size of the data decide.
+        budget: Seconds after which the search stops and takes its best so far; None: the effort's.
+        max_size: The largest size of the saved file in bytes; None for no limit.
         words: Longest word n-gram; None lets validation decide between 1 and 2.
         characters: ``(n, m)`` adds character n-grams; None lets the effort decide.
         strip: Parts removed from every document first: ``headers``, ``quotes``, ``signatures``.
-        class_weight: ``balanced`` makes every class weigh the same; None goes by documents.
-        budget: Seconds after which the search stops and takes its best so far; None: the effort's.
-        max_size: The largest size of the saved file in bytes; None for no limit.
+        class_weight: ``balanced`` makes every class weigh the same; a mapping gives each label its
+            weight, 1 where it names none; None goes by documents.
+        head: A Keras head of your own, ``head(h, n_classes) -> tensor`` or a ``keras.Model``; the
+            classifier is then one network with it. A satchel carries Dense, activations,
+            normalisation and Dropout.
+        hidden: Width of the bag layer; None for 64.
+        epochs: Passes over the documents; None lets the size of the data decide.
+        learning_rate: The first step's; it falls linearly to 0. None: 0.1 for ``adagrad``, 0.001
+            for ``adam``, an optimizer's own otherwise.
+        batch_size: Documents per step; None for 64.
+        optimizer: ``adagrad`` (None), ``adam``, or a Keras optimizer for the head; the bag layer
+            then follows with Adam for one of its family, with Adagrad for any other.
+        loss: The name of a Keras loss, a Keras loss, or a function of targets (one number per
+            class) and answers; None for the cross-entropy. ``from_logits`` follows the head.
+        validation_split: Share of the documents that a network does not learn from in the final
+            fit but is judged by after each epoch (``val_loss``, ``val_accuracy``). None: a tenth
+            where a callback monitors such a figure and ``fit`` got no ``validation_data``, else 0.
         callbacks: Keras callbacks for the networks' final fit.
-        backend: ``jax``, ``torch`` or ``tensorflow``; None takes ``$KERAS_BACKEND`` or JAX.
+        backend: ``jax``, ``torch`` or ``tensorflow``; None takes the one that Keras runs on, else
+            ``$KERAS_BACKEND``, else the first that is installed.
         seed: Same data, seed, versions and machine: the same file, byte for byte.
         threads: Threads to use; None takes all cores. Results do not depend on it.
         progress: Told how far each stage is; None is silent.
 
     Attributes:
-        classes_: The labels, sorted, array of shape ``(n_classes,)``.
+        classes_: The labels, sorted, array of shape ``(n_classes,)``; of an indicator table the
+            names of its columns, else their numbers.
         satchel_: The sealed model that answers.
+        history_: One dictionary per network of the final fit: ``loss``, ``accuracy`` and with
+            documents to be judged by ``val_loss`` and ``val_accuracy``, lists of one value per
+            epoch. Empty where no network was trained.
         n_documents_: How many documents were learnt from.
+        n_dropped_: How many were left out since they have no word, or none that occurs in another
+            document where only such words count.
 
     Example:
         >>> import satchel
@@ -67,15 +103,20 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         effort: Effort = "balanced",
         *,
         preset: Preset | None = None,
-        head: Callable[[Any, int], Any] | Any | None = None,
-        hidden: int | None = None,
-        epochs: int | None = None,
+        budget: float | None = None,
+        max_size: int | None = None,
         words: int | None = None,
         characters: tuple[int, int] | None = None,
         strip: Sequence[str] = (),
         class_weight: ClassWeight | None = None,
-        budget: float | None = None,
-        max_size: int | None = None,
+        head: Callable[[Any, int], Any] | Any | None = None,
+        hidden: int | None = None,
+        epochs: int | None = None,
+        learning_rate: float | None = None,
+        batch_size: int | None = None,
+        optimizer: Optimizer | Any | None = None,
+        loss: str | Callable[..., Any] | None = None,
+        validation_split: float | None = None,
         callbacks: Sequence[Any] = (),
         backend: Backend | None = None,
         seed: int = 0,
@@ -84,28 +125,46 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
     ) -> None:
         self.effort = effort
         self.preset = preset
-        self.head = head
-        self.hidden = hidden
-        self.epochs = epochs
+        self.budget = budget
+        self.max_size = max_size
         self.words = words
         self.characters = characters
         self.strip = strip
         self.class_weight = class_weight
-        self.budget = budget
-        self.max_size = max_size
+        self.head = head
+        self.hidden = hidden
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.loss = loss
+        self.validation_split = validation_split
         self.callbacks = callbacks
         self.backend = backend
         self.seed = seed
         self.threads = threads
         self.progress = progress
 
-    def fit(self, texts: Sequence[str], labels: Sequence[Any]) -> TextClassifier:
+    def fit(
+        self,
+        X: Texts,
+        y: Labels,
+        *,
+        sample_weight: Sequence[float] | np.ndarray | None = None,
+        validation_data: tuple[Texts, Labels] | None = None,
+    ) -> TextClassifier:
         """Learn from labelled documents; a second call starts afresh.
 
         Args:
-            texts: Documents, a sequence of ``str`` of length ``n`` (a list, a NumPy array, a
-                pandas or polars column).
-            labels: One label a document, or one list of labels a document.
+            X: Documents, a sequence of ``str`` of length ``n`` (a list, a NumPy array, a pandas or
+                polars column), or a table of that one column.
+            y: One label per document; one list, tuple or set of labels per document; or an
+                indicator table of zeros and ones, dense or sparse, of shape ``(n, n_classes)``.
+            sample_weight: By how much each document counts, numbers of at least 0 of length ``n``:
+                in the training of every member and in what validation decides. A document of
+                weight 0 counts as not given. None weighs all alike.
+            validation_data: Texts and labels by which networks are judged after each epoch, for
+                ``history_`` and callbacks; nothing is learnt from them.
 
         Returns:
             The classifier itself.
@@ -121,38 +180,119 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         if progress is not None and not callable(progress):
             raise SettingError(f"expected progress to be callable or None, found {progress!r}")
         checked = Settings(**settings)
-        if isinstance(texts, (str, bytes)):
-            raise TextError("expected several texts but found one: put it into a list")
-        documents = [check_text(text, number) for number, text in enumerate(texts)]
-        targets = encode(list(labels))
-        self.satchel_ = learn_targets(documents, targets, checked, progress or silent)
+        documents = texts_of(X)
+        labels = _column(y)
+        weights = weights_of(sample_weight, len(documents))
+        if weights is not None and not weights.all():
+            documents, labels, weights = _of_some_weight(documents, labels, weights)
+        targets = targets_of(labels).weighed(weights)
+        validation = None
+        if validation_data is not None:
+            validation = (
+                texts_of(validation_data[0]),
+                targets_like(_column(validation_data[1]), targets),
+            )
+        trained = learn_targets(documents, targets, checked, progress or silent, validation)
+        self.satchel_ = trained.satchel
         self.classes_ = targets.labels
+        self.history_ = [dict(history) for history in trained.history]
         self.n_documents_ = self.satchel_.manifest.training.documents
+        self.n_dropped_ = len(trained.left_out)
+        self._answers_as = "sparse" if hasattr(labels, "tocsr") else "labels"
+        if self._answers_as == "labels" and is_indicator(labels):
+            self._answers_as = "dense"
         return self
 
-    def predict(self, texts: Sequence[str]) -> np.ndarray:
-        """The label of each document, array of shape ``(n,)`` in the type of the labels given."""
+    def predict(self, X: Texts) -> np.ndarray | Any:
+        """The label of each document, in the form and type of the labels given.
+
+        Returns:
+            Array of shape ``(n,)``: labels, or, for several labels per document, tuples of them;
+            where an indicator table was given, such a table of shape ``(n, n_classes)``, dense or
+            sparse (CSR) as that was.
+        """
         fitted = self._fitted()
-        if fitted.manifest.task == "multiple":
-            return fitted.predict(texts, threads=self.threads)
-        best = fitted.predict_proba(texts, threads=self.threads).argmax(axis=1)
-        answers: np.ndarray = self.classes_[best]
-        return answers
+        probabilities = self.predict_proba(X)
+        if fitted.manifest.task == "single":
+            return self.classes_[probabilities.argmax(axis=1)]
+        holds = probabilities >= np.asarray(fitted.manifest.thresholds, np.float32)
+        if self._answers_as == "labels":
+            answers = np.empty(len(holds), dtype=object)
+            answers[:] = [tuple(self.classes_[row].tolist()) for row in holds]
+            return answers
+        if self._answers_as == "dense":
+            return holds.astype(np.int64)
+        documents, columns = np.nonzero(holds)
+        offsets = np.searchsorted(documents, np.arange(len(holds) + 1))
+        ones = np.ones(len(columns), np.float32)
+        rows = Rows(offsets, columns.astype(np.int32), ones, holds.shape[1])
+        return rows.to_scipy().astype(np.int64)
 
-    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
+    def predict_proba(self, X: Texts) -> np.ndarray:
         """The probability of each class, float32 array of shape ``(n, n_classes)``."""
-        return self._fitted().predict_proba(texts, threads=self.threads)
+        fitted = self._fitted()
+        return fitted.predict_proba(texts_of(X), threads=self.threads)
 
-    def score(self, texts: Sequence[str], labels: Sequence[Any]) -> float:
-        """Accuracy on labelled documents: the share whose labels are all right."""
-        return self.evaluate(texts, labels).accuracy
+    def decision_function(self, X: Texts) -> np.ndarray:
+        """How much speaks for each class: before softmax or sigmoid.
 
-    def evaluate(self, texts: Sequence[str], labels: Sequence[Any]) -> Evaluation:
+        Returns:
+            float32 array of shape ``(n, n_classes)``; for two classes of one label per document
+            of shape ``(n,)``, above 0 for ``classes_[1]``; for several labels per document above 0
+            for those that hold.
+        """
+        fitted = self._fitted()
+        scores = fitted.model.scores(texts_of(X), threads=self.threads)
+        if fitted.manifest.task == "multiple":
+            thresholds = np.clip(np.array(fitted.manifest.thresholds), 1e-7, 1 - 1e-7)
+            shifted: np.ndarray = scores - np.log(thresholds / (1 - thresholds)).astype(np.float32)
+            return shifted
+        if len(self.classes_) == 2:
+            margin: np.ndarray = scores[:, 1] - scores[:, 0]
+            return margin
+        return scores
+
+    def score(
+        self,
+        X: Texts,
+        y: Labels,
+        sample_weight: Sequence[float] | np.ndarray | None = None,
+    ) -> float:
+        """Accuracy on labelled documents: the share whose labels are all right.
+
+        Args:
+            X: Documents, of length ``n``.
+            y: As for :meth:`fit`.
+            sample_weight: By how much each document counts; None weighs all alike.
+        """
+        evaluation = self.evaluate(X, y)
+        if sample_weight is None:
+            return evaluation.accuracy
+        outcomes = evaluation.outcomes
+        right = outcomes.true == outcomes.predicted
+        right = right.all(axis=1) if right.ndim == 2 else right
+        return float(np.average(right, weights=weights_of(sample_weight, len(right))))
+
+    def evaluate(self, texts: Texts, labels: Labels) -> Evaluation:
         """Judge the classifier on documents that it has not seen; see :meth:`Satchel.evaluate`."""
         fitted = self._fitted()
-        probabilities = fitted.predict_proba(texts, threads=self.threads)
+        documents, labels = texts_of(texts), _column(labels)
+        if is_indicator(labels):
+            known = fitted.model.labels
+            if labels.shape[1] != len(known):
+                raise LabelError(
+                    f"expected a table of {len(known)} columns as in training, found shape "
+                    f"{tuple(labels.shape)}"
+                )
+            labels = targets_of(labels)
+            rows = np.split(labels.classes, labels.offsets[1:-1])
+            labels = [tuple(known[column] for column in row) for row in rows]
         return evaluate_answers(
-            fitted.model, texts, labels, probabilities, classes=self.classes_.tolist()
+            fitted.model,
+            documents,
+            list(labels),
+            fitted.predict_proba(documents, threads=self.threads),
+            classes=self.classes_.tolist(),
         )
 
     def explain(self, text: str, *, label: str | None = None) -> Explanation:
@@ -171,3 +311,42 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "satchel_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+def _column(labels: Any) -> Any:
+    """Labels without the second dimension of a table of one column."""
+    if isinstance(labels, Mapping):
+        raise LabelError(f"expected a sequence of labels, found {type(labels).__name__}")
+    if len(getattr(labels, "shape", ())) != 2 or labels.shape[1] != 1:
+        return labels
+    warnings.warn(
+        "A column-vector y was passed when a 1d array was expected. Its one column is taken.",
+        sklearn.exceptions.DataConversionWarning,
+        stacklevel=3,
+    )
+    return labels.iloc[:, 0] if hasattr(labels, "iloc") else labels[:, 0]
+
+
+def _of_some_weight(
+    documents: list[str], labels: Any, weights: np.ndarray
+) -> tuple[list[str], Any, np.ndarray]:
+    """The documents whose weight is above 0."""
+    kept = np.flatnonzero(weights)
+    if is_indicator(labels):
+        some = labels.iloc[kept] if hasattr(labels, "iloc") else labels[kept]
+    else:
+        every = list(labels)
+        if len(every) != len(documents):
+            raise LabelError(
+                f"expected one label per document, found {len(documents)} documents and "
+                f"{len(every)} labels"
+            )
+        some = [every[place] for place in kept.tolist()]
+    return [documents[place] for place in kept.tolist()], some, weights[kept]

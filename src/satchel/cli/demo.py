@@ -52,12 +52,13 @@ def command(folder: str, backend: Backend | None) -> None:
     with terminal.progress_bars() as progress:
         documents = read_documents(source, progress=progress)
         parts = divide(documents, 0.2, SET_ASIDE, seed=0, as_tutorial=False)
-        satchel = learn(
+        trained = learn(
             parts.train.texts, parts.train.labels or [], Settings(backend=backend), progress
         )
     assert parts.test is not None  # a share above 0 was asked for
     for line in documents.remarks.lines():
         terminal.remark(line)
+    satchel = trained.satchel
     print_training(satchel)
     evaluation = judge(satchel, parts.test, learnt=parts.train.texts)
     terminal.say()

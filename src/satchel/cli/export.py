@@ -34,7 +34,8 @@ from satchel.cli import terminal
 def command(model: str, target: str, output: str | None, backend: str | None) -> None:
     """Turn MODEL into an ONNX or a Keras model: feature ids and values in, probabilities out.
 
-    Text becomes ids and values with ``satchel.load(MODEL).model``; docs/exchange.md shows how.
+    Text becomes ids and values with NumPy alone: in Python,
+    satchel.exchange.bag_inputs.bag_inputs(satchel.load(MODEL).model, texts).
     """
     from satchel.cli import models, outputs
 

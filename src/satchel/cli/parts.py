@@ -13,11 +13,20 @@ from satchel.sources.splitting import split
 
 @dataclass(frozen=True)
 class Divided:
-    """Documents by purpose; ``test`` is None where nothing is held back to judge on."""
+    """Documents by purpose.
+
+    Attributes:
+        train: Those that the model to be judged learns from.
+        test: Those held back to judge it; None where nothing is.
+        held_out: Those that no stage sees until the end.
+        learnable: All but those held out, in the order of the source (shuffled as the tutorial
+            does, whose fit watches the last of them).
+    """
 
     train: Documents
     test: Documents | None
     held_out: Documents
+    learnable: Documents
 
 
 def divide(
@@ -52,8 +61,10 @@ def divide(
             train, test = np.sort(np.concatenate([train, test])), test[:0]
     else:
         train, test, aside = np.arange(len(documents)), np.arange(0), np.arange(0)
+    every = np.concatenate([train, test])
     return Divided(
         train=documents.take(train),
         test=documents.take(test) if test_share else None,
         held_out=documents.take(aside),
+        learnable=documents.take(every if as_tutorial else np.sort(every)),
     )

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from satchel.sources.documents import Documents
 
 
-SCORES_SIZE = 512
+SCORES_SIZE = 1024
 """Bytes that the scores on the test add to a file at most."""
+BEFORE_REFIT = "held-out documents, before training on them too"
+"""On which documents a model was judged whose scores another one carries."""
 
 
 @click.command("train")
@@ -34,6 +36,11 @@ SCORES_SIZE = 512
     "--test", default=None, metavar="SOURCE", help="Judge on this in place of a 20 % part."
 )
 @click.option("--no-test", is_flag=True, help="Train on every document and judge on none.")
+@click.option(
+    "--no-refit",
+    is_flag=True,
+    help="Save the model that was judged; do not train it again on all documents.",
+)
 @click.option(
     "--hold-out",
     type=click.IntRange(min=0),
@@ -102,6 +109,7 @@ def command(
     output: str,
     test: str | None,
     no_test: bool,
+    no_refit: bool,
     hold_out: int,
     effort: Effort,
     preset: Preset | None,
@@ -121,7 +129,8 @@ def command(
 
     SOURCE is a folder whose sub-folders are the labels, such a folder inside an archive
     (mail.tar.gz/inbox), or a table (CSV, TSV, JSONL, Parquet). Unless --test names other text,
-    20 % of the documents are held back to judge the model.
+    20 % of the documents are held back to judge the model; then what was chosen is trained again
+    on all of them, and that is the model saved.
     """
     if test is not None and no_test:
         raise click.UsageError("--test names a source to judge on and --no-test wants none")
@@ -132,7 +141,7 @@ def command(
     from satchel.cli.parts import divide
     from satchel.cli.sizes import warn_of_loss
     from satchel.cli.story import print_training, training_facts
-    from satchel.learning import learn
+    from satchel.learning import learn, learn_again
     from satchel.search.settings import Settings
     from satchel.sources.reading import read_documents
 
@@ -159,7 +168,8 @@ def command(
         share = 0.0 if given is not None or no_test else 0.2
         parts = divide(documents, share, hold_out, seed, as_tutorial=preset == "tutorial")
         judged = given if given is not None else parts.test
-        satchel = learn(parts.train.texts, parts.train.labels or [], settings, progress)
+        trained = learn(parts.train.texts, parts.train.labels or [], settings, progress)
+        satchel = trained.satchel
         evaluation = whole = None
         uncompressed = satchel.manifest
         if max_size is not None:
@@ -173,13 +183,24 @@ def command(
             satchel = type(satchel)(compress(satchel.parts, max_bytes=limit))
         if judged is not None:
             evaluation = judge(satchel, judged, learnt=parts.train.texts, threads=threads)
-    for line in [*documents.remarks.lines(), *(given.remarks.lines() if given else [])]:
+        judged_on = satchel.manifest.training.documents
+        refitted = parts.test is not None and not no_refit
+        if refitted:
+            every = parts.learnable
+            trained = learn_again(
+                trained.choice, every.texts, every.labels or [], settings, progress
+            )
+            satchel = trained.satchel
+            if max_size is not None:
+                satchel = type(satchel)(compress(satchel.parts, max_bytes=limit))
+    remarks = [*documents.remarks.lines(), *(given.remarks.lines() if given else [])]
+    for line in [*remarks, *trained.left_out.lines()]:
         terminal.remark(line)
     if max_size is not None:
         small = None if evaluation is None else evaluation.accuracy
         warn_of_loss(uncompressed, satchel.manifest, whole, small)
     if evaluation is not None:
-        satchel = satchel.with_scores("test", evaluation)
+        satchel = satchel.with_scores(BEFORE_REFIT if refitted else "test", evaluation)
     satchel.save(output)
     seconds = time.perf_counter() - start
     if report is not None and evaluation is not None:
@@ -190,11 +211,13 @@ def command(
             "model": output,
             "bytes": os.path.getsize(output),
             "seconds": round(seconds, 3),
-            "documents": len(parts.train.texts),
+            "documents": satchel.manifest.training.documents,
+            "documents_left_out": len(trained.left_out),
             "labels": satchel.model.labels,
             **training_facts(satchel),
         }
         if evaluation is not None:
+            answer["documents_of_judged_model"] = judged_on
             answer["test"] = evaluation.to_dict()
         if whole is not None:
             answer["accuracy_before_max_size"] = whole
@@ -206,6 +229,7 @@ def command(
     if evaluation is not None:
         terminal.say()
         print_evaluation(evaluation)
+        terminal.say(_who_was_judged(evaluation.n, judged_on, satchel, given is not None, refitted))
         if max_size is not None and whole is not None:
             terminal.say(
                 f"kept below {int(max_size):,} bytes: accuracy {whole:.4f} → "
@@ -219,7 +243,21 @@ def command(
     terminal.say(f"{output}: {os.path.getsize(output) / 1e6:.1f} MB, {seconds:.1f} s")
 
 
+def _who_was_judged(
+    documents: int, trained_on: int, satchel: Satchel, by_test: bool, refitted: bool
+) -> str:
+    """Say which model the figures above belong to, and what the saved one learnt from."""
+    held_out = f"{documents:,} documents" + ("" if by_test else " held out (20 %)")
+    line = f"judged on {held_out}, by a model trained on {trained_on:,}"
+    if not refitted:
+        return f"{line}, which is the model saved"
+    every = satchel.manifest.training.documents
+    return f"{line}; the saved model was then trained on all {every:,}"
+
+
 def _predict_held_out(satchel: Satchel, held_out: Documents) -> list[dict[str, Any]]:
+    if not held_out.texts:
+        return []
     from satchel.cli.answers import answers_of
     from satchel.cli.formats import plain_fields
 

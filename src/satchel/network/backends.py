@@ -1,4 +1,7 @@
-"""Which of Keras's backends serves, decided before Keras is imported."""
+"""Which of Keras's backends serves, decided before Keras is imported.
+
+``import satchel`` runs this module, so nothing here may load anything heavy.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,24 @@ from satchel.compiled import compiled_folder
 from satchel.errors import MissingDependencyError, SettingError, warn
 
 Backend = Literal["jax", "torch", "tensorflow"]
-DEFAULT: Backend = "jax"
+_BACKENDS: tuple[Backend, ...] = get_args(Backend)
 _EXTRAS = {"jax": "train", "torch": "torch", "tensorflow": "tensorflow"}
+
+
+def prepare_import() -> None:
+    """Let a later ``import keras`` find a backend that is installed.
+
+    Keras's own default is TensorFlow, whether it is installed or not. So the variable
+    ``KERAS_BACKEND`` is set to the first of JAX, PyTorch and TensorFlow that is installed, unless
+    it is set already, Keras is loaded, or Keras's configuration file names another backend than
+    TensorFlow. (A file that names TensorFlow says nothing: Keras writes it at its first import.)
+    Keras is not imported.
+    """
+    if "KERAS_BACKEND" in os.environ or "keras" in sys.modules or not _installed("keras"):
+        return
+    found = _first_installed()
+    if found is not None and _configured() is None:
+        os.environ["KERAS_BACKEND"] = found
 
 
 def use_backend(name: str | None = None) -> Backend:
@@ -28,7 +47,8 @@ def use_backend(name: str | None = None) -> Backend:
 
     Args:
         name: ``jax``, ``torch`` or ``tensorflow``; None for the backend that Keras already runs on,
-            else that of the variable ``KERAS_BACKEND``, else ``jax``.
+            else that of the variable ``KERAS_BACKEND``, else that of Keras's configuration file
+            (where it names another than TensorFlow), else the first that is installed.
 
     Returns:
         The backend's name.
@@ -38,11 +58,12 @@ def use_backend(name: str | None = None) -> Backend:
         MissingDependencyError: Keras or the backend is not installed.
     """
     loaded = _loaded()
-    chosen = name or loaded or os.environ.get("KERAS_BACKEND") or DEFAULT
-    if chosen not in get_args(Backend):
+    chosen = name or loaded or os.environ.get("KERAS_BACKEND") or _configured()
+    chosen = chosen or _first_installed() or _BACKENDS[0]
+    if chosen not in _BACKENDS:
         raise SettingError(
-            f"backend must be one of {', '.join(get_args(Backend))}, not {chosen!r}"
-            + ("" if name else " (from KERAS_BACKEND or from Keras, which is loaded)")
+            f"backend must be one of {', '.join(_BACKENDS)}, not {chosen!r}"
+            + ("" if name else " (from KERAS_BACKEND, Keras's configuration or Keras as loaded)")
         )
     if loaded and loaded != chosen:
         raise SettingError(
@@ -50,13 +71,36 @@ def use_backend(name: str | None = None) -> Backend:
             f"set KERAS_BACKEND={chosen} before Keras is imported, or start a new process"
         )
     for package in ("keras", chosen):
-        if importlib.util.find_spec(package) is None:
+        if not _installed(package):
             extra = "train" if package == "keras" else _EXTRAS[chosen]
             raise MissingDependencyError(package, extra, f"training on {chosen}")
     if not loaded:
         os.environ["KERAS_BACKEND"] = chosen
         _keep_quiet_and_small(chosen)
-    return chosen  # type: ignore[return-value]
+    _keep_to_one_thread(chosen)
+    return chosen
+
+
+def _installed(package: str) -> bool:
+    return package in sys.modules or importlib.util.find_spec(package) is not None
+
+
+def _first_installed() -> Backend | None:
+    return next((name for name in _BACKENDS if _installed(name)), None)
+
+
+def _configured() -> str | None:
+    """The backend that the user wrote into Keras's configuration file, if it is not the default."""
+    home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
+    try:
+        with open(os.path.join(home, "keras.json"), encoding="utf-8") as file:
+            # Only here, so that importing satchel stays light where there is no such file.
+            import json
+
+            name = json.load(file).get("backend")
+    except (OSError, ValueError, AttributeError):
+        return None  # Keras, too, goes on without a file that it cannot read
+    return name if isinstance(name, str) and name != "tensorflow" else None
 
 
 def _loaded() -> str | None:
@@ -112,3 +156,18 @@ def _is_whole(data: bytes) -> bool:
     except zlib.error:
         return False
     return True
+
+
+def _keep_to_one_thread(name: str) -> None:
+    """Make sums independent of the number of processors, and leave those to the bag layer.
+
+    XLA and TensorFlow split a product or a sum by the number of their threads, so one processor
+    and two gave different bits; the head is too small to gain by more than one. They read this when
+    they compute for the first time: where the process has computed with them before, the bits
+    depend on its processors. PyTorch can be asked at any time: see
+    :func:`satchel.network.steps.deterministic`.
+    """
+    if name == "jax":
+        os.environ.setdefault("PJRT_NPROC", "1")
+    elif name == "tensorflow":
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")

@@ -114,29 +114,3 @@ def correct(answers: np.ndarray, targets: np.ndarray, task: Task, logits: bool) 
     if task == "single":
         return float((answers.argmax(axis=1) == targets.argmax(axis=1)).sum())
     return float(((answers > (0.0 if logits else 0.5)) == (targets > 0.5)).mean(axis=1).sum())
-
-
-def loss_sum(answers: np.ndarray, targets: np.ndarray, task: Task, logits: bool) -> float:
-    """Sum the cross-entropy over documents, as Keras defines it.
-
-    Args:
-        answers: float [b, n_classes], logits or probabilities.
-        targets: float [b, n_classes].
-        task: ``single`` for categorical, ``multiple`` for the mean of binary cross-entropies.
-        logits: Whether answers are logits.
-
-    Returns:
-        The sum.
-    """
-    if task == "multiple":
-        if not logits:
-            clipped = np.clip(answers, 1e-7, 1 - 1e-7)
-            answers = np.log(clipped / (1 - clipped))
-        each = np.maximum(answers, 0) - answers * targets + np.log1p(np.exp(-np.abs(answers)))
-        return float(each.mean(axis=1).sum())
-    if logits:
-        shifted = answers - answers.max(axis=1, keepdims=True)
-        logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    else:
-        logs = np.log(np.clip(answers, 1e-7, 1.0))
-    return float(-(targets * logs).sum())

@@ -1,9 +1,11 @@
-"""The linear member: one-vs-rest max-margin (or logistic) machines, all classes at once."""
+"""The linear member: one-vs-rest max-margin (or logistic) machines, many classes at once."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -16,6 +18,9 @@ from satchel.progress import Progress, silent
 
 if TYPE_CHECKING:
     from satchel.bags.rows import Rows
+
+BLOCK_BYTES = 256 * 2**20
+"""Memory in which the machines of some classes are solved, beside the documents themselves."""
 
 
 @dataclass(frozen=True)
@@ -83,89 +88,152 @@ def train_linear(
         SettingError: A setting has a value that it cannot have.
         LabelError: The targets do not fit the bags or the classes.
     """
-    if loss not in ("squared_hinge", "logistic"):
-        raise SettingError(f"loss must be 'squared_hinge' or 'logistic', not {loss!r}")
-    if not (C > 0 and tolerance > 0 and max_passes >= 1):
-        raise SettingError(
-            "C and tolerance must be above 0 and max_passes at least 1; "
-            f"found C={C}, tolerance={tolerance}, max_passes={max_passes}"
-        )
-    documents = len(rows.offsets) - 1
-    check_targets(documents, targets, n_classes, task)
-    positive = targets > 0.5 if targets.ndim == 2 else targets[:, None] == np.arange(n_classes)
-    factors = np.ones(n_classes) if class_weight is None else np.asarray(class_weight, np.float64)
-    others = np.ones(n_classes)
-    mirrored = n_classes == 2 and task == "single"
-    if mirrored:
-        positive, factors, others = positive[:, 1:], factors[1:], factors[:1]
-    problem = _Problem(
+    problem = LinearProblem(
         rows,
-        positive,
-        squares=_squared_lengths(rows) + 1.0,
-        costs=C * _document_factors(documents, sample_weight),
-        factors=factors,
-        others=others,
-        logistic=loss == "logistic",
+        targets,
+        n_classes=n_classes,
+        loss=loss,
+        C=C,
         tolerance=tolerance,
         max_passes=max_passes,
+        sample_weight=sample_weight,
+        class_weight=class_weight,
+        task=task,
         seed=seed,
     )
-    classes = positive.shape[1]
-    count = min(threads or processors(), classes)
-    bounds = [classes * part // count for part in range(count + 1)]
+    machines = 1 if problem.mirrored else n_classes
+    count = min(threads or processors(), machines)
+    bounds = [machines * part // count for part in range(count + 1)]
+    if problem.mirrored:
+        bounds = [0, n_classes]
     with ThreadPoolExecutor(count, thread_name_prefix="satchel-linear") as pool:
         futures = [
-            pool.submit(problem.solve, bounds[part], bounds[part + 1], silent if part else progress)
-            for part in range(count)
+            pool.submit(problem.solve, begin, end, progress if begin == 0 else silent)
+            for begin, end in pairwise(bounds)
         ]
         solved = [future.result() for future in futures]
-    table, bias, passes, done = (
-        np.concatenate(arrays, axis=-1) for arrays in zip(*solved, strict=True)
+    if len(solved) == 1:
+        return solved[0]
+    return LinearMember(
+        np.concatenate([part.table for part in solved], axis=1),
+        np.concatenate([part.bias for part in solved]),
+        np.concatenate([part.passes for part in solved]),
+        np.concatenate([part.solved for part in solved]),
     )
-    if mirrored:
-        table, bias = np.concatenate([-table, table], axis=1), np.concatenate([-bias, bias])
-        passes, done = np.repeat(passes, 2), np.repeat(done, 2)
-    return LinearMember(table, bias, passes, done)
 
 
-@dataclass(frozen=True)
-class _Problem:
-    rows: Rows
-    positive: np.ndarray
-    squares: np.ndarray
-    costs: np.ndarray
-    factors: np.ndarray
-    others: np.ndarray
-    logistic: bool
-    tolerance: float
-    max_passes: int
-    seed: int
+class LinearProblem:
+    """Linear machines that are solved some classes at a time, so that memory stays bounded.
 
-    def solve(
-        self, begin: int, end: int, progress: Progress
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Solve the classes ``begin`` to ``end``; give table, bias, passes and who is solved."""
-        documents, classes = len(self.costs), end - begin
-        positive = np.ascontiguousarray(self.positive[:, begin:end])
+    Args:
+        rows: As for :func:`train_linear`, and so are the others.
+        targets: Integer classes [n]; float or bool [n, n_classes]; or a function that gives bool
+            [n, end - begin] for the classes ``begin`` to ``end``, where all would take too much.
+        n_classes: How many classes there are.
+        loss: ``squared_hinge`` or ``logistic``.
+        C: The price of a document's loss.
+        tolerance: When a class is solved.
+        max_passes: Passes over the documents, at most.
+        sample_weight: float [n], multiplied into C; None for 1.
+        class_weight: float [n_classes]; None for 1.
+        task: ``single`` or ``multiple`` labels per document.
+        seed: Decides the order of the documents in each pass.
+
+    Attributes:
+        mirrored: Whether there are two classes of a ``single`` task, so that the second one's
+            machine decides both.
+
+    Raises:
+        SettingError: A setting has a value that it cannot have.
+        LabelError: The targets do not fit the rows or the classes.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        targets: np.ndarray | Callable[[int, int], np.ndarray],
+        *,
+        n_classes: int,
+        loss: Literal["squared_hinge", "logistic"] = "squared_hinge",
+        C: float = 1.0,
+        tolerance: float = 0.1,
+        max_passes: int = 200,
+        sample_weight: np.ndarray | None = None,
+        class_weight: np.ndarray | None = None,
+        task: Task = "single",
+        seed: int = 0,
+    ) -> None:
+        if loss not in ("squared_hinge", "logistic"):
+            raise SettingError(f"loss must be 'squared_hinge' or 'logistic', not {loss!r}")
+        if not (C > 0 and tolerance > 0 and max_passes >= 1):
+            raise SettingError(
+                "C and tolerance must be above 0 and max_passes at least 1; "
+                f"found C={C}, tolerance={tolerance}, max_passes={max_passes}"
+            )
+        documents = len(rows.offsets) - 1
+        if isinstance(targets, np.ndarray):
+            check_targets(documents, targets, n_classes, task)
+        self.mirrored = n_classes == 2 and task == "single"
+        self._rows, self._targets, self._n_classes = rows, targets, n_classes
+        self._squares = _squared_lengths(rows) + 1.0
+        self._costs = C * _document_factors(documents, sample_weight)
+        self._factors = (
+            np.ones(n_classes) if class_weight is None else np.asarray(class_weight, np.float64)
+        )
+        self._logistic = loss == "logistic"
+        self._tolerance, self._max_passes, self._seed = tolerance, max_passes, seed
+
+    def blocks(self) -> list[tuple[int, int]]:
+        """Ranges of classes, each of which is solved in about :data:`BLOCK_BYTES` of memory."""
+        # The machines in float32, once more as the caller keeps them; float64 duals and flags.
+        each = 8 * self._rows.columns + 9 * len(self._costs)
+        return [(0, 2)] if self.mirrored else class_blocks(self._n_classes, each)
+
+    def solve(self, begin: int, end: int, progress: Progress = silent) -> LinearMember:
+        """Solve the classes ``begin`` to ``end``; the result does not depend on which go together.
+
+        Args:
+            begin: The first class; of a mirrored problem 0.
+            end: The class after the last; of a mirrored problem 2.
+            progress: Told of each pass.
+
+        Returns:
+            The machines of these classes.
+        """
+        if not self.mirrored:
+            return self._solve(begin, end, self._factors[begin:end], np.ones(end - begin), progress)
+        second = self._solve(1, 2, self._factors[1:], self._factors[:1], progress)
+        return LinearMember(
+            np.concatenate([-second.table, second.table], axis=1),
+            np.concatenate([-second.bias, second.bias]),
+            np.repeat(second.passes, 2),
+            np.repeat(second.solved, 2),
+        )
+
+    def _solve(
+        self, begin: int, end: int, factors: np.ndarray, others: np.ndarray, progress: Progress
+    ) -> LinearMember:
+        documents, classes = len(self._costs), end - begin
+        positive = self._positive(begin, end)
         duals = np.zeros((documents, classes))
-        table = np.zeros((self.rows.columns, classes), np.float32)
+        table = np.zeros((self._rows.columns, classes), np.float32)
         bias = np.zeros(classes, np.float32)
         active = np.ones(classes, np.bool_)
         passes = np.zeros(classes, np.int64)
         highest, lowest = np.empty(classes), np.empty(classes)
-        for done in range(self.max_passes):
-            order = np.random.default_rng([self.seed, done]).permutation(documents)
+        for done in range(self._max_passes):
+            order = np.random.default_rng([self._seed, done]).permutation(documents)
             dual_kernels.dual_pass(
-                self.rows.offsets,
-                self.rows.ids,
-                self.rows.values,
+                self._rows.offsets,
+                self._rows.ids,
+                self._rows.values,
                 order,
-                self.squares,
+                self._squares,
                 positive,
-                self.costs,
-                self.factors[begin:end],
-                self.others[begin:end],
-                self.logistic,
+                self._costs,
+                factors,
+                others,
+                self._logistic,
                 active,
                 duals,
                 table,
@@ -174,12 +242,27 @@ class _Problem:
                 lowest,
             )
             passes += active
-            spread = np.maximum(highest, -lowest) if self.logistic else highest - lowest
-            active &= spread > self.tolerance
+            spread = np.maximum(highest, -lowest) if self._logistic else highest - lowest
+            active &= spread > self._tolerance
             progress("linear", done + 1, None, f"{classes - active.sum()} of {classes} solved")
             if not active.any():
                 break
-        return table, bias, passes, ~active
+        return LinearMember(table, bias, passes, ~active)
+
+    def _positive(self, begin: int, end: int) -> np.ndarray:
+        """Tell which documents are of which of these classes, bool [n, end - begin]."""
+        if isinstance(self._targets, np.ndarray):
+            if self._targets.ndim == 2:
+                return np.ascontiguousarray(self._targets[:, begin:end] > 0.5)
+            own: np.ndarray = self._targets[:, None] == np.arange(begin, end)
+            return own
+        return self._targets(begin, end)
+
+
+def class_blocks(n_classes: int, bytes_each: int) -> list[tuple[int, int]]:
+    """Divide classes into ranges of at most :data:`BLOCK_BYTES`, one class at least."""
+    count = max(1, BLOCK_BYTES // max(1, bytes_each))
+    return [(start, min(start + count, n_classes)) for start in range(0, max(1, n_classes), count)]
 
 
 def _squared_lengths(rows: Rows) -> np.ndarray:

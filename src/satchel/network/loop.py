@@ -12,7 +12,7 @@ import numpy as np
 
 from satchel.errors import TrainingError
 from satchel.network.bag_layer import BagLayer
-from satchel.network.judging import Task, correct, loss_sum, target_rows
+from satchel.network.judging import Task, correct, target_rows
 from satchel.network.steps import Step
 from satchel.network.watched import WatchedModel
 from satchel.progress import Progress
@@ -20,6 +20,8 @@ from satchel.progress import Progress
 if TYPE_CHECKING:
     from satchel.bags.rows import Rows
 
+Watched = tuple["Rows", np.ndarray, np.ndarray | None]
+"""Bags, targets and weights of documents to judge each epoch by; None weighs all alike."""
 _ANSWER_ROWS = 1024
 _BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 
@@ -32,7 +34,7 @@ class Loop:
         rows: The documents' bags.
         targets: Integer classes [n] or float [n, n_classes].
         weights: float32 [n], each document's weight in the loss.
-        validation: Bags and targets to judge each epoch by, or None.
+        validation: Bags, targets and weights to judge each epoch by, or None.
         n_classes: How many classes there are.
         bag: The bag layer.
         step: The head's step.
@@ -49,7 +51,7 @@ class Loop:
     rows: Rows
     targets: np.ndarray
     weights: np.ndarray
-    validation: tuple[Rows, np.ndarray] | None
+    validation: Watched | None
     n_classes: int
     bag: BagLayer
     step: Step
@@ -153,18 +155,27 @@ class Loop:
                 )
         return {"loss": total / seen, "accuracy": right / seen}
 
-    def _validate(self, rows: Rows, targets: np.ndarray) -> dict[str, float]:
+    def _validate(
+        self, rows: Rows, targets: np.ndarray, weights: np.ndarray | None
+    ) -> dict[str, float]:
+        """Judge the network; loss and accuracy are means over the documents, as in training."""
         documents = len(targets)
         size = min(_ANSWER_ROWS, documents)
+        weights = np.ones(documents, np.float32) if weights is None else weights
         bags = np.zeros((size, self.bag.width), np.float32)
         total = right = 0.0
         for start in range(0, documents, size):
             chosen = np.arange(start, min(start + size, documents))
-            self.bag.forward(rows, chosen, out=bags)
-            answers = self.step.answer(bags)[: len(chosen)]
-            wanted = target_rows(targets, chosen, self.n_classes)
-            total += loss_sum(answers, wanted, self.task, self.logits)
-            right += correct(answers, wanted, self.task, self.logits)
+            # Every call has one shape; what fills it up weighs nothing.
+            filled = np.resize(chosen, size)
+            self.bag.forward(rows, filled, out=bags)
+            wanted = target_rows(targets, filled, self.n_classes)
+            shares = weights[filled].astype(np.float32) / np.float32(len(chosen))
+            shares[len(chosen) :] = 0.0
+            loss, answers = self.step.judge(bags, wanted, shares)
+            own = slice(len(chosen))
+            total += loss * len(chosen)
+            right += correct(answers[own], wanted[own], self.task, self.logits)
         return {"val_loss": total / documents, "val_accuracy": right / documents}
 
 

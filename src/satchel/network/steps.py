@@ -37,8 +37,10 @@ class Step(Protocol):
             The loss, the head's answers [b, K], the loss's gradient [b, width].
         """
 
-    def answer(self, bags: np.ndarray) -> np.ndarray:
-        """Return the head's answers [b, K] in inference mode."""
+    def judge(
+        self, bags: np.ndarray, targets: np.ndarray, weights: np.ndarray
+    ) -> tuple[float, np.ndarray]:
+        """Return the loss and the head's answers [b, K] in inference mode; arguments as above."""
 
     def load(self) -> None:
         """Take the head's weights from its Keras variables."""
@@ -73,11 +75,14 @@ class _JaxStep:
             trainable, slots = optimizer.stateless_apply(slots, gradients, trainable)
             return (trainable, fixed, slots), value, answers, toward_bags
 
-        def answer(state, bags):  # type: ignore[no-untyped-def]
-            return head.stateless_call(state[0], state[1], bags, training=False)[0]
+        def judge(state, bags, targets, weights):  # type: ignore[no-untyped-def]
+            answers, _, losses = head.stateless_call(
+                state[0], state[1], bags, training=False, return_losses=True
+            )
+            return loss(targets, answers, weights) + sum(losses), answers
 
         self._train = jax.jit(train, donate_argnums=0)
-        self._answer = jax.jit(answer)
+        self._judge = jax.jit(judge)
         self._state: Any = None
 
     def train(
@@ -88,8 +93,11 @@ class _JaxStep:
         )
         return float(value), np.asarray(answers), np.asarray(gradient)
 
-    def answer(self, bags: np.ndarray) -> np.ndarray:
-        return np.asarray(self._answer(self._state, bags))
+    def judge(
+        self, bags: np.ndarray, targets: np.ndarray, weights: np.ndarray
+    ) -> tuple[float, np.ndarray]:
+        value, answers = self._judge(self._state, bags, targets, weights)
+        return float(value), np.asarray(answers)
 
     def load(self) -> None:
         import jax.numpy as jnp
@@ -151,11 +159,15 @@ class _TorchStep(_KerasState):
             self._optimizer.apply(gradients, variables)
         return float(value.detach()), array_of(answers), array_of(toward_bags)
 
-    def answer(self, bags: np.ndarray) -> np.ndarray:
+    def judge(
+        self, bags: np.ndarray, targets: np.ndarray, weights: np.ndarray
+    ) -> tuple[float, np.ndarray]:
         import torch
 
         with torch.no_grad():
-            return array_of(self._head(bags, training=False))
+            answers = self._head(bags, training=False)
+            value = self._loss(targets, answers, weights) + sum(self._head.losses)
+        return float(value), array_of(answers)
 
 
 class _TensorFlowStep(_KerasState):
@@ -175,8 +187,12 @@ class _TensorFlowStep(_KerasState):
             optimizer.apply(gradients, head.trainable_variables)
             return value, answers, toward_bags
 
+        def judge(bags, targets, weights):  # type: ignore[no-untyped-def]
+            answers = head(bags, training=False)
+            return loss(targets, answers, weights) + sum(head.losses), answers
+
         self._train = tf.function(train, reduce_retracing=True)
-        self._answer = tf.function(lambda bags: head(bags, training=False), reduce_retracing=True)
+        self._judge = tf.function(judge, reduce_retracing=True)
         self._tensor = tf.convert_to_tensor
 
     def train(
@@ -187,9 +203,11 @@ class _TensorFlowStep(_KerasState):
         )
         return float(value), answers.numpy(), gradient.numpy()
 
-    def answer(self, bags: np.ndarray) -> np.ndarray:
-        answers: np.ndarray = self._answer(self._tensor(bags)).numpy()
-        return answers
+    def judge(
+        self, bags: np.ndarray, targets: np.ndarray, weights: np.ndarray
+    ) -> tuple[float, np.ndarray]:
+        value, answers = self._judge(*(self._tensor(array) for array in (bags, targets, weights)))
+        return float(value), answers.numpy()
 
 
 def make_step(head: Any, loss: Any, optimizer: Any) -> Step:

@@ -14,7 +14,8 @@ from satchel.errors import SettingError
 from satchel.network.bag_layer import BagLayer
 from satchel.network.heads import Head, build_head, default_head, tutorial_head
 from satchel.network.judging import Task, check_targets, document_weights
-from satchel.network.loop import Loop
+from satchel.network.loop import Loop, Watched
+from satchel.network.objectives import EPSILON, Loss, Optimizer, make_loss, make_optimizer
 from satchel.network.parts import HeadParts, head_parts
 from satchel.network.steps import deterministic, make_step
 from satchel.network.watched import WatchedModel
@@ -22,8 +23,6 @@ from satchel.progress import Progress, silent
 
 if TYPE_CHECKING:
     from satchel.bags.rows import Rows
-
-_EPSILON = 1e-7
 
 TUTORIAL: Mapping[str, Any] = {
     "head": tutorial_head(),
@@ -64,12 +63,13 @@ def train_network(
     targets: np.ndarray,
     *,
     n_classes: int,
-    validation: tuple[Rows, np.ndarray] | None = None,
+    validation: Watched | None = None,
     head: Head | None = None,
     hidden: int = 128,
     epochs: int = 5,
     batch_size: int = 64,
-    optimizer: Literal["adagrad", "adam"] = "adagrad",
+    optimizer: Optimizer = "adagrad",
+    loss: Loss | None = None,
     learning_rate: float = 0.1,
     schedule: Literal["linear", "constant"] = "linear",
     dropout: float = 0.5,
@@ -93,12 +93,14 @@ def train_network(
         targets: Integer classes [n]; or float32 [n, n_classes]: several labels a document (0 or 1),
             or, for one label, a distribution (soft targets).
         n_classes: How many classes there are.
-        validation: Bags and targets to judge each epoch by; None for none.
+        validation: Bags, targets and weights (or None) to judge each epoch by; None for none.
         head: See :func:`satchel.network.heads.build_head`; None for ReLU, dropout, one dense layer.
         hidden: Width of the bag layer.
         epochs: Passes over the documents, at most.
         batch_size: Documents a step.
-        optimizer: Of bag layer and head alike.
+        optimizer: ``adagrad`` or ``adam``, of bag layer and head alike; or a Keras optimizer of the
+            head, see :func:`satchel.network.objectives.make_optimizer`.
+        loss: See :func:`satchel.network.objectives.make_loss`; None for the task's cross-entropy.
         learning_rate: At the start.
         schedule: ``linear``: falls to zero at the end of the last epoch; ``constant``.
         dropout: Of the default head; another head brings its own.
@@ -122,7 +124,7 @@ def train_network(
         UnsupportedHeadError: The head cannot be carried in a satchel; told before any training.
         TrainingError: The loss is no longer finite.
     """
-    _check_settings(optimizer, schedule, epochs=epochs, batch_size=batch_size, hidden=hidden)
+    _check_settings(schedule, epochs=epochs, batch_size=batch_size, hidden=hidden)
     if not (math.isfinite(learning_rate) and learning_rate > 0):
         raise SettingError(f"the learning rate must be a number above 0, not {learning_rate}")
     check_targets(len(rows.offsets) - 1, targets, n_classes, task)
@@ -135,21 +137,15 @@ def train_network(
         raise SettingError(
             f"the head ends in {final}, but a task with {task} labels needs {wanted} or none"
         )
-    losses = keras.losses
-    kind = losses.CategoricalCrossentropy if task == "single" else losses.BinaryCrossentropy
-    loss = kind(from_logits=final == "linear", label_smoothing=label_smoothing, reduction="sum")
-    head_optimizer = (
-        keras.optimizers.Adagrad(learning_rate, initial_accumulator_value=0.0, epsilon=_EPSILON)
-        if optimizer == "adagrad"
-        else keras.optimizers.Adam(learning_rate, epsilon=_EPSILON)
-    )
+    own_loss = make_loss(loss, task=task, logits=final == "linear", label_smoothing=label_smoothing)
+    head_optimizer, bag_optimizer = make_optimizer(optimizer, learning_rate)
     bag = BagLayer(
         rows.columns,
         hidden,
         seed,
-        optimizer=optimizer,
+        optimizer=bag_optimizer,
         dropout=token_dropout,
-        epsilon=_EPSILON,
+        epsilon=EPSILON,
         threads=threads,
     )
     loop = Loop(
@@ -159,8 +155,8 @@ def train_network(
         validation=validation,
         n_classes=n_classes,
         bag=bag,
-        step=make_step(model, loss, head_optimizer),
-        watched=WatchedModel(model, bag, head_optimizer, loss),
+        step=make_step(model, own_loss, head_optimizer),
+        watched=WatchedModel(model, bag, head_optimizer, own_loss),
         task=task,
         logits=final == "linear",
         epochs=epochs,
@@ -174,9 +170,7 @@ def train_network(
     return TrainedNetwork(bag.table, bag.bias, model, history)
 
 
-def _check_settings(optimizer: str, schedule: str, **counts: int) -> None:
-    if optimizer not in ("adagrad", "adam"):
-        raise SettingError(f"optimizer must be 'adagrad' or 'adam', not {optimizer!r}")
+def _check_settings(schedule: str, **counts: int) -> None:
     if schedule not in ("linear", "constant"):
         raise SettingError(f"schedule must be 'linear' or 'constant', not {schedule!r}")
     for name, value in counts.items():

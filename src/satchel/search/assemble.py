@@ -19,16 +19,21 @@ class FittedMember:
     """A trained member in the form that the satchel carries.
 
     Attributes:
-        rows: float32 array of shape ``(size, width)``.
+        rows: float32 array of shape ``(size, width)``, or in the type in which it is stored.
         bias: float32 array of shape ``(width,)``.
         layers: Its head; empty for a linear member.
         arrays: The arrays of the head, named ``layer0.kernel`` and so on.
+        scales: float32 array of shape ``(width,)``, by which columns of int8 rows are multiplied;
+            None for rows of another type.
+        history: Of a network, each log's values, one per epoch.
     """
 
     rows: np.ndarray
     bias: np.ndarray
     layers: tuple[Layer, ...] = ()
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    scales: np.ndarray | None = None
+    history: Mapping[str, list[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ def assemble(
 
     Args:
         views: The fitted views; each has at least one share.
-        shares: The trained members. Linear ones of one view are added up into one.
+        shares: The trained members.
         task: ``single`` or ``multiple``.
         labels: The labels, in the order of the scores.
         thresholds: One a label for ``multiple``, else empty.
@@ -74,16 +79,16 @@ def assemble(
     sealed_views = []
     sealed_members: list[Member] = []
     for number, view in enumerate(views):
-        own = _merged([share for share in shares if share.view == number])
+        own = [share for share in shares if share.view == number]
         prefix = f"view{number}"
         arrays[f"{prefix}.hashes"] = view.hashes
         arrays[f"{prefix}.kinds"] = view.kinds
         arrays[f"{prefix}.weights"] = view.weights
-        rows = np.concatenate([share.member.rows for share in own], axis=1)
-        if row_type == "int8":
-            arrays[f"{prefix}.rows"], arrays[f"{prefix}.scales"] = quantized(rows)
-        else:
-            arrays[f"{prefix}.rows"] = rows.astype(row_type)
+        stored = [_stored(share.member, row_type) for share in own]
+        arrays[f"{prefix}.rows"] = _side_by_side([rows for rows, _ in stored], 1)
+        scales = [scales for _, scales in stored if scales is not None]
+        if scales:
+            arrays[f"{prefix}.scales"] = _side_by_side(scales, 0)
         start = 0
         for share in own:
             stop = start + share.member.rows.shape[1]
@@ -121,15 +126,12 @@ def assemble(
     return Parts(manifest=manifest, arrays=arrays, terms=None, card=card(manifest))
 
 
-def _merged(shares: Sequence[Share]) -> list[Share]:
-    """Linear shares of one view as one matrix, first; then the others."""
-    linear = [share for share in shares if not share.member.layers]
-    others = [share for share in shares if share.member.layers]
-    if not linear:
-        return others
-    rows = np.zeros_like(linear[0].member.rows)
-    bias = np.zeros_like(linear[0].member.bias)
-    for share in linear:
-        rows += np.float32(share.scale) * share.member.rows
-        bias += np.float32(share.scale) * share.member.bias
-    return [Share(linear[0].view, FittedMember(rows, bias), 1.0), *others]
+def _stored(member: FittedMember, row_type: RowType) -> tuple[np.ndarray, np.ndarray | None]:
+    if member.scales is not None:
+        return member.rows, member.scales
+    return quantized(member.rows) if row_type == "int8" else (member.rows.astype(row_type), None)
+
+
+def _side_by_side(arrays: Sequence[np.ndarray], axis: int) -> np.ndarray:
+    # One alone is not copied: with thousands of classes it is most of the memory.
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=axis)

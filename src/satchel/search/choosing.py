@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from msgspec.structs import replace
 
+from satchel.bags.features import Features
+from satchel.sealed.schema import Trial
 from satchel.search import combine
 from satchel.search.adding import add_members
 from satchel.search.plans import LINEAR_SCALE, MANY_A_CLASS, MANY_DOCUMENTS, Plan
@@ -27,15 +29,33 @@ HARM = 0.001
 
 @dataclass(frozen=True)
 class Choice:
-    """What validation decided.
+    """What validation decided: all that is needed to train it on any documents of the task.
 
     Attributes:
         recipe: Candidates and their scales.
+        labels: The classes that it was chosen for.
         thresholds: One a label for several labels a document, else empty.
+        features: Those of the first view: a document without any of them is left out.
+        minimum_documents: Features in fewer documents are of no use to any view.
+        maximum_features: The most features of a view in the finished model; None for no limit.
+        trials: What was tried.
     """
 
     recipe: Recipe
+    labels: np.ndarray
     thresholds: np.ndarray
+    features: Features
+    minimum_documents: int
+    maximum_features: int | None
+    trials: tuple[Trial, ...]
+
+    def thresholds_for(self, labels: np.ndarray) -> np.ndarray:
+        """Thresholds of these labels; one that was not there to be judged gets the median."""
+        if not len(self.thresholds):
+            return self.thresholds
+        known = dict(zip(self.labels.tolist(), self.thresholds.tolist(), strict=True))
+        middle = float(np.median(self.thresholds))
+        return np.array([known.get(label, middle) for label in labels.tolist()])
 
 
 def choose(plan: Plan, bench: Bench) -> Choice:
@@ -45,17 +65,25 @@ def choose(plan: Plan, bench: Bench) -> Choice:
         plan: The first recipe and the questions.
         bench: Folds, log and clock; without folds the plan's first recipe stands.
     """
-    if not bench.folds:
-        classes = len(bench.corpus.targets.labels)
-        several = bench.corpus.targets.task == "multiple"
-        return Choice(plan.first, np.full(classes if several else 0, 0.5))
+    targets = bench.corpus.targets
     recipe = plan.first
-    if plan.linear is not None:
-        recipe = _choose_linear(plan, plan.linear, bench)
-        recipe = add_members(plan.extra, recipe, bench)
-        recipe = _add_nets(plan, recipe, bench)
-    bench.log("the sum of all members", bench.measure(recipe), chosen=True)
-    return _calibrated(recipe, bench)
+    thresholds = np.full(len(targets.labels) if targets.task == "multiple" else 0, 0.5)
+    if bench.folds:
+        if plan.linear is not None:
+            recipe = _choose_linear(plan, plan.linear, bench)
+            recipe = add_members(plan.extra, recipe, bench)
+            recipe = _add_nets(plan, recipe, bench)
+        bench.log("the sum of all members", bench.measure(recipe), chosen=True)
+        recipe, thresholds = _calibrated(recipe, bench)
+    return Choice(
+        recipe,
+        targets.labels,
+        thresholds,
+        plan.view.features,
+        plan.view.minimum_documents,
+        plan.maximum_features,
+        tuple(bench.trials),
+    )
 
 
 def _best_first(options: Sequence[tuple[str, Recipe]], bench: Bench) -> Recipe:
@@ -157,15 +185,21 @@ def _add_nets(plan: Plan, recipe: Recipe, bench: Bench) -> Recipe:
     return _kept_unless_harmful("networks", added, recipe, bench)
 
 
-def _calibrated(recipe: Recipe, bench: Bench) -> Choice:
-    """Bring the sum to the scale on which its probabilities are honest (Guo et al. 2017)."""
-    scores = bench.sums(recipe)
-    together = np.concatenate(scores)
-    truth = np.concatenate([targets.indicator for targets in bench.truths])
+def _calibrated(recipe: Recipe, bench: Bench) -> tuple[Recipe, np.ndarray]:
+    """Bring the sum to the scale on which its probabilities are honest (Guo et al. 2017).
+
+    Returns:
+        The recipe with its scales brought there, and the thresholds of several labels.
+    """
+    scores = np.concatenate(bench.sums(recipe))
+    truths = bench.truths
+    several = bench.corpus.targets.task == "multiple"
+    truth = np.concatenate([each.table() if several else each.classes for each in truths])
+    weights = np.concatenate([each.counting for each in truths])
     task = bench.corpus.targets.task
-    factor = float(combine.fit_scales(together[None], truth, task)[0])
+    factor = combine.fit_scale(scores, truth, task, weights=weights)
     scaled = Recipe(recipe.candidates, tuple(scale * factor for scale in recipe.scales))
     thresholds = np.zeros(0)
-    if task == "multiple":
-        thresholds = combine.fit_thresholds(1.0 / (1.0 + np.exp(-factor * together)), truth)
-    return Choice(scaled, np.clip(thresholds, 0.0, 1.0))
+    if several:
+        thresholds = combine.fit_thresholds(combine.sigmoid(factor * scores), truth, weights)
+    return scaled, np.clip(thresholds, 0.0, 1.0)

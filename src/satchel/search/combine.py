@@ -1,82 +1,101 @@
-"""How members are combined: the factor of each one's logits, chosen on documents held out."""
+"""How sure a sum of members is, and where labels begin to hold: chosen on documents held out."""
 
 from __future__ import annotations
 
 import numpy as np
 
+CHUNK = 2**22
+"""Numbers of logits that are looked at together: with thousands of classes all would not fit."""
 RIDGE = 1e-3
-"""Pull of the factors towards equal shares, in nats a document: ties and twins stay stable."""
+"""Pull of the factor towards the usual one, in nats per document: separable data stay finite."""
+USUAL = 2.0
+"""The standard deviation of scores that the pull is towards."""
 
 
-def fit_scales(
-    logits: np.ndarray, targets: np.ndarray, task: str, *, steps: int = 50
-) -> np.ndarray:
-    """Find the factors that make held-out documents likeliest.
+def fit_scale(
+    scores: np.ndarray, targets: np.ndarray, task: str, *, weights: np.ndarray | None = None
+) -> float:
+    """Find the factor of the scores that makes held-out documents likeliest.
 
-    The negative log-likelihood of ``softmax(Σ s_m · logits_m)`` is convex in ``s``; Newton's
-    method on it, with negative factors set to 0, is temperature scaling (Guo et al. 2017) for more
-    than one member.
+    That is temperature scaling (Guo et al. 2017). The negative log-likelihood of
+    ``softmax(s · scores)`` is convex in ``s``, so its slope is 0 at one place, which Newton's
+    method finds inside a bracket that each step makes smaller.
 
     Args:
-        logits: float array of shape ``(members, n, n_classes)``.
-        targets: float array of shape ``(n, n_classes)``: 1 where a label holds.
-        task: ``single`` (softmax) or ``multiple`` (sigmoid).
-        steps: The most Newton steps.
+        scores: float array of shape ``(n, n_classes)``.
+        targets: For ``single`` (softmax) the class of each document, int array of shape ``(n,)``;
+            for ``multiple`` (sigmoid) array of shape ``(n, n_classes)``: 1 where a label holds.
+        task: ``single`` or ``multiple``.
+        weights: float array of shape ``(n,)``: by how much each document counts; None for 1.
 
     Returns:
-        float64 array of shape ``(members,)``, none negative.
+        A factor above 0; where no factor is better than none at all, the one that gives the scores
+        a standard deviation of :data:`USUAL`.
     """
-    stack = logits.astype(np.float64)
-    spread = stack.std(axis=(1, 2)) + 1e-12
-    # Members are put on one footing first, so that the ridge means the same for each.
-    stack /= spread[:, None, None]
-    members, n, _ = stack.shape
-    prior = np.full(members, 2.0 / members)
-    scales = prior.copy()
-    active = np.ones(members, dtype=bool)
-    for _ in range(steps):
-        gradient, hessian = _slope(stack, scales, targets, task)
-        gradient = gradient / n + RIDGE * (scales - prior)
-        hessian = hessian / n + RIDGE * np.eye(members)
-        # A factor at 0 stays there only while the slope would push it below.
-        active = (scales > 0) | (gradient < 0)
-        move = np.zeros(members)
-        move[active] = np.linalg.solve(hessian[np.ix_(active, active)], gradient[active])
+    n, classes = scores.shape
+    shares = np.full(n, 1.0 / n) if weights is None else weights / weights.sum()
+    # Scores are put on one footing first, so that the ridge means the same for all.
+    mean = shares @ scores.mean(axis=1, dtype=np.float64)
+    spread = float(np.sqrt(shares @ np.square(scores - mean).mean(axis=1))) + 1e-12
+    size = max(1, CHUNK // classes)
+
+    def slope(factor: float) -> tuple[float, float]:
+        gradient, curvature = RIDGE * (factor - USUAL), RIDGE
+        for start in range(0, n, size):
+            own = slice(start, start + size)
+            unit = scores[own].astype(np.float64) / spread
+            first, second = _slope(unit, factor, targets[own], shares[own], task)
+            gradient += first
+            curvature += second
+        return gradient, curvature
+
+    if slope(0.0)[0] >= 0:
+        return USUAL / spread
+    low, high, factor = 0.0, np.inf, USUAL
+    for _ in range(100):
+        gradient, curvature = slope(factor)
+        if gradient > 0:
+            high = factor
+        else:
+            low = factor
         # A long step from far away can overshoot on separable data.
-        move *= min(1.0, 2.0 / (np.abs(move).max() + 1e-12))
-        scales = scales - move
-        if (scales < 0).any():
-            active &= scales > 0
-            scales = np.maximum(scales, 0.0)
-            if not active.any():
-                scales, active = prior.copy(), np.ones(members, dtype=bool)
-                break
-        if np.abs(move).max() < 1e-6:
+        after = min(factor - gradient / curvature, 2 * factor)
+        if not low <= after <= high:
+            after = (low + high) / 2
+        if abs(after - factor) <= 1e-9 * factor:
             break
-    found: np.ndarray = scales / spread
-    return found
+        factor = after
+    return factor / spread
+
+
+def sigmoid(scores: np.ndarray) -> np.ndarray:
+    """``1 / (1 + exp(-scores))`` without overflow, in the type of the scores."""
+    probabilities: np.ndarray = np.exp(-np.logaddexp(0.0, -scores))
+    return probabilities
 
 
 def _slope(
-    stack: np.ndarray, scales: np.ndarray, targets: np.ndarray, task: str
-) -> tuple[np.ndarray, np.ndarray]:
-    score = np.tensordot(scales, stack, axes=1)
+    unit: np.ndarray, factor: float, targets: np.ndarray, shares: np.ndarray, task: str
+) -> tuple[float, float]:
+    """First and second derivative of some documents' negative log-likelihood."""
+    score = factor * unit
     if task == "multiple":
-        probability = 1.0 / (1.0 + np.exp(-score))
-        centred = stack
-        curvature = probability * (1.0 - probability)
-    else:
-        score -= score.max(axis=1, keepdims=True)
-        probability = np.exp(score)
-        probability /= probability.sum(axis=1, keepdims=True)
-        centred = stack - (stack * probability).sum(axis=2, keepdims=True)
-        curvature = probability
-    gradient = np.einsum("mnk,nk->m", stack, probability - targets)
-    hessian = np.einsum("ank,nk,bnk->ab", centred, curvature, centred)
-    return gradient, hessian
+        probability = sigmoid(score)
+        slopes = (unit * (probability - targets)).sum(axis=1)
+        bends = (unit * unit * probability * (1.0 - probability)).sum(axis=1)
+        return float(shares @ slopes), float(shares @ bends)
+    score -= score.max(axis=1, keepdims=True)
+    probability = np.exp(score)
+    probability /= probability.sum(axis=1, keepdims=True)
+    expected = (unit * probability).sum(axis=1)
+    slopes = expected - unit[np.arange(len(targets)), targets]
+    bends = (np.square(unit - expected[:, None]) * probability).sum(axis=1)
+    return float(shares @ slopes), float(shares @ bends)
 
 
-def fit_thresholds(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
+def fit_thresholds(
+    scores: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None
+) -> np.ndarray:
     """Find for each label the threshold of the best F1 on documents held out.
 
     The threshold lies half way between two neighbouring scores. Two documents are added to the
@@ -85,19 +104,21 @@ def fit_thresholds(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
     Args:
         scores: float array of shape ``(n, n_classes)``, logits or probabilities.
         targets: float array of shape ``(n, n_classes)``: 1 where a label holds.
+        weights: float array of shape ``(n,)``: by how much each document counts; None for 1.
 
     Returns:
         float64 array of shape ``(n_classes,)``; a label that never holds gets the largest score.
     """
     n, classes = scores.shape
+    weights = np.ones(n) if weights is None else weights
     thresholds: np.ndarray = scores.max(axis=0).astype(np.float64)
     for k in range(classes):
         order = np.argsort(-scores[:, k], kind="stable")
         ranked = scores[order, k].astype(np.float64)
-        hits = np.cumsum(targets[order, k])
+        hits = np.cumsum(weights[order] * targets[order, k])
         if hits[-1] == 0:
             continue
-        f1 = 2 * hits / (np.arange(1, n + 1) + hits[-1] + 2.0)
+        f1 = 2 * hits / (np.cumsum(weights[order]) + hits[-1] + 2.0)
         # A threshold can only fall between different scores.
         possible = np.append(ranked[:-1] > ranked[1:], True)
         best = int(np.argmax(np.where(possible, f1, -1.0)))

@@ -38,6 +38,34 @@ class Counted:
         return Counted(self.rows[index], self.hashes, self.kinds)
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """Documents that teach nothing, and why.
+
+    Attributes:
+        without_words: Those that have no feature at all.
+        without_shared_words: Those whose every feature is in too few documents to be kept.
+    """
+
+    without_words: int = 0
+    without_shared_words: int = 0
+
+    def __len__(self) -> int:
+        return self.without_words + self.without_shared_words
+
+    def lines(self) -> list[str]:
+        """A line on each reason that occurs."""
+        reasons = (
+            (self.without_words, "that have no word"),
+            (self.without_shared_words, "none of whose words occurs in another document"),
+        )
+        return [
+            f"left out of training: {count:,} document{'s' if count > 1 else ''} {reason}"
+            for count, reason in reasons
+            if count
+        ]
+
+
 @dataclass
 class Corpus:
     """Training documents and their counts.
@@ -51,6 +79,7 @@ class Corpus:
             aside; there are often more of them than of all others.
         threads: Threads to count with.
         progress: Told how far counting is.
+        left_out: How many documents were left out to come to these.
     """
 
     texts: Sequence[str]
@@ -59,6 +88,8 @@ class Corpus:
     minimum_documents: int = 1
     threads: int | None = None
     progress: Progress = silent
+    left_out: LeftOut = LeftOut()
+    _lengths: dict[Features, np.ndarray] = field(default_factory=dict)
     _counted: dict[Features, Counted] = field(default_factory=dict)
 
     def counted(self, features: Features) -> Counted:
@@ -66,11 +97,10 @@ class Corpus:
 
         Those that differ from the widest in the order of words or in fields alone share its count.
         """
-        widest = self.widest
-        as_wide = replace(features, words=widest.words, fields=widest.fields)
-        family = widest if features.words and as_wide == widest else features
+        family = self._family(features)
         if family not in self._counted:
             counts, rows = count(self.texts, family, threads=self.threads, progress=self.progress)
+            self._lengths[family] = rows.lengths
             useful = counts.document_frequency >= self.minimum_documents
             useful |= counts.kinds >= FIELD_KIND
             if useful.all() or not useful.any():
@@ -81,6 +111,11 @@ class Corpus:
                 )
         return self._counted[family]
 
+    def _family(self, features: Features) -> Features:
+        widest = self.widest
+        as_wide = replace(features, words=widest.words, fields=widest.fields)
+        return widest if features.words and as_wide == widest else features
+
     def without_empty(self, features: Features) -> Corpus:
         """The documents in which these features occur at all.
 
@@ -89,6 +124,7 @@ class Corpus:
         """
         counted = self.counted(features)
         filled = np.flatnonzero(counted.rows.lengths > 0)
+        wordless = int((self._lengths[self._family(features)] == 0).sum())
         if not len(filled):
             raise TextError("expected documents with words, found none that has a single one")
         if len(filled) == len(counted):
@@ -100,6 +136,7 @@ class Corpus:
             self.minimum_documents,
             self.threads,
             self.progress,
+            LeftOut(wordless, len(counted) - len(filled) - wordless),
         )
         kept._counted = {family: each[filled] for family, each in self._counted.items()}
         return kept

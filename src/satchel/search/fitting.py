@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from importlib import import_module, metadata
 from threading import Thread
 
 import numpy as np
 from msgspec.structs import replace
 
-from satchel.bags.rows import Rows
 from satchel.progress import Progress, silent
-from satchel.sealed.schema import Parts, Training, Trial
+from satchel.sealed.schema import Parts, RowType, Training
 from satchel.search.assemble import FittedMember, Share, assemble
 from satchel.search.choosing import Choice, choose
-from satchel.search.corpus import Corpus
+from satchel.search.corpus import Corpus, LeftOut
 from satchel.search.facts import gather
 from satchel.search.folds import make_folds
-from satchel.search.members import processors, train_member
+from satchel.search.members import (
+    LinearSum,
+    linear_machines,
+    processors,
+    train_network_member,
+)
 from satchel.search.plans import MOST_LEARNT, plan
 from satchel.search.recipe import Candidate, LinearRecipe, NetRecipe, ViewRecipe
 from satchel.search.settings import Settings
@@ -26,12 +31,40 @@ from satchel.search.story import describe
 from satchel.search.targets import Targets
 from satchel.search.trials import Bench, Clock
 from satchel.search.views import View, fit_view, strongest
+from satchel.search.watching import Validation, Watch
 
+MOST_LOGITS = 2**23
+"""Numbers of held-out documents times classes that are judged at most: 32 MB per candidate."""
+FEWEST_JUDGED = 1_000
+"""Documents to judge by even where that makes more logits."""
 RANKING_PASSES = 3
 """Passes of a solver that only ranks features."""
 
 
-def fit(texts: Sequence[str], targets: Targets, settings: Settings, progress: Progress) -> Parts:
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model and how it came about.
+
+    Attributes:
+        parts: The parts of the model, in the precision in which they are stored.
+        choice: What validation decided, to be trained again on more documents.
+        history: One mapping per network: each log's values, one per epoch.
+        left_out: Documents that taught nothing.
+    """
+
+    parts: Parts
+    choice: Choice
+    history: tuple[Mapping[str, list[float]], ...]
+    left_out: LeftOut
+
+
+def fit(
+    texts: Sequence[str],
+    targets: Targets,
+    settings: Settings,
+    progress: Progress = silent,
+    validation: Validation | None = None,
+) -> Fitted:
     """Train the best model that the effort finds.
 
     Args:
@@ -39,13 +72,12 @@ def fit(texts: Sequence[str], targets: Targets, settings: Settings, progress: Pr
         targets: Their labels.
         settings: What the user asked for.
         progress: Told how far each stage is.
-
-    Returns:
-        The parts of the model, in the precision in which they are stored.
+        validation: Documents by which networks are judged after each epoch; None for none.
 
     Raises:
         TextError: If a document is not text, or none has a word.
         LabelError: If too few documents are left to tell classes apart.
+        SettingError: If a setting has a value that it cannot have here.
     """
     clock = Clock(settings.budget)
     chosen = plan(gather(texts, targets), settings)
@@ -53,79 +85,124 @@ def fit(texts: Sequence[str], targets: Targets, settings: Settings, progress: Pr
         _import_keras(settings)
     features = chosen.view.features
     corpus = Corpus(
-        texts,
-        targets,
-        features,
-        chosen.view.minimum_documents,
-        settings.threads,
-        progress,
+        texts, targets, features, chosen.view.minimum_documents, settings.threads, progress
     ).without_empty(features)
     folds = make_folds(
         corpus.texts,
         corpus.targets,
         count=chosen.folds,
         most_learnt=MOST_LEARNT,
+        most_judged=min(MOST_LEARNT, max(FEWEST_JUDGED, MOST_LOGITS // len(targets.labels))),
         seed=settings.seed,
     )
     bench = Bench(corpus, folds, settings, clock, progress)
-    choice = choose(chosen, bench)
-    views, shares = _final_fit(choice, corpus, chosen.maximum_features, settings, progress)
-    return assemble(
+    return _train(choose(chosen, bench), corpus, settings, progress, validation)
+
+
+def refit(
+    choice: Choice,
+    texts: Sequence[str],
+    targets: Targets,
+    settings: Settings,
+    progress: Progress = silent,
+    validation: Validation | None = None,
+) -> Fitted:
+    """Train what was chosen before on these documents, without choosing again.
+
+    Args:
+        choice: What :func:`fit` decided, on documents of the same task.
+        texts: The training documents; there may be labels among theirs that were not seen before.
+        targets: Their labels.
+        settings: The settings with which it was chosen.
+        progress: Told how far each stage is.
+        validation: Documents by which networks are judged after each epoch; None for none.
+
+    Raises:
+        TextError: If a document is not text, or none has a word.
+    """
+    if choice.recipe.networks:
+        _import_keras(settings)
+    corpus = Corpus(
+        texts, targets, choice.features, choice.minimum_documents, settings.threads, progress
+    ).without_empty(choice.features)
+    return _train(choice, corpus, settings, progress, validation)
+
+
+def _train(
+    choice: Choice,
+    corpus: Corpus,
+    settings: Settings,
+    progress: Progress,
+    validation: Validation | None,
+) -> Fitted:
+    row_type: RowType = "float16" if choice.maximum_features is None else "int8"
+    views, shares = _final_fit(choice, corpus, settings, row_type, progress, validation)
+    labels = corpus.targets.labels
+    parts = assemble(
         views,
         shares,
-        task=targets.task,
-        labels=[str(label) for label in targets.labels],
-        thresholds=choice.thresholds,
-        training=_training(choice, corpus.targets, settings, bench.trials),
-        row_type="float16" if chosen.maximum_features is None else "int8",
+        task=corpus.targets.task,
+        labels=[str(label) for label in labels],
+        thresholds=choice.thresholds_for(labels),
+        training=_training(choice, corpus.targets, settings),
+        row_type=row_type,
     )
+    history = tuple(share.member.history for share in shares if share.member.history)
+    return Fitted(parts, choice, history, corpus.left_out)
 
 
 def _final_fit(
-    choice: Choice, corpus: Corpus, most: int | None, settings: Settings, progress: Progress
+    choice: Choice,
+    corpus: Corpus,
+    settings: Settings,
+    row_type: RowType,
+    progress: Progress,
+    validation: Validation | None,
 ) -> tuple[list[View], list[Share]]:
     """Train what was chosen on all documents: linear members beside the networks."""
     recipes = choice.recipe.views
     scaled = list(zip(choice.recipe.candidates, choice.recipe.scales, strict=True))
-
-    def train(candidate: Candidate, rows: Rows, told: Progress) -> FittedMember:
-        return train_member(
-            candidate.member,
-            rows,
-            corpus.targets,
-            settings,
-            seed=settings.seed,
-            final=True,
-            progress=told,
-        )
-
+    watch = Watch(corpus, settings, validation)
+    seed = settings.seed
     views: dict[ViewRecipe, View] = {}
-    members: dict[Candidate, Future[FittedMember]] = {}
+    sums: dict[ViewRecipe, LinearSum] = {}
+    networks: dict[Candidate, FittedMember] = {}
+    solving: list[Future[None]] = []
     with ThreadPoolExecutor(processors(settings.threads)) as pool:
         fits = {
-            recipe: pool.submit(_final_view, recipe, corpus, choice, most, settings)
-            for recipe in recipes
+            recipe: pool.submit(_final_view, recipe, corpus, choice, settings) for recipe in recipes
         }
-        networks = []
         for recipe in sorted(recipes, key=lambda each: each.features.words):
             view = views[recipe] = fits[recipe].result()
             rows = view.rows(corpus.counted(recipe.features))
-            for candidate, _ in scaled:
-                if candidate.view != recipe:
-                    continue
-                if isinstance(candidate.member, NetRecipe):
-                    networks.append((candidate, rows))
-                else:
-                    members[candidate] = pool.submit(train, candidate, rows, silent)
-            while networks:
+            own = [(each.member, scale) for each, scale in scaled if each.view == recipe]
+            linear = [(each, s) for each, s in own if not isinstance(each, NetRecipe)]
+            if linear:
+                total = sums[recipe] = LinearSum(
+                    linear, rows, corpus.targets, settings, seed=seed, row_type=row_type
+                )
+                solving += [pool.submit(total.train, block) for block in total.blocks]
+            for net in (each for each, _ in own if isinstance(each, NetRecipe)):
                 # Keras stays in this thread; the solvers hold no lock and run beside it.
-                candidate, own = networks.pop(0)
-                members[candidate] = Future()
-                members[candidate].set_result(train(candidate, own, progress))
+                learn, watched = watch.divided(view, rows)
+                networks[Candidate(recipe, net)] = train_network_member(
+                    net,
+                    rows if learn is None else rows[learn],
+                    corpus.targets if learn is None else corpus.targets[learn],
+                    settings,
+                    seed=seed,
+                    final=True,
+                    validation=watched,
+                    progress=progress,
+                )
+        for done in solving:
+            done.result()
     places = {recipe: number for number, recipe in enumerate(recipes)}
-    shares = [
-        Share(places[candidate.view], members[candidate].result(), scale)
+    shares = [Share(places[recipe], total.member(), 1.0) for recipe, total in sums.items()]
+    shares += [
+        Share(places[candidate.view], networks[candidate], scale)
         for candidate, scale in scaled
+        if candidate in networks
     ]
     return [views[recipe] for recipe in recipes], shares
 
@@ -138,15 +215,14 @@ def _import_keras(settings: Settings) -> None:
     Thread(target=import_module, args=("satchel.network.training",), daemon=True).start()
 
 
-def _final_view(
-    recipe: ViewRecipe, corpus: Corpus, choice: Choice, most: int | None, settings: Settings
-) -> View:
+def _final_view(recipe: ViewRecipe, corpus: Corpus, choice: Choice, settings: Settings) -> View:
     """Fit a view on all documents, and prune it where the model would be too large.
 
     A feature's worth is how far it moves a linear model's scores over all documents.
     """
     counted = corpus.counted(recipe.features)
     view = fit_view(counted, corpus.targets, recipe)
+    most = choice.maximum_features
     if most is None or view.size <= most:
         return view
     solver = next(
@@ -159,19 +235,21 @@ def _final_view(
     )
     rows = view.rows(counted)
     rough = replace(solver, passes=RANKING_PASSES)
-    table = train_member(rough, rows, corpus.targets, settings, seed=settings.seed).rows
-    table -= table.mean(axis=1, keepdims=True)
-    worth = np.einsum("vk,vk->v", table, table) * np.bincount(
-        rows.ids, np.square(rows.values), view.size
-    )
+    machines = linear_machines(rough, rows, corpus.targets, settings, seed=settings.seed)
+    totals, squares = np.zeros(view.size), np.zeros(view.size)
+    for block in machines.blocks():
+        table = machines.columns(*block).rows
+        totals += table.sum(axis=1)
+        squares += np.einsum("vk,vk->v", table, table)
+    # What all classes have in common moves no score against another.
+    spread = squares - np.square(totals) / len(corpus.targets.labels)
+    worth = spread * np.bincount(rows.ids, np.square(rows.values), view.size)
     return view.narrowed(strongest(np.ones(view.size, np.bool_), worth, most))
 
 
-def _training(
-    choice: Choice, targets: Targets, settings: Settings, trials: Sequence[Trial]
-) -> Training:
+def _training(choice: Choice, targets: Targets, settings: Settings) -> Training:
     backend = "none"
-    if any(isinstance(each.member, NetRecipe) for each in choice.recipe.candidates):
+    if choice.recipe.networks:
         from satchel.network.backends import use_backend
 
         backend = use_backend(settings.backend)
@@ -183,7 +261,7 @@ def _training(
         effort=settings.preset or settings.effort,
         versions=_versions(("numpy", "numba", "keras", backend)),
         settings=describe(choice.recipe),
-        trials=tuple(trials),
+        trials=choice.trials,
     )
 
 

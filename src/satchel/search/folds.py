@@ -31,7 +31,13 @@ class Fold:
 
 
 def make_folds(
-    texts: Sequence[str], targets: Targets, *, count: int, most_learnt: int, seed: int
+    texts: Sequence[str],
+    targets: Targets,
+    *,
+    count: int,
+    most_learnt: int,
+    most_judged: int,
+    seed: int,
 ) -> list[Fold]:
     """Divide documents for validation.
 
@@ -42,7 +48,8 @@ def make_folds(
         texts: The training documents.
         targets: Their labels.
         count: How many folds; 0 for none, 1 holds out a fifth once.
-        most_learnt: The most documents to learn from, and to judge by, in a fold.
+        most_learnt: The most documents to learn from in a fold.
+        most_judged: The most documents to judge by in a fold.
         seed: Decides the division.
 
     Returns:
@@ -62,7 +69,7 @@ def make_folds(
         return []
     random = np.random.default_rng(seed)
     return [
-        Fold(_at_most(most_learnt, learn, random), _at_most(most_learnt, judge, random))
+        Fold(_at_most(most_learnt, learn, random), _at_most(most_judged, judge, random))
         for learn, judge in pairs
     ]
 

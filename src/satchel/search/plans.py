@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from dataclasses import replace as dataclass_replace
+from typing import Any, Literal
 
 from msgspec.structs import replace
 
 from satchel.bags.features import Features, Weighting
+from satchel.errors import SettingError
 from satchel.search.facts import Facts
 from satchel.search.recipe import (
     BayesRecipe,
@@ -19,6 +21,8 @@ from satchel.search.recipe import (
 )
 from satchel.search.settings import Settings
 
+ADAM_RATE = 1e-3
+"""Keras's own default."""
 LINEAR_SCALE = 4.0
 """A margin of 1 is worth about 4 nats: on this footing solvers, Bayes and networks add up."""
 MANY_DOCUMENTS = 8_000
@@ -133,19 +137,20 @@ def plan(facts: Facts, settings: Settings) -> Plan:
     if settings.preset == "tutorial":
         return Plan(TUTORIAL.view, nets=(TUTORIAL.member,), folds=0)  # type: ignore[arg-type]
     view = _view(facts, settings)
-    net = NetRecipe(
-        hidden=settings.hidden or 64,
-        epochs=settings.epochs or _epochs(facts.documents),
-        head="own" if settings.head is not None else "default",
-    )
+    net = _network(facts, settings)
     several = facts.task == "multiple"
-    if settings.effort == "fast" and several and settings.head is None:
-        return Plan(view, LinearRecipe(cost=0.1), maximum_features=120_000)
-    if settings.head is not None or settings.effort == "fast":
+    linear = LinearRecipe(cost=0.1 if several else 1.0, passes=_passes(facts))
+    if settings.head is not None:
         if settings.words is None and facts.documents >= MANY_DOCUMENTS:
             view = replace(view, features=replace(view.features, words=1))
-        folds = 1 if settings.head is not None else 0
-        return Plan(view, nets=(net,), folds=folds, maximum_features=120_000)
+        return Plan(view, nets=(net,), maximum_features=120_000)
+    if settings.effort == "fast":
+        _refuse_network_settings(settings, "effort='fast' trains")
+        if settings.words is None:
+            view = replace(view, features=replace(view.features, words=_words(facts)))
+        return Plan(view, linear, maximum_features=120_000)
+    if several:
+        _refuse_network_settings(settings, "several labels per document are learnt with")
     best = settings.effort == "best"
     short = facts.characters < LONG_DOCUMENT
     little = facts.documents * facts.characters < LITTLE_TEXT
@@ -155,7 +160,7 @@ def plan(facts: Facts, settings: Settings) -> Plan:
     nets = () if several else (net, replace(net, variant=1)) if best else (net,)
     return Plan(
         view,
-        LinearRecipe(cost=0.1 if several else 1.0),
+        linear,
         characters,
         nets,
         topics=_topics(facts, settings, view, characters),
@@ -163,6 +168,50 @@ def plan(facts: Facts, settings: Settings) -> Plan:
         folds=_folds(facts, best),
         maximum_features=400_000 if best else 120_000,
     )
+
+
+def _network(facts: Facts, settings: Settings) -> NetRecipe:
+    recipe = NetRecipe(
+        hidden=settings.hidden or 64,
+        epochs=settings.epochs or _epochs(facts.documents),
+        batch_size=settings.batch_size or NetRecipe().batch_size,
+        head="own" if settings.head is not None else "default",
+    )
+    rate = settings.learning_rate
+    if rate is None and settings.optimizer == "adam":
+        rate = ADAM_RATE
+    elif rate is None and settings.optimizer not in (None, "adagrad"):
+        rate = rate_of(settings.optimizer)
+    return recipe if rate is None else replace(recipe, learning_rate=rate)
+
+
+def rate_of(optimizer: Any) -> float:
+    """The learning rate of a Keras optimizer.
+
+    Raises:
+        SettingError: If it is a schedule: the rate falls linearly to 0 by itself.
+    """
+    try:
+        return float(optimizer.get_config()["learning_rate"])
+    except (TypeError, KeyError):
+        raise SettingError(
+            "expected an optimizer whose learning rate is a number, found a schedule: the rate "
+            "falls linearly to 0 by itself, and a LearningRateScheduler among the callbacks can "
+            "change that"
+        ) from None
+
+
+def _refuse_network_settings(settings: Settings, why: str) -> None:
+    if settings.of_networks:
+        raise SettingError(
+            f"{why} no network, so {', '.join(settings.of_networks)} would do nothing: "
+            "leave it out, or give a head of your own"
+        )
+
+
+def _words(facts: Facts) -> int:
+    """Pairs where they mostly win over words alone."""
+    return 2 if facts.documents >= MANY_A_CLASS * facts.classes else 1
 
 
 def _view(facts: Facts, settings: Settings) -> ViewRecipe:
@@ -214,6 +263,14 @@ def _folds(facts: Facts, best: bool) -> int:
     return 3 if facts.documents < FEW_DOCUMENTS or best else 1
 
 
+def _passes(facts: Facts) -> int:
+    """With few documents the machines are solved in about 12 passes, which cost nothing there.
+
+    Fewer leave copies of a text that have different labels to the order of the documents.
+    """
+    return 6 if facts.documents >= MANY_DOCUMENTS else 12
+
+
 def _topics(
     facts: Facts, settings: Settings, view: ViewRecipe, characters: ViewRecipe | None
 ) -> tuple[Topic, ...]:
@@ -238,6 +295,10 @@ def _topics(
 def _extra(facts: Facts, best: bool) -> tuple[Extra, ...]:
     if facts.task == "multiple":
         return ()
-    if best:
-        return THOROUGH
-    return CHEAP if facts.documents < MANY_DOCUMENTS else (BAYES,)
+    extra = THOROUGH if best else CHEAP if facts.documents < MANY_DOCUMENTS else (BAYES,)
+    return tuple(
+        dataclass_replace(each, member=replace(each.member, passes=_passes(facts)))
+        if isinstance(each.member, LinearRecipe)
+        else each
+        for each in extra
+    )

@@ -45,7 +45,7 @@ class LinearRecipe(msgspec.Struct, frozen=True, kw_only=True, tag="linear"):
     Attributes:
         loss: ``squared_hinge`` (a linear SVM) or ``logistic``.
         cost: The weight of the loss against the penalty, scikit-learn's ``C``.
-        passes: Passes over the documents at most; the last few change no answer.
+        passes: Passes over the documents at most; of many documents the last few change no answer.
     """
 
     loss: Loss = "squared_hinge"
@@ -114,6 +114,12 @@ class Recipe(msgspec.Struct, frozen=True):
     def views(self) -> tuple[ViewRecipe, ...]:
         """The distinct views, in order of first use."""
         return tuple(dict.fromkeys(candidate.view for candidate in self.candidates))
+
+    @property
+    def networks(self) -> tuple[NetRecipe, ...]:
+        """The networks among the members."""
+        members = (candidate.member for candidate in self.candidates)
+        return tuple(member for member in members if isinstance(member, NetRecipe))
 
     def with_added(self, candidate: Candidate, scale: float) -> Recipe:
         """The recipe with one candidate more, or with more of one that it has."""

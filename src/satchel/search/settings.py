@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -13,14 +14,25 @@ from satchel.errors import SettingError
 Effort = Literal["fast", "balanced", "best"]
 Preset = Literal["tutorial"]
 Backend = Literal["jax", "torch", "tensorflow"]
-ClassWeight = Literal["balanced"]
+ClassWeight = Literal["balanced"] | Mapping[Any, float]
+Optimizer = Literal["adagrad", "adam"]
 
 _CHOICES = {
     "effort": get_args(Effort),
     "preset": (None, *get_args(Preset)),
     "backend": (None, *get_args(Backend)),
-    "class_weight": (None, *get_args(ClassWeight)),
 }
+NETWORK_SETTINGS = (
+    "hidden",
+    "epochs",
+    "learning_rate",
+    "batch_size",
+    "optimizer",
+    "loss",
+    "validation_split",
+    "callbacks",
+)
+"""What is asked of networks alone."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +45,20 @@ class Settings:
 
     effort: Effort = "balanced"
     preset: Preset | None = None
-    head: Callable[[Any, int], Any] | Any | None = None
-    hidden: int | None = None
-    epochs: int | None = None
+    budget: float | None = None
+    max_size: float | None = None
     words: int | None = None
     characters: tuple[int, int] | None = None
     strip: tuple[str, ...] = ()
     class_weight: ClassWeight | None = None
-    budget: float | None = None
-    max_size: float | None = None
+    head: Callable[[Any, int], Any] | Any | None = None
+    hidden: int | None = None
+    epochs: int | None = None
+    learning_rate: float | None = None
+    batch_size: int | None = None
+    optimizer: Optimizer | Any | None = None
+    loss: str | Callable[..., Any] | None = None
+    validation_split: float | None = None
     callbacks: tuple[Any, ...] = ()
     backend: Backend | None = None
     seed: int = 0
@@ -54,18 +71,32 @@ class Settings:
                 raise SettingError(
                     f"expected {name} to be one of {', '.join(map(str, allowed))}, found {value!r}"
                 )
-        for name in ("hidden", "epochs", "words", "threads"):
+        for name in ("hidden", "epochs", "batch_size", "words", "threads"):
             if getattr(self, name) is not None:
                 self._require_whole(name, 1, 2**31 - 1)
         self._require_whole("seed", 0, 2**32 - 1)
-        for name in ("budget", "max_size"):
+        for name in ("budget", "max_size", "learning_rate"):
             value = getattr(self, name)
-            if value is not None and not (
-                isinstance(value, (int, float, np.integer)) and value > 0
-            ):
+            if value is not None and not (_is_number(value) and value > 0):
                 raise SettingError(f"expected {name} to be a number above 0, found {value!r}")
+        share = self.validation_split
+        if share is not None and not (_is_number(share) and 0 <= share < 1):
+            raise SettingError(
+                f"expected validation_split to be a number from 0 to below 1, found {share!r}"
+            )
+        self._check_class_weight()
         if self.head is not None and not callable(self.head):
             raise SettingError(f"expected head to be callable or None, found {self.head!r}")
+        own = self.optimizer
+        if own not in (None, *get_args(Optimizer)) and not hasattr(own, "learning_rate"):
+            raise SettingError(
+                "expected optimizer to be 'adagrad', 'adam', a Keras optimizer or None, "
+                f"found {own!r}"
+            )
+        if self.loss is not None and not (isinstance(self.loss, str) or callable(self.loss)):
+            raise SettingError(
+                f"expected loss to be the name of a Keras loss, a loss or None, found {self.loss!r}"
+            )
         for name in ("strip", "callbacks"):
             if not isinstance(getattr(self, name), (tuple, list)):
                 raise SettingError(f"expected {name} to be a list, found {getattr(self, name)!r}")
@@ -76,7 +107,31 @@ class Settings:
         if pair is not None and not (isinstance(pair, (tuple, list)) and len(pair) == 2):
             raise SettingError(f"expected characters to be (n, m) or None, found {pair!r}")
         if self.preset is not None:
-            self._require_unset("head", "hidden", "epochs", "words", "characters", "strip")
+            self._require_unset("head", "words", "characters", "strip", *NETWORK_SETTINGS[:-1])
+
+    @property
+    def of_networks(self) -> tuple[str, ...]:
+        """The names of those settings that were given and that networks alone obey."""
+        return tuple(name for name in NETWORK_SETTINGS if self._given(name))
+
+    def _given(self, name: str) -> bool:
+        value = getattr(self, name)
+        return value is not None and not (isinstance(value, (tuple, list)) and not value)
+
+    def _check_class_weight(self) -> None:
+        asked = self.class_weight
+        if isinstance(asked, Mapping):
+            for label, weight in asked.items():
+                if not (_is_number(weight) and 0 <= weight < math.inf):
+                    raise SettingError(
+                        f"expected class_weight to hold numbers of at least 0, "
+                        f"found {weight!r} for {label!r}"
+                    )
+        elif asked not in (None, "balanced"):
+            raise SettingError(
+                "expected class_weight to be 'balanced', a mapping of labels to numbers or None, "
+                f"found {asked!r}"
+            )
 
     def _require_whole(self, name: str, least: int, most: int) -> None:
         value = getattr(self, name)
@@ -89,8 +144,12 @@ class Settings:
     def _require_unset(self, *names: str) -> None:
         for name in names:
             value = getattr(self, name)
-            if value not in (None, (), []):
+            if self._given(name):
                 raise SettingError(
                     f"expected no {name} beside preset={self.preset!r}, which sets it, "
                     f"found {value!r}"
                 )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)

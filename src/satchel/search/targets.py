@@ -1,9 +1,10 @@
-"""Labels as numbers: one class a document, or a table of which labels hold."""
+"""Labels as numbers: one class a document, or any number of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -20,50 +21,87 @@ class Targets:
     """What is to be learnt of ``n`` documents.
 
     Attributes:
-        task: ``single``: one label a document; ``multiple``: any number of them.
-        labels: The classes, sorted.
-        values: ``single``: int64 array of shape ``(n,)``, the class of each document;
-            ``multiple``: float32 array of shape ``(n, n_classes)`` of zeros and ones.
+        task: ``single``: one label per document; ``multiple``: any number of them.
+        labels: The classes, sorted, array of shape ``(n_classes,)``.
+        offsets: int64 array of shape ``(n + 1,)``: document ``i`` has the classes
+            ``classes[offsets[i]:offsets[i + 1]]``; for ``single`` exactly one.
+        classes: int64 array: the classes of all documents, ascending within a document.
+        weights: float64 array of shape ``(n,)``: by how much each document counts; None for 1.
     """
 
     task: Task
     labels: np.ndarray
-    values: np.ndarray
+    offsets: np.ndarray
+    classes: np.ndarray
+    weights: np.ndarray | None = None
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.offsets) - 1
 
-    def __getitem__(self, index: np.ndarray) -> Targets:
-        return Targets(self.task, self.labels, self.values[index])
+    def __getitem__(self, index: np.ndarray | slice) -> Targets:
+        """Some documents, by an array of their places, of booleans, or by a slice."""
+        chosen = np.arange(len(self))[index]
+        lengths = (self.offsets[1:] - self.offsets[:-1])[chosen]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        starts = np.repeat(self.offsets[chosen] - offsets[:-1], lengths)
+        return Targets(
+            self.task,
+            self.labels,
+            offsets,
+            self.classes[starts + np.arange(offsets[-1])],
+            None if self.weights is None else self.weights[chosen],
+        )
+
+    def weighed(self, weights: np.ndarray | None) -> Targets:
+        """The same documents with these weights, float64 array of shape ``(n,)`` or None."""
+        return replace(self, weights=weights)
+
+    @property
+    def counting(self) -> np.ndarray:
+        """float64 array of shape ``(n,)``: by how much each document counts, ones by default."""
+        return np.ones(len(self)) if self.weights is None else self.weights
 
     def names(self) -> list[str] | list[tuple[str, ...]]:
         """Each document's label, or tuple of labels, as text."""
         names = [str(label) for label in self.labels]
+        held = [names[k] for k in self.classes.tolist()]
         if self.task == "single":
-            return [names[value] for value in self.values.tolist()]
-        return [tuple(names[k] for k in np.flatnonzero(row)) for row in self.values]
+            return held
+        return [tuple(held[begin:end]) for begin, end in pairwise(self.offsets.tolist())]
 
-    @property
-    def indicator(self) -> np.ndarray:
-        """float32 array of shape ``(n, n_classes)``: 1 where a label holds."""
-        if self.task == "multiple":
-            return self.values
-        table: np.ndarray = np.eye(len(self.labels), dtype=np.float32)[self.values]
+    def table(
+        self, begin: int = 0, end: int | None = None, dtype: type[np.generic] = np.float32
+    ) -> np.ndarray:
+        """Which labels hold, as a table.
+
+        Args:
+            begin: The first class.
+            end: The class after the last; None for all.
+            dtype: The type of the table.
+
+        Returns:
+            Array of shape ``(n, end - begin)``: 1 where a label holds.
+        """
+        end = len(self.labels) if end is None else end
+        documents, classes = self.one_by_one()
+        own = (classes >= begin) & (classes < end)
+        table = np.zeros((len(self), end - begin), dtype)
+        table[documents[own], classes[own] - begin] = 1
         return table
 
     def one_by_one(self) -> tuple[np.ndarray, np.ndarray]:
         """Every pair of a document and one of its classes: two int64 arrays."""
-        if self.task == "multiple":
-            documents, classes = np.nonzero(self.values)
-            return documents, classes
-        return np.arange(len(self)), self.values
+        documents = np.repeat(np.arange(len(self)), self.offsets[1:] - self.offsets[:-1])
+        return documents, self.classes
 
     def counts(self) -> np.ndarray:
         """int64 array of shape ``(n_classes,)``: documents of each class."""
-        if self.task == "multiple":
-            sums: np.ndarray = self.values.sum(axis=0).astype(np.int64)
-            return sums
-        return np.bincount(self.values, minlength=len(self.labels))
+        return np.bincount(self.classes, minlength=len(self.labels))
+
+    def counted_weights(self) -> np.ndarray:
+        """float64 array of shape ``(n_classes,)``: the weight of each class's documents."""
+        documents, classes = self.one_by_one()
+        return np.bincount(classes, self.counting[documents], len(self.labels))
 
 
 def encode(labels: Sequence[object]) -> Targets:
@@ -88,29 +126,64 @@ def encode(labels: Sequence[object]) -> Targets:
             _require_named(row)
         return _encode_several(rows)
     _require_named(labels)
-    kinds = {isinstance(label, str) for label in labels}
-    if len(kinds) > 1:
+    classes, values = _numbered(labels)
+    _require_two(classes)
+    return Targets("single", classes, np.arange(len(labels) + 1), values)
+
+
+def _encode_several(rows: list[tuple[object, ...]]) -> Targets:
+    try:
+        distinct = [tuple(dict.fromkeys(row)) for row in rows]
+    except TypeError as error:
+        raise LabelError(f"expected labels that are text or numbers, found {error}") from None
+    classes, values = _numbered([label for row in distinct for label in row])
+    _require_two(classes)
+    offsets = np.concatenate([[0], np.cumsum([len(row) for row in distinct])])
+    documents = np.repeat(np.arange(len(rows)), np.diff(offsets))
+    return Targets("multiple", classes, offsets, values[np.lexsort((values, documents))])
+
+
+def encode_pairs(offsets: np.ndarray, classes: np.ndarray, labels: np.ndarray) -> Targets:
+    """Turn what a sparse table holds into targets of several labels per document.
+
+    Args:
+        offsets: int array of shape ``(n + 1,)``: where each document's classes begin.
+        classes: int array: the columns of the labels that hold, ascending within a document.
+        labels: The name of each column.
+
+    Raises:
+        LabelError: If there are fewer than two columns.
+    """
+    _require_two(labels)
+    return Targets("multiple", labels, offsets.astype(np.int64), classes.astype(np.int64))
+
+
+def _numbered(labels: Sequence[object]) -> tuple[np.ndarray, np.ndarray]:
+    """The classes, sorted, and the class of each label: two arrays, the second one int64."""
+    texts = [label for label in labels if isinstance(label, str)]
+    if not texts:
+        try:
+            classes, values = np.unique(np.asarray(labels), return_inverse=True)
+        except TypeError:
+            kinds = sorted({type(label).__name__ for label in labels})
+            raise LabelError(f"expected labels of one type, found {' and '.join(kinds)}") from None
+        return classes, values.astype(np.int64)
+    if len(texts) < len(labels):
         raise LabelError("expected labels of one type, found text and numbers mixed")
-    classes, values = np.unique(np.asarray(labels), return_inverse=True)
-    _require_two(classes)
-    return Targets("single", classes, values.astype(np.int64))
-
-
-def _encode_several(labels: list[tuple[object, ...]]) -> Targets:
-    classes = np.array(sorted({str(label) for row in labels for label in row}))
-    _require_two(classes)
-    place = {label: column for column, label in enumerate(classes.tolist())}
-    values = np.zeros((len(labels), len(classes)), dtype=np.float32)
-    for row, names in enumerate(labels):
-        for name in names:
-            values[row, place[str(name)]] = 1.0
-    return Targets("multiple", classes, values)
+    # By a dictionary: an array of texts is as wide for every document as for the longest label.
+    names = sorted({str(text) for text in texts})
+    place = {name: column for column, name in enumerate(names)}
+    return np.array(names), np.array([place[text] for text in texts], np.int64)
 
 
 def _require_named(labels: Sequence[object]) -> None:
     for place, label in enumerate(labels):
         if label is None or label != label or not str(label).strip():
             raise LabelError(f"expected a label for every document, found {label!r} at {place}")
+        if str(label).endswith("\0"):
+            raise LabelError(
+                f"expected labels without a NUL character at their end, found {label!r} at {place}"
+            )
         if len(str(label)) > LONGEST_LABEL:
             raise LabelError(
                 f"expected labels of at most {LONGEST_LABEL:,} characters, found one of "
@@ -120,8 +193,8 @@ def _require_named(labels: Sequence[object]) -> None:
 
 def _require_two(classes: np.ndarray) -> None:
     if len(classes) < 2:
-        found = f"only {str(classes[0])!r}" if len(classes) else "none"
+        found = f"one class, {str(classes[0])!r}" if len(classes) else "none"
         raise LabelError(
-            f"expected documents of at least two labels, found {found}: there is nothing to tell "
+            f"expected documents of at least two classes, found {found}: there is nothing to tell "
             "apart"
         )

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,16 +14,19 @@ from satchel.inference.forward import member_networks
 from satchel.inference.views import bag_tables
 from satchel.progress import Progress
 from satchel.sealed.schema import Training, Trial
-from satchel.search.assemble import Share, assemble
+from satchel.search.assemble import FittedMember, Share, assemble
 from satchel.search.combine import fit_thresholds
 from satchel.search.corpus import Corpus
 from satchel.search.folds import Fold
-from satchel.search.members import processors, train_member
+from satchel.search.members import linear_machines, processors, train_network_member
 from satchel.search.plans import MOST_LEARNT
 from satchel.search.recipe import Candidate, NetRecipe, Recipe
 from satchel.search.settings import Settings
 from satchel.search.targets import Targets
-from satchel.search.views import fit_view
+from satchel.search.views import View, fit_view
+
+if TYPE_CHECKING:
+    from satchel.bags.rows import Rows
 
 NETWORK_LEARNT = 3_000
 """Documents that a network learns from in a fold: enough to see whether it helps, and how sure of
@@ -122,28 +126,20 @@ class Bench:
         if isinstance(candidate.member, NetRecipe) and len(learn) > self.network_learnt:
             learn = learn[:: -(-len(learn) // self.network_learnt)]
         counted = self.corpus.counted(candidate.view.features)
-        learnt, learnt_targets = counted[learn], self.corpus.targets[learn]
-        view = fit_view(learnt, learnt_targets, candidate.view)
-        member = train_member(
-            candidate.member,
-            view.rows(learnt),
-            learnt_targets,
-            self.settings,
-            seed=self.settings.seed,
-        )
-        # Asked through the path that will answer for the finished model.
-        parts = assemble(
-            [view],
-            [Share(0, member, 1.0)],
-            task=learnt_targets.task,
-            labels=[str(label) for label in learnt_targets.labels],
-            thresholds=(),
-            training=Training(documents=0, class_counts=()),
-            row_type="float32",
-        )
-        (network,) = member_networks(parts)
-        (table,) = bag_tables(parts)
-        return network(table.sums(view.rows(counted[fold.judge])))
+        learnt, targets = counted[learn], self.corpus.targets[learn]
+        view = fit_view(learnt, targets, candidate.view)
+        rows, judged = view.rows(learnt), view.rows(counted[fold.judge])
+        seed = self.settings.seed
+        if isinstance(candidate.member, NetRecipe):
+            network = train_network_member(
+                candidate.member, rows, targets, self.settings, seed=seed
+            )
+            return _answers(view, network, judged, targets)
+        machines = linear_machines(candidate.member, rows, targets, self.settings, seed=seed)
+        logits = np.empty((len(judged), len(targets.labels)), np.float32)
+        for begin, end in machines.blocks():
+            logits[:, begin:end] = _answers(view, machines.columns(begin, end), judged, targets)
+        return logits
 
     def sums(self, recipe: Recipe) -> list[np.ndarray]:
         """Held-out scores of a recipe, one array ``(n, n_classes)`` a fold."""
@@ -176,11 +172,14 @@ class Bench:
                 McNemar's test; micro-F1 of several labels is taken for an accuracy at which they
                 differ on 4 % of the documents.
         """
-        judged = sum(len(fold.judge) for fold in self.folds)
-        differ = 0.04 * judged
+        truths = self.truths
+        judged = sum(truth.counting.sum() for truth in truths)
+        squares = [np.square(truth.counting) for truth in truths]
         if self.corpus.targets.task == "single":
-            pairs = zip(self.sums(one), self.sums(other), self.truths, strict=True)
-            differ = sum(int((_right(a, y) != _right(b, y)).sum()) for a, b, y in pairs)
+            sums = zip(self.sums(one), self.sums(other), truths, squares, strict=True)
+            differ = sum(square[_right(a, y) != _right(b, y)].sum() for a, b, y, square in sums)
+        else:
+            differ = 0.04 * sum(square.sum() for square in squares)
         return bool(self.measure(one) - self.measure(other) > errors * np.sqrt(differ) / judged)
 
     def log(self, name: str, value: float, *, chosen: bool = False) -> None:
@@ -189,8 +188,24 @@ class Bench:
         self.progress("searching", len(self.trials), None, f"{name}: {value:.4f}")
 
 
+def _answers(view: View, member: FittedMember, judged: Rows, targets: Targets) -> np.ndarray:
+    """Logits through the path that will answer for the finished model."""
+    parts = assemble(
+        [view],
+        [Share(0, member, 1.0)],
+        task=targets.task,
+        labels=[str(label) for label in targets.labels],
+        thresholds=(),
+        training=Training(documents=0, class_counts=()),
+        row_type="float32",
+    )
+    (network,) = member_networks(parts)
+    (table,) = bag_tables(parts)
+    return network(table.sums(judged))
+
+
 def _right(scores: np.ndarray, targets: Targets) -> np.ndarray:
-    right: np.ndarray = scores.argmax(axis=1) == targets.values
+    right: np.ndarray = scores.argmax(axis=1) == targets.classes
     return right
 
 
@@ -206,10 +221,12 @@ def measure(scores: np.ndarray, targets: Targets) -> float:
         other half of the documents.
     """
     if targets.task == "single":
-        return float(_right(scores, targets).mean())
-    truth = targets.values > 0.5
+        return float(np.average(_right(scores, targets), weights=targets.weights))
+    truth, weights = targets.table(dtype=np.bool_), targets.counting
     given = np.empty_like(truth)
     for half in (0, 1):
-        thresholds = fit_thresholds(scores[half::2], targets.values[half::2])
+        own = slice(half, None, 2)
+        thresholds = fit_thresholds(scores[own], truth[own], weights[own])
         given[1 - half :: 2] = scores[1 - half :: 2] >= thresholds
-    return float(2 * (given & truth).sum() / max(1, given.sum() + truth.sum()))
+    hits = weights @ (given & truth).sum(axis=1)
+    return float(2 * hits / max(1.0, weights @ (given.sum(axis=1) + truth.sum(axis=1))))

@@ -1,0 +1,164 @@
+"""Texts, labels and weights in the containers in which people hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from typing import Any
+
+import numpy as np
+
+from satchel.bags.preparing import check_text
+from satchel.errors import LabelError, SettingError, TextError
+from satchel.search.targets import Targets, encode, encode_pairs
+
+
+def texts_of(texts: Any) -> list[str]:
+    """Documents as a list.
+
+    Args:
+        texts: A sequence of ``str``: a list, a NumPy array, a column of pandas, polars or Arrow; or
+            a table or array of shape ``(n, 1)``.
+
+    Raises:
+        TextError: If a document is not text, or the container has no order or no length.
+    """
+    if isinstance(texts, (str, bytes)):
+        raise TextError("expected several texts but found one: put it into a list")
+    shape = getattr(texts, "shape", None)
+    if shape is not None and len(shape) > 1:
+        if len(shape) > 2 or shape[1] != 1 or hasattr(texts, "tocsr"):
+            raise TextError(
+                f"expected texts, or a table with one column of them; found "
+                f"{type(texts).__name__} of shape {tuple(shape)}: choose the column of the text"
+            )
+        column = texts.iloc[:, 0] if hasattr(texts, "iloc") else texts[:, 0]
+        return texts_of(column)
+    if shape == ():
+        raise TextError("expected several texts but found a scalar: put it into a list")
+    if isinstance(texts, (Mapping, Set)) or not hasattr(texts, "__len__"):
+        raise TextError(
+            f"expected a sequence of texts, such as a list, found {type(texts).__name__}: "
+            "make a list of it"
+        )
+    items = texts.to_pylist() if hasattr(texts, "to_pylist") else texts
+    return [check_text(text, number) for number, text in enumerate(items)]
+
+
+def targets_of(labels: Any) -> Targets:
+    """Labels as targets.
+
+    Args:
+        labels: One label per document; one collection of labels per document; or an indicator
+            table of zeros and ones of shape ``(n, n_classes)``, dense or sparse, whose classes are
+            the names of its columns, else their numbers.
+
+    Raises:
+        LabelError: If the labels make no task.
+    """
+    if is_indicator(labels):
+        names = getattr(labels, "columns", None)
+        columns = labels.shape[1]
+        classes = np.arange(columns) if names is None else np.array([str(name) for name in names])
+        offsets, held = _pairs(labels)
+        return encode_pairs(offsets, held, classes)
+    listed = _listed(labels)
+    for place, label in enumerate(listed):
+        if isinstance(label, (float, np.floating)) and label == label and not label.is_integer():
+            raise LabelError(
+                f"Unknown label type: continuous: expected classes, found {label} at {place}; "
+                "turn numbers of a scale into texts or whole numbers first"
+            )
+    return encode(listed)
+
+
+def targets_like(labels: Any, known: Targets) -> Targets:
+    """Labels as targets of a task that is known.
+
+    Args:
+        labels: In the same form as those that made the task.
+        known: The task.
+
+    Raises:
+        LabelError: If there is a label that the task does not know.
+    """
+    if is_indicator(labels):
+        if known.task != "multiple" or labels.shape[1] != len(known.labels):
+            raise LabelError(
+                f"expected labels as in training, of {len(known.labels)} classes, found a table "
+                f"of shape {tuple(labels.shape)}"
+            )
+        return encode_pairs(*_pairs(labels), known.labels)
+    place = {label: column for column, label in enumerate(known.labels.tolist())}
+    rows = [
+        row if known.task == "multiple" else (row,) for row in (_plain(x) for x in _listed(labels))
+    ]
+    try:
+        held = [sorted({place[_plain(label)] for label in row}) for row in rows]
+    except (KeyError, TypeError) as error:
+        raise LabelError(f"expected labels as in training, found {error}") from None
+    offsets = np.concatenate([[0], np.cumsum([len(row) for row in held])])
+    classes = np.array([column for row in held for column in row], np.int64)
+    return Targets(known.task, known.labels, offsets.astype(np.int64), classes)
+
+
+def is_indicator(labels: Any) -> bool:
+    """Whether labels are a table of shape ``(n, n_classes)`` with more than one class."""
+    shape: tuple[int, ...] = getattr(labels, "shape", ())
+    return len(shape) == 2 and shape[1] != 1
+
+
+def weights_of(sample_weight: Any, documents: int) -> np.ndarray | None:
+    """Sample weights as float64 array of shape ``(n,)``, or None where all weigh 1.
+
+    Raises:
+        SettingError: If they are not one finite number of at least 0 per document.
+    """
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight, np.float64)
+    if weights.shape == ():
+        weights = np.full(documents, float(weights))
+    if weights.shape != (documents,) or not (np.isfinite(weights) & (weights >= 0)).all():
+        raise SettingError(
+            f"expected {documents} finite sample weights of at least 0, one per document, found "
+            f"shape {weights.shape}"
+        )
+    if not weights.any():
+        raise SettingError("expected a sample weight above 0, found that every weight is zero")
+    return weights
+
+
+def _listed(labels: Any) -> list[Any]:
+    if labels is None:
+        raise LabelError("this estimator requires y to be passed, but the target y is None")
+    if isinstance(labels, (str, bytes)):
+        raise LabelError("expected one label per document but found one text: give a list")
+    if not hasattr(labels, "__len__"):
+        raise LabelError(
+            f"expected a sequence of labels, such as a list, found {type(labels).__name__}: "
+            "make a list of it"
+        )
+    return list(labels.to_pylist() if hasattr(labels, "to_pylist") else labels)
+
+
+def _plain(label: Any) -> Any:
+    return label.item() if isinstance(label, np.generic) else label
+
+
+def _pairs(table: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Where each row's entries begin, and the columns of its ones."""
+    if hasattr(table, "tocsr"):
+        rows = table.tocsr(copy=True)
+        rows.sum_duplicates()
+        rows.eliminate_zeros()
+        rows.sort_indices()
+        ones, offsets, columns = rows.data, rows.indptr, rows.indices
+    else:
+        dense = np.asarray(table)
+        documents, columns = np.nonzero(dense)
+        offsets = np.searchsorted(documents, np.arange(len(dense) + 1))
+        ones = dense[documents, columns]
+    if not all(one == 1 for one in np.unique(ones).tolist()):
+        wrong = next(one for one in np.unique(ones).tolist() if one != 1)
+        raise LabelError(f"expected a table of zeros and ones as labels, found {wrong!r} in it")
+    return offsets.astype(np.int64), columns.astype(np.int64)
