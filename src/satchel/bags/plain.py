@@ -22,9 +22,9 @@ from satchel.bags.hashing import (
     FIELD_KIND,
     FIELD_SALT,
     PART_KIND,
-    WordHashes,
+    WORD_SALT,
     combine_arrays,
-    hash_text,
+    text_hashes,
 )
 from satchel.bags.tokens import addresses, hangul_pairs, spaceless_grams, units
 
@@ -43,8 +43,6 @@ _BLANKS = str.maketrans(
     {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) in "_.,")}
 )
 _WORDS_ONLY = str.maketrans(".,\x01\x02", "  .,")
-
-_hashes = WordHashes()
 
 
 @dataclass
@@ -95,13 +93,14 @@ def _simple_words(lowered: str, features: Features) -> list[str]:
 
 def _simple(lowered: str, features: Features) -> _Unigrams:
     found = _Unigrams()
+    hash_of = text_hashes(WORD_SALT, features.hash_key).__getitem__
     if not features.fields:
-        found.chain = list(map(_hashes.__getitem__, _simple_words(lowered, features)))
+        found.chain = list(map(hash_of, _simple_words(lowered, features)))
     else:
         starts, names = name_spaces(lowered)
         for start, end, name in zip(starts, [*starts[1:], len(lowered)], names, strict=True):
             words = _simple_words(lowered[start:end], features)
-            found.chain.extend(map(_hashes.__getitem__, words))
+            found.chain.extend(map(hash_of, words))
             found.chain_spaces.extend(repeat(name, len(words)))
     return found
 
@@ -111,16 +110,17 @@ def _general(lowered: str, features: Features) -> _Unigrams:
     chain_starts: list[int] = []
     single_starts: list[int] = []
     letters = classes(lowered, features.rules)
+    hash_of = text_hashes(WORD_SALT, features.hash_key).__getitem__
     for start, end, form in units(lowered, features):
         if form == "run":
             found.breaks.append(len(found.chain))
             grams = spaceless_grams(letters, start, end)
         else:
-            found.chain.append(hash_text(lowered[start:end]))
+            found.chain.append(hash_of(lowered[start:end]))
             chain_starts.append(start)
             grams = hangul_pairs(letters, start, end)
         for left, right in grams:
-            found.single.append(hash_text(lowered[left:right]))
+            found.single.append(hash_of(lowered[left:right]))
             single_starts.append(left)
     if features.fields:
         starts, names = name_spaces(lowered)
@@ -131,15 +131,17 @@ def _general(lowered: str, features: Features) -> _Unigrams:
 
 def _add_addresses(found: _Unigrams, lowered: str, features: Features) -> None:
     spans = list(addresses(lowered, features))
-    found.single.extend(hash_text(lowered[start:end], ADDRESS_SALT) for start, end in spans)
+    hash_of = text_hashes(ADDRESS_SALT, features.hash_key).__getitem__
+    found.single.extend(hash_of(lowered[start:end]) for start, end in spans)
     if features.fields and spans:
         starts, names = name_spaces(lowered)
         found.single_spaces.extend(name_space_at(starts, names, start) for start, _ in spans)
 
 
-def _field_hashes(numbers: np.ndarray, spaces: list[str]) -> np.ndarray:
+def _field_hashes(numbers: np.ndarray, spaces: list[str], key: int) -> np.ndarray:
     named = np.fromiter(map(bool, spaces), np.bool_, len(spaces))
-    salts = np.array([hash_text(name, FIELD_SALT) for name in spaces if name], np.uint64)
+    hash_of = text_hashes(FIELD_SALT, key).__getitem__
+    salts = np.array([hash_of(name) for name in spaces if name], np.uint64)
     return combine_arrays(numbers[named], salts, FIELD_SALT)
 
 
@@ -157,7 +159,7 @@ def _word_features(lowered: str, features: Features) -> Iterator[tuple[np.ndarra
         spaces = found.chain_spaces + found.single_spaces
         for kind in (FIELD_KIND, PART_KIND):
             own = [name if name and kind_of(name) == kind else "" for name in spaces]
-            yield _field_hashes(unigrams, own), kind
+            yield _field_hashes(unigrams, own, features.hash_key), kind
     grams = chain
     segment = None
     if found.breaks:
@@ -170,17 +172,17 @@ def _word_features(lowered: str, features: Features) -> Iterator[tuple[np.ndarra
         yield grams[whole], order
 
 
-def _character_features(lowered: str, shortest: int, longest: int) -> list[int]:
+def _character_features(lowered: str, shortest: int, longest: int, key: int) -> list[int]:
+    hash_of = text_hashes(CHARACTER_SALT, key).__getitem__
     found: list[int] = []
     for chunk in _CHUNK.findall(lowered):
         padded = f" {chunk} "
         for size in range(shortest, longest + 1):
             if len(padded) <= size:
-                found.append(hash_text(padded, CHARACTER_SALT))
+                found.append(hash_of(padded))
                 break
             found.extend(
-                hash_text(padded[first : first + size], CHARACTER_SALT)
-                for first in range(len(padded) - size + 1)
+                hash_of(padded[first : first + size]) for first in range(len(padded) - size + 1)
             )
     return found
 
@@ -190,7 +192,7 @@ def _parts(text: str, features: Features) -> list[tuple[np.ndarray, int]]:
     lowered = text.lower()
     parts = list(_word_features(lowered, features)) if features.words else []
     if features.characters:
-        grams = _character_features(lowered, *features.characters)
+        grams = _character_features(lowered, *features.characters, features.hash_key)
         parts.append((np.array(grams, np.uint64), CHARACTER_KIND))
     return parts
 

@@ -17,6 +17,7 @@ import numpy as np
 from satchel.bags.bag_table import BagTable
 from satchel.bags.chunks import chunks, work_in
 from satchel.bags.features import Features
+from satchel.bags.hashing import NO_KEY
 from satchel.bags.kernels import numba_available, use_kernels
 from satchel.bags.lookup import Lookup, lookup, lookup_plain
 from satchel.bags.rows import Rows, stack
@@ -37,7 +38,9 @@ def shared_features(several: Sequence[Features]) -> Features | None:
         None where they differ in more than in how much they count.
     """
     characters = {features.characters for features in several} - {None}
-    ways = {(features.rules, features.nfc, features.strip) for features in several}
+    ways = {
+        (features.rules, features.nfc, features.strip, features.hash_key) for features in several
+    }
     shortest_words = {features.min_length for features in several if features.words}
     if len(ways) > 1 or len(characters) > 1 or len(shortest_words) > 1:
         return None
@@ -103,6 +106,8 @@ class BagReader:
 
     def __init__(self, tables: Sequence[BagTable]) -> None:
         self.tables = tuple(tables)
+        # One table without a key keeps all from the kernels, which know the keyed hash alone.
+        self._hash_key = min(table.features.hash_key for table in self.tables)
         self._groups: list[_Group] = []
         for place, table in enumerate(self.tables):
             for group in self._groups:
@@ -134,7 +139,7 @@ class BagReader:
             TextError: A document is not text.
         """
         work = self._work_in(texts)
-        if use_kernels(work):
+        if self._use_kernels(work):
             return self.read_fused(texts, threads if work >= _MUCH else 1)
         return self.read_plain(texts)
 
@@ -172,9 +177,16 @@ class BagReader:
         Raises:
             TextError: A document is not text.
         """
-        if use_kernels(self._work_in(texts)):
+        if self._use_kernels(self._work_in(texts)):
             return self._in_order(group.counts(texts) for group in self._groups)
         return self._in_order(group.counts_plain(texts) for group in self._groups)
+
+    def _use_kernels(self, work: int) -> bool:
+        return use_kernels(work, self._hash_key) and not self._crowded
+
+    @cached_property
+    def _crowded(self) -> bool:
+        return any(group.joined.crowded for group in self._groups)
 
     def _work_in(self, texts: Sequence[str]) -> int:
         return max(work_in(texts, group.features) for group in self._groups)
@@ -188,6 +200,9 @@ class BagReader:
         return [found[place] for place in range(len(self.tables))]
 
     def warm_up(self) -> None:
-        """Load the kernels where Numba is installed, so that from now on they read any text."""
-        if numba_available():
+        """Load the kernels where Numba is installed, so that from now on they read any text.
+
+        Features without a hash key are read by the plain path whatever is loaded.
+        """
+        if numba_available() and self._hash_key != NO_KEY:
             self.read_fused([""], threads=1)

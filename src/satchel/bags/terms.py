@@ -43,7 +43,7 @@ def terms(texts: Sequence[str], features: Features, hashes: np.ndarray) -> list[
     names = [""] * len(known)
     named = np.zeros(len(known), np.bool_)
     work, stream = peek_work(chunks(texts, features), features)
-    name = _name_by_kernel if use_kernels(work) else _name_plain
+    name = _name_by_kernel if use_kernels(work, features.hash_key) else _name_plain
     for chunk in stream:
         name(chunk, features, known, names, named)
         if named.all():
@@ -62,6 +62,7 @@ def _name_plain(
         words=features.words,
         characters=features.characters,
         fields=features.fields,
+        hash_key=features.hash_key,
     )
     for text in chunk.texts:
         tokens = tokenize(text, ready)
@@ -98,16 +99,17 @@ def _name_by_kernel(
         if kind >= FIELD_KIND:
             if spaces[0] != document:
                 spaces = (document, sorted({*name_spaces(chunk.texts[document].lower())[1]}))
-            own = _field_name(own, int(known.hashes[place]), spaces[1])
+            own = _field_name(own, int(known.hashes[place]), spaces[1], features.hash_key)
         elif kind not in (1, CHARACTER_KIND):
             own = " ".join(own[first:last] for first, last, _ in units(own, features))
         names[place] = own
 
 
-def _field_name(token: str, number: int, spaces: Iterable[str]) -> str:
+def _field_name(token: str, number: int, spaces: Iterable[str], key: int) -> str:
     """A field token's text: its name space is the one that gives its hash."""
     for space in spaces:
         for salt in (WORD_SALT, ADDRESS_SALT):
-            if combine(hash_text(token, salt), hash_text(space, FIELD_SALT), FIELD_SALT) == number:
+            left, right = hash_text(token, salt, key), hash_text(space, FIELD_SALT, key)
+            if combine(left, right, FIELD_SALT) == number:
                 return f"{space.strip()}: {token}"
     raise AssertionError(f"no name space of the document gives the hash of {token!r}")
