@@ -106,7 +106,9 @@ def test_members_that_stay_answer_as_before(kept: list[int], rows: str) -> None:
     expected = sum(model.members[m](sums[model.members[m].view]) for m in kept)
     fewer = keep_members(parts, kept)
     assert len(dumps(fewer)) <= len(dumps(parts))
-    np.testing.assert_allclose(Model(fewer).scores(TEXTS), expected, atol=1e-5)
+    spoken = Model(fewer).known(TEXTS) > 0  # what is unknown gets the prior, whoever is left
+    scores = Model(fewer).scores(TEXTS)
+    np.testing.assert_allclose(scores[spoken], expected[spoken], atol=1e-5)
 
 
 def test_texts_keep_the_smaller_model_as_sure_as_the_larger() -> None:

@@ -27,9 +27,11 @@ from satchel.search.views import View, fit_view
 
 TEXTS, TRUE = corpus(45)
 TARGETS = encode(TRUE)
-WORDS = ViewRecipe(features=Features(words=2), minimum_documents=1)
-CHARACTERS = ViewRecipe(features=Features(words=0, characters=(2, 3)), minimum_documents=2)
-CORPUS = Corpus(TEXTS, TARGETS, Features())
+WORDS = ViewRecipe(features=Features(words=2, hash_key=7), minimum_documents=1)
+CHARACTERS = ViewRecipe(
+    features=Features(words=0, characters=(2, 3), hash_key=7), minimum_documents=2
+)
+CORPUS = Corpus(TEXTS, TARGETS, Features(hash_key=7))
 NEW = [*corpus(9, seed=1)[0], "", "none of these", "puck"]
 
 
@@ -75,7 +77,8 @@ def put_together(views: list[View], shares: list[Share], row_type: str = "float3
         views,
         shares,
         task="single",
-        labels=[str(label) for label in TARGETS.labels],
+        labels=TARGETS.label_texts,
+        label_type=TARGETS.label_type,
         thresholds=(),
         training=Training(documents=len(TEXTS), class_counts=(15, 15, 15)),
         row_type=row_type,

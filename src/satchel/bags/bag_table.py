@@ -13,6 +13,7 @@ from satchel.bags.weighing import weigh
 from satchel.errors import SettingError
 
 _HALF_SHIFT = np.float32(2.0**112)
+_MOST_SHIFTED = 2.0**15
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,15 @@ class BagTable:
         """
         sums = np.empty((len(weighed), self.width), np.float32)
         bounds = weighed.offsets.tolist()
+        # Greater values would leave the range of float32 when they are multiplied.
+        quick_halves = (
+            self.rows.dtype == np.float16 and np.abs(weighed.values).max(initial=0) < _MOST_SHIFTED
+        )
         for document in range(len(weighed)):
             entries = slice(bounds[document], bounds[document + 1])
             values = weighed.values[entries]
             gathered = self.rows.take(weighed.ids[entries], axis=0)
-            if gathered.dtype == np.float16:
+            if quick_halves:
                 gathered, values = shifted_halves(gathered), values * _HALF_SHIFT
             np.matmul(values, gathered.astype(np.float32, copy=False), out=sums[document])
         # A column's scale is common to all rows, so it may wait until they are summed.

@@ -6,7 +6,7 @@ in a process that has no kernels loaded. The fused kernel goes from texts to sum
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -83,11 +83,12 @@ class _Group:
             own[self.joined.find(table.known.hashes)[0]] = True
         return [rows.select_columns(own) for own in columns]
 
-    def counts_plain(self, texts: Sequence[str]) -> list[Rows]:
+    def counts_plain(self, texts: Sequence[str], first: int = 0) -> list[Rows]:
         """The counts of each table's features, by the plain path."""
         knowns = [table.known for table in self.tables]
         parts = [
-            lookup_plain(chunk, self.features, knowns) for chunk in chunks(texts, self.features)
+            lookup_plain(chunk, self.features, knowns)
+            for chunk in chunks(texts, self.features, first)
         ]
         return [
             stack((part[place] for part in parts), len(known)) for place, known in enumerate(knowns)
@@ -138,29 +139,51 @@ class BagReader:
         Raises:
             TextError: A document is not text.
         """
-        work = self._work_in(texts)
-        if self._use_kernels(work):
-            return self.read_fused(texts, threads if work >= _MUCH else 1)
-        return self.read_plain(texts)
+        (answer,) = self.read_in_blocks(texts, max(1, len(texts)), threads)
+        return answer
 
-    def read_plain(self, texts: Sequence[str]) -> tuple[list[np.ndarray], np.ndarray]:
-        """Do `read` by the plain path."""
-        counts = self._in_order(group.counts_plain(texts) for group in self._groups)
+    def read_in_blocks(
+        self, texts: Sequence[str], documents: int, threads: int | None = None
+    ) -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
+        """Do `read` for some documents after the other, so that the sums need not fit in memory.
+
+        Args:
+            texts: The documents.
+            documents: How many to read at a time.
+            threads: As for `read`.
+
+        Yields:
+            What `read` returns for each block; for no documents once, without rows.
+        """
+        work = self._work_in(texts)
+        fused = self._use_kernels(work)
+        for first in range(0, max(1, len(texts)), documents):
+            block = texts[first : first + documents]
+            if fused:
+                yield self.read_fused(block, threads if work >= _MUCH else 1, first)
+            else:
+                yield self.read_plain(block, first)
+
+    def read_plain(
+        self, texts: Sequence[str], first: int = 0
+    ) -> tuple[list[np.ndarray], np.ndarray]:
+        """Do `read` by the plain path; ``first`` is the number of the first text, for messages."""
+        counts = self._in_order(group.counts_plain(texts, first) for group in self._groups)
         sums = [
             table.sums(table.weigh(rows)) for table, rows in zip(self.tables, counts, strict=True)
         ]
         return sums, np.stack([rows.lengths for rows in counts], axis=1).astype(np.int32)
 
     def read_fused(
-        self, texts: Sequence[str], threads: int | None = None
+        self, texts: Sequence[str], threads: int | None = None, first: int = 0
     ) -> tuple[list[np.ndarray], np.ndarray]:
-        """Do `read` by the fused kernel."""
+        """Do `read` by the fused kernel; ``first`` is the number of the first text."""
         if len(self._groups) == 1:
-            return self._groups[0].fused.read(texts, threads)
+            return self._groups[0].fused.read(texts, threads, first)
         sums: list[np.ndarray] = [np.empty(0)] * len(self.tables)
         known = np.empty((len(texts), len(self.tables)), np.int32)
         for group in self._groups:
-            group_sums, known[:, group.places] = group.fused.read(texts, threads)
+            group_sums, known[:, group.places] = group.fused.read(texts, threads, first)
             for place, one in zip(group.places, group_sums, strict=True):
                 sums[place] = one
         return sums, known

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from satchel.errors import InputError, SettingError
 from satchel.files import write_atomically
 from satchel.sources.documents import Documents, Remarks
@@ -86,24 +84,22 @@ def answers_of(
     Returns:
         Dictionaries with ``file``, ``label``, ``probability`` and ``known`` (tokens that the model
         knows; 0 means that the answer is the prior), ``top`` (the best K) where asked for, and
-        ``labels`` (all that pass their threshold) for models of several labels a document.
+        ``labels`` (those that hold) for models of several labels a document.
     """
-    probabilities, known = satchel.model.predict_proba_and_known(texts, threads=threads)
-    labels = satchel.model.labels
-    thresholds = satchel.manifest.thresholds
     answers: list[dict[str, Any]] = []
-    for name, row, count in zip(names, probabilities, known, strict=True):
-        # A stable sort of the negated row breaks ties by the order of the labels.
-        order = np.argsort(-row, kind="stable")
-        ranked = [{"label": labels[i], "probability": round(float(row[i]), 6)} for i in order]
-        answer: dict[str, Any] = {"file": name, **ranked[0], "known": int(count)}
-        if thresholds:
-            passing = {labels[i] for i in range(len(labels)) if row[i] >= thresholds[i]}
-            answer["labels"] = [choice for choice in ranked if choice["label"] in passing]
+    for name, ranking in zip(names, satchel.model.rank(texts, top or 1, threads), strict=True):
+        best = [_choice(*pair) for pair in ranking.best]
+        answer: dict[str, Any] = {"file": name, **best[0], "known": ranking.known}
+        if satchel.manifest.thresholds:
+            answer["labels"] = [_choice(*pair) for pair in ranking.holding]
         if top:
-            answer["top"] = ranked[:top]
+            answer["top"] = best
         answers.append(answer)
     return answers
+
+
+def _choice(label: str, probability: float) -> dict[str, Any]:
+    return {"label": label, "probability": round(probability, 6)}
 
 
 def write_answers(path: Path, answers: list[dict[str, Any]]) -> None:

@@ -62,7 +62,7 @@ def command(
     if unknown:
         terminal.remark(
             f"{len(unknown)} of {len(answers)} documents hold no word that the model knows; their "
-            f"answer is the prior, what the training data alone suggests (first: {unknown[0]})"
+            f"answer is {satchel.model.answer_to_nothing} (first: {unknown[0]})"
         )
     if as_json:
         terminal.print_json(answers)

@@ -61,7 +61,8 @@ class Explanation:
         against: The label it is compared with; None for a task of several labels, where the
             margin is the label's own score.
         margin: Score of ``label`` less that of ``against``.
-        base: The margin of the empty document: what the model believes before reading.
+        base: The margin before any token is counted: that of the biases; for a text of which the
+            model knows nothing, that of the prior, which is its answer.
         remainder: What no token owns: the change of the statistics of a layer normalisation, or
             of a softmax between layers. Zero but for rounding in models without these.
         rest: The sum of the contributions that ``top`` left out of ``tokens``.
@@ -117,7 +118,12 @@ def explain(
         for view, bag in zip(model.views, bags, strict=True)
     ]
     sums = [bag.values @ matrix for bag, matrix in zip(bags, matrices, strict=True)]
-    winner, other = _opponents(model, sums, label, against)
+    known = max(len(bag.ids) for bag in bags)
+    prior = model.prior if known == 0 else None
+    score = prior
+    if score is None:
+        score = model.scores_of_bags([bag_sum[None] for bag_sum in sums])[0]
+    winner, other = _opponents(model, score, label, against)
     direction = np.zeros(len(model.labels))
     direction[winner] = 1.0
     if other is not None:
@@ -125,7 +131,12 @@ def explain(
 
     effects = [np.zeros_like(bag_sum) for bag_sum in sums]
     margin = base = 0.0
-    for member in model.members:
+    if prior is not None:
+        margin = base = float(prior @ direction)
+    elif model.calibration is not None:
+        margin = base = float((direction * model.calibration.shift).sum())
+        direction *= model.calibration.scale
+    for member in model.members if prior is None else ():
         bag_sum = sums[member.view]
         columns = slice(member.start, member.stop)
         effects[member.view][columns] += column_effects(member, bag_sum, direction)
@@ -153,17 +164,16 @@ def explain(
         base=base,
         remainder=margin - base - sum(token.value for token in tokens),
         rest=sum(token.value for token in tokens[len(kept) :]),
-        known=int(model.known([text])[0]),
+        known=known,
         tokens=tuple(kept),
         words=_chunks(text, tokens),
     )
 
 
 def _opponents(
-    model: Model, sums: list[np.ndarray], label: str | None, against: str | None
+    model: Model, score: np.ndarray, label: str | None, against: str | None
 ) -> tuple[int, int | None]:
     """Return the columns of the label and of what it is compared with."""
-    score = model.scores_of_bags([bag_sum[None] for bag_sum in sums])[0]
     order = np.argsort(-score, kind="stable").tolist()
     winner = order[0] if label is None else _column(model, label)
     if against is not None:

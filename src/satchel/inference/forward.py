@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from satchel.inference.activations import ACTIVATIONS, sigmoid, softmax
-from satchel.sealed.schema import Layer, LayerKind, Parts, Task
+from satchel.sealed.schema import Layer, LayerKind, Manifest, Parts, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,19 +103,48 @@ def member_networks(parts: Parts) -> tuple[MemberNetwork, ...]:
     )
 
 
-def scores(members: Sequence[MemberNetwork], bags: Sequence[np.ndarray]) -> np.ndarray:
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What the sum of the members is brought to.
+
+    Attributes:
+        scale: float32 [classes] or [1], its factor.
+        shift: float32 [classes] or [1], added then.
+    """
+
+    scale: np.ndarray
+    shift: np.ndarray
+
+
+def calibration_of(manifest: Manifest) -> Calibration | None:
+    """Return a model's calibration as arrays; None where it has none."""
+    stated = manifest.calibration
+    if stated is None:
+        return None
+    return Calibration(np.array(stated.scale, np.float32), np.array(stated.shift, np.float32))
+
+
+def scores(
+    members: Sequence[MemberNetwork],
+    bags: Sequence[np.ndarray],
+    calibration: Calibration | None = None,
+) -> np.ndarray:
     """Return the class scores of documents.
 
     Args:
         members: The model's members.
         bags: One float32 [n, width] of bag sums a view.
+        calibration: What their sum is brought to; None leaves it.
 
     Returns:
-        float32 [n, classes].
+        float32 [n, classes]; not finite where the numbers of a model overflow, without a warning.
     """
-    total = members[0](bags[members[0].view])
-    for member in members[1:]:
-        total = total + member(bags[member.view])
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = members[0](bags[members[0].view])
+        for member in members[1:]:
+            total = total + member(bags[member.view])
+        if calibration is not None:
+            total = total * calibration.scale + calibration.shift
     return total
 
 
@@ -131,7 +160,8 @@ def probabilities(score: np.ndarray, task: Task) -> np.ndarray:
     """
     if task == "multiple":
         return sigmoid(score)
-    return softmax(score)
+    with np.errstate(over="ignore"):  # the difference of two scores may leave the range of float32
+        return softmax(score)
 
 
 def _step(parts: Parts, prefix: str, layer: Layer) -> Step:

@@ -9,6 +9,7 @@ import numpy as np
 
 from satchel.inference.compress import quantized
 from satchel.sealed.card import card
+from satchel.sealed.labels import LabelType
 from satchel.sealed.schema import Layer, Manifest, Member, Parts, RowType, Task, Training
 from satchel.sealed.schema import View as SealedView
 from satchel.search.views import View
@@ -52,6 +53,7 @@ def assemble(
     *,
     task: Task,
     labels: Sequence[str],
+    label_type: LabelType,
     thresholds: Sequence[float] | np.ndarray,
     training: Training,
     row_type: RowType = "float16",
@@ -62,7 +64,8 @@ def assemble(
         views: The fitted views; each has at least one share.
         shares: The trained members. Linear ones of one view are added up into one.
         task: ``single`` or ``multiple``.
-        labels: The labels, in the order of the scores.
+        labels: The labels as text, in the order of the scores.
+        label_type: The type in which they were given.
         thresholds: One a label for ``multiple``, else empty.
         training: Facts for the manifest.
         row_type: ``float32``, ``float16`` or ``int8``, the type in which bag rows are stored.
@@ -112,6 +115,7 @@ def assemble(
         )
     manifest = Manifest(
         task=task,
+        label_type=label_type,
         labels=tuple(labels),
         views=tuple(sealed_views),
         members=tuple(sealed_members),

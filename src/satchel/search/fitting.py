@@ -17,6 +17,7 @@ from satchel.search.assemble import FittedMember, Share, assemble
 from satchel.search.choosing import Choice, choose
 from satchel.search.corpus import Corpus
 from satchel.search.facts import gather
+from satchel.search.fingerprint import Fingerprint, fingerprint
 from satchel.search.folds import make_folds
 from satchel.search.members import processors, train_member
 from satchel.search.plans import MOST_LEARNT, plan
@@ -48,7 +49,8 @@ def fit(texts: Sequence[str], targets: Targets, settings: Settings, progress: Pr
         LabelError: If too few documents are left to tell classes apart.
     """
     clock = Clock(settings.budget)
-    chosen = plan(gather(texts, targets), settings)
+    data = fingerprint(texts, targets)
+    chosen = plan(gather(texts, targets), settings).with_hash_key(data.hash_key)
     if chosen.nets:
         _import_keras(settings)
     features = chosen.view.features
@@ -74,9 +76,10 @@ def fit(texts: Sequence[str], targets: Targets, settings: Settings, progress: Pr
         views,
         shares,
         task=targets.task,
-        labels=[str(label) for label in targets.labels],
+        labels=targets.label_texts,
+        label_type=targets.label_type,
         thresholds=choice.thresholds,
-        training=_training(choice, corpus.targets, settings, bench.trials),
+        training=_training(choice, corpus.targets, settings, bench.trials, data),
         row_type="float16" if chosen.maximum_features is None else "int8",
     )
 
@@ -168,7 +171,11 @@ def _final_view(
 
 
 def _training(
-    choice: Choice, targets: Targets, settings: Settings, trials: Sequence[Trial]
+    choice: Choice,
+    targets: Targets,
+    settings: Settings,
+    trials: Sequence[Trial],
+    data: Fingerprint,
 ) -> Training:
     backend = "none"
     if any(isinstance(each.member, NetRecipe) for each in choice.recipe.candidates):
@@ -181,6 +188,7 @@ def _training(
         seed=settings.seed,
         backend=backend,
         effort=settings.preset or settings.effort,
+        fingerprint=data.training,
         versions=_versions(("numpy", "numba", "keras", backend)),
         settings=describe(choice.recipe),
         trials=tuple(trials),

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from satchel.errors import LabelError
+from satchel.sealed.labels import LabelType, array_of, text_of, type_of
 
 Task = Literal["single", "multiple"]
 LONGEST_LABEL = 1_000
@@ -21,7 +22,8 @@ class Targets:
 
     Attributes:
         task: ``single``: one label a document; ``multiple``: any number of them.
-        labels: The classes, sorted.
+        labels: The classes, sorted, in the type in which they were given: an array of text
+            (objects where a label is very long), integers, floats or booleans.
         values: ``single``: int64 array of shape ``(n,)``, the class of each document;
             ``multiple``: float32 array of shape ``(n, n_classes)`` of zeros and ones.
     """
@@ -36,9 +38,19 @@ class Targets:
     def __getitem__(self, index: np.ndarray) -> Targets:
         return Targets(self.task, self.labels, self.values[index])
 
+    @property
+    def label_type(self) -> LabelType:
+        """The type of all labels."""
+        return type_of(self.labels)
+
+    @property
+    def label_texts(self) -> list[str]:
+        """The classes as text, as a model file holds them."""
+        return [text_of(label) for label in self.labels.tolist()]
+
     def names(self) -> list[str] | list[tuple[str, ...]]:
         """Each document's label, or tuple of labels, as text."""
-        names = [str(label) for label in self.labels]
+        names = self.label_texts
         if self.task == "single":
             return [names[value] for value in self.values.tolist()]
         return [tuple(names[k] for k in np.flatnonzero(row)) for row in self.values]
@@ -73,8 +85,8 @@ def encode(labels: Sequence[object]) -> Targets:
         labels: One label a document (text, numbers), or one tuple, list or set of labels.
 
     Raises:
-        LabelError: If a label is missing, if they are of mixed kinds, or if there are fewer than
-            two classes.
+        LabelError: If a label is missing, if they are of mixed kinds or of none that a model
+            file carries, or if there are fewer than two classes.
     """
     several = [isinstance(label, (tuple, list, set, frozenset)) for label in labels]
     if any(several):
@@ -88,22 +100,40 @@ def encode(labels: Sequence[object]) -> Targets:
             _require_named(row)
         return _encode_several(rows)
     _require_named(labels)
+    classes, values = _classes(labels)
+    _require_two(classes)
+    return Targets("single", classes, values)
+
+
+def _classes(labels: Sequence[object]) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct labels, sorted, and the place of each label among them, int64 [n]."""
     kinds = {isinstance(label, str) for label in labels}
     if len(kinds) > 1:
         raise LabelError("expected labels of one type, found text and numbers mixed")
-    classes, values = np.unique(np.asarray(labels), return_inverse=True)
-    _require_two(classes)
-    return Targets("single", classes, values.astype(np.int64))
+    if True in kinds or not labels:
+        # Not by way of an array of text, whose every element has the room of the longest label.
+        texts = [str(label) for label in labels]
+        distinct = sorted(set(texts))
+        place = {label: number for number, label in enumerate(distinct)}
+        values = np.fromiter(map(place.__getitem__, texts), np.int64, len(texts))
+        return array_of(distinct, "str"), values
+    array = np.asarray(labels)
+    # NumPy takes integers that fit no type of 64 bits together for objects or even for floats.
+    whole = array.dtype.kind == "f" and all(isinstance(each, (int, np.integer)) for each in labels)
+    if array.ndim != 1 or array.dtype.kind not in "biuf" or whole or array.dtype.itemsize > 8:
+        raise LabelError(
+            "expected labels to be text, booleans, or integers or floats of at most 64 bits, found "
+            f"{type(labels[0]).__name__} ({labels[0]!r:.60}): turn them into text"
+        )
+    classes, values = np.unique(array, return_inverse=True)
+    return classes, values.astype(np.int64)
 
 
 def _encode_several(labels: list[tuple[object, ...]]) -> Targets:
-    classes = np.array(sorted({str(label) for row in labels for label in row}))
+    classes, columns = _classes([label for row in labels for label in row])
     _require_two(classes)
-    place = {label: column for column, label in enumerate(classes.tolist())}
     values = np.zeros((len(labels), len(classes)), dtype=np.float32)
-    for row, names in enumerate(labels):
-        for name in names:
-            values[row, place[str(name)]] = 1.0
+    values[np.repeat(np.arange(len(labels)), list(map(len, labels))), columns] = 1.0
     return Targets("multiple", classes, values)
 
 
@@ -111,7 +141,7 @@ def _require_named(labels: Sequence[object]) -> None:
     for place, label in enumerate(labels):
         if label is None or label != label or not str(label).strip():
             raise LabelError(f"expected a label for every document, found {label!r} at {place}")
-        if len(str(label)) > LONGEST_LABEL:
+        if len(text_of(label)) > LONGEST_LABEL:
             raise LabelError(
                 f"expected labels of at most {LONGEST_LABEL:,} characters, found one of "
                 f"{len(str(label)):,} at {place}: {str(label)[:40]!r}…"

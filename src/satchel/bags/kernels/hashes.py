@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
@@ -35,16 +34,17 @@ _COMBINE = np.uint64(hashing.COMBINE)
 _SHIFT = np.uint64(33)
 
 
-@intrinsic  # type: ignore[misc]  # Numba carries no types, and asks for these three arguments
+@intrinsic
 def _wide_product(_context: Any, _left: Any, _right: Any) -> Any:
     """The two halves of the 128 bits of a product, the high one first, which Numba lacks."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        wide = ir.IntType(128)
+        narrow = arguments[0].type
+        wide = type(narrow)(128)
         product = builder.mul(*(builder.zext(each, wide) for each in arguments))
-        high = builder.lshr(product, ir.Constant(wide, 64))
-        halves = [builder.trunc(half, ir.IntType(64)) for half in (high, product)]
-        return context.make_tuple(builder, signature.return_type, halves)
+        halves = [builder.lshr(product, wide(64)), product]
+        parts = [builder.trunc(half, narrow) for half in halves]
+        return context.make_tuple(builder, signature.return_type, parts)
 
     return types.UniTuple(types.uint64, 2)(types.uint64, types.uint64), generate
 
