@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,6 +73,15 @@ def test_a_collision_that_was_made_is_none_under_a_key() -> None:
     one, other = "8yn0iYCKYHlIj4-BwPqk", "GReLUrM4wMqfg9yzV3KQ"  # well known, of 64-bit FNV-1a
     assert hash_text(one) == hash_text(other)
     assert hash_text(one, WORD_SALT, KEY) != hash_text(other, WORD_SALT, KEY)
+
+
+def test_the_page_states_its_examples() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "tokens.md").read_text("utf-8")
+    assert "Under the key 1,000,000,007" in page
+    (block,) = coefficients("free", WORD_SALT)
+    assert f"`{block:016x}`" in page
+    for word in ("free", "antidisestablishment"):
+        assert f"`{hash_text(word, WORD_SALT, 1_000_000_007):016x}`" in page
 
 
 @pytest.mark.parametrize("key", [-1, PRIME, 2**64])

@@ -46,10 +46,10 @@ def _answers(manifest: Manifest) -> list[str]:
     else:
         likeliest = counts.index(max(counts))
         share = counts[likeliest] / (sum(counts) if single else manifest.training.documents)
+        label = _cell(manifest.labels[likeliest])
         lines += [
             "A text without any known word gets the prior: every label is as probable as it is",
-            f"frequent among the training documents; {_cell(manifest.labels[likeliest])} the most,",
-            f"with {share:.4f}.",
+            f"frequent among the training documents ({label}: {share:.4f}).",
         ]
     lines.append("It has learnt what its documents showed, their biases and accidents included.")
     return lines
