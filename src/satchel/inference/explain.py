@@ -122,7 +122,8 @@ def explain(
     prior = model.prior if known == 0 else None
     score = prior
     if score is None:
-        score = model.scores_of_bags([bag_sum[None] for bag_sum in sums])[0]
+        # In the precision of answers, so that what is explained is what predict says.
+        score = model.scores_of_bags([bag_sum[None].astype(np.float32) for bag_sum in sums])[0]
     winner, other = _opponents(model, score, label, against)
     direction = np.zeros(len(model.labels))
     direction[winner] = 1.0
