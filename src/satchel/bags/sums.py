@@ -139,8 +139,10 @@ class BagReader:
         Raises:
             TextError: A document is not text.
         """
-        (answer,) = self.read_in_blocks(texts, max(1, len(texts)), threads)
-        return answer
+        work = self._work_in(texts)
+        if self._use_kernels(work):
+            return self.read_fused(texts, threads if work >= _MUCH else 1)
+        return self.read_plain(texts)
 
     def read_in_blocks(
         self, texts: Sequence[str], documents: int, threads: int | None = None
@@ -153,11 +155,11 @@ class BagReader:
             threads: As for `read`.
 
         Yields:
-            What `read` returns for each block; for no documents once, without rows.
+            What `read` returns for each block.
         """
         work = self._work_in(texts)
-        fused = self._use_kernels(work)
-        for first in range(0, max(1, len(texts)), documents):
+        fused = self._use_kernels(work)  # by what there is in all: a block may hold little
+        for first in range(0, len(texts), documents):
             block = texts[first : first + documents]
             if fused:
                 yield self.read_fused(block, threads if work >= _MUCH else 1, first)

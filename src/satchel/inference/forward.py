@@ -78,7 +78,7 @@ class MemberNetwork:
         z: np.ndarray = bag[:, self.start : self.stop] + self.bias
         for step in self.steps:
             z = step(z)
-        return z * np.float32(self.scale)
+        return z if self.scale == 1.0 else z * np.float32(self.scale)
 
 
 def member_networks(parts: Parts) -> tuple[MemberNetwork, ...]:
@@ -137,14 +137,13 @@ def scores(
         calibration: What their sum is brought to; None leaves it.
 
     Returns:
-        float32 [n, classes]; not finite where the numbers of a model overflow, without a warning.
+        float32 [n, classes]; not finite where the numbers of a model overflow.
     """
-    with np.errstate(over="ignore", invalid="ignore"):
-        total = members[0](bags[members[0].view])
-        for member in members[1:]:
-            total = total + member(bags[member.view])
-        if calibration is not None:
-            total = total * calibration.scale + calibration.shift
+    total = members[0](bags[members[0].view])
+    for member in members[1:]:
+        total = total + member(bags[member.view])
+    if calibration is not None:
+        total = total * calibration.scale + calibration.shift
     return total
 
 
@@ -160,8 +159,7 @@ def probabilities(score: np.ndarray, task: Task) -> np.ndarray:
     """
     if task == "multiple":
         return sigmoid(score)
-    with np.errstate(over="ignore"):  # the difference of two scores may leave the range of float32
-        return softmax(score)
+    return softmax(score)
 
 
 def _step(parts: Parts, prefix: str, layer: Layer) -> Step:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, overload
 
 import numpy as np
@@ -21,6 +22,9 @@ Prediction = str | tuple[str, ...]
 
 MOST_HELD = 1_000
 """The most labels that hold for one document; beyond, the likeliest do."""
+
+_MOST_SCORE = 1e38
+"""Greater scores are as good as infinite: their differences leave the range of float32."""
 
 _BLOCK = 1 << 24
 """Numbers that a block of documents needs on its way through the model, at most: 64 MB."""
@@ -282,15 +286,19 @@ class Model:
         Raises:
             PredictionError: The numbers of the model overflow.
         """
-        return _checked(forward.scores(self.members, bags, self.calibration))
+        with np.errstate(over="ignore", invalid="ignore"):
+            return _checked(forward.scores(self.members, bags, self.calibration))
 
     def _read(self, texts: Iterable[str], threads: int | None) -> tuple[np.ndarray, np.ndarray]:
         """Return the scores of documents and how many distinct features of each are known."""
         documents = _documents(texts)
+        blocks = self._blocks(documents, threads)
+        if isinstance(blocks, list):
+            return blocks[0]
         scores = np.empty((len(documents), len(self.labels)), np.float32)
         counts = np.empty(len(documents), np.int32)
         start = 0
-        for score, known in self._blocks(documents, threads):
+        for score, known in blocks:
             stop = start + len(score)
             scores[start:stop], counts[start:stop] = score, known
             start = stop
@@ -298,16 +306,26 @@ class Model:
 
     def _blocks(
         self, texts: Sequence[str], threads: int | None
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield scores and known features of some documents after the other."""
-        first = 0
-        for sums, counts in self._reader.read_in_blocks(texts, self._block, threads):
-            known = counts.max(axis=1)
+    ) -> Iterable[tuple[np.ndarray, np.ndarray]]:
+        """Return scores and known features of some documents after the other."""
+        if len(texts) <= self._block:
+            return [self._finished(*self._reader.read(texts, threads), 0)]
+        blocks = self._reader.read_in_blocks(texts, self._block, threads)
+        return (
+            self._finished(sums, counts, number * self._block)
+            for number, (sums, counts) in enumerate(blocks)
+        )
+
+    def _finished(
+        self, sums: Sequence[np.ndarray], counts: np.ndarray, first: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the scores of documents whose bags are summed, and what is known of each."""
+        known = counts[:, 0] if counts.shape[1] == 1 else counts.max(axis=1)
+        with np.errstate(over="ignore", invalid="ignore"):
             score = forward.scores(self.members, sums, self.calibration)
-            if self.prior is not None:
+            if self.prior is not None and np.count_nonzero(known) < len(known):
                 score[known == 0] = self.prior
-            yield _checked(score, first), known
-            first += len(score)
+            return _checked(score, first), known
 
 
 def _ranked(row: np.ndarray, k: int) -> np.ndarray:
@@ -322,9 +340,12 @@ def _ranked(row: np.ndarray, k: int) -> np.ndarray:
 
 def _checked(score: np.ndarray, first: int = 0) -> np.ndarray:
     """Refuse scores that are no numbers: what follows from them would be no answer."""
-    finite = np.isfinite(score)
-    if not finite.all():
-        document = first + int(np.flatnonzero(~finite.all(axis=1))[0])
+    if math.isfinite(np.vdot(score, score)):
+        return score
+    # What has no finite square may be finite itself, but is no NaN.
+    fit = np.abs(score).max(axis=1) <= _MOST_SCORE
+    if not fit.all():
+        document = first + int(np.flatnonzero(~fit)[0])
         raise PredictionError(
             f"the scores of document {document} are not finite: the numbers of the model are so "
             "large that they overflow; train it anew, or ask whoever made it"
