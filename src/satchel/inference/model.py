@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, overload
 
 import numpy as np
@@ -19,6 +19,9 @@ from satchel.sealed.schema import Parts
 
 Prediction = str | tuple[str, ...]
 """One label, or, where a document may have several, those that hold."""
+
+Block = tuple[np.ndarray, np.ndarray]
+"""Scores, float32 [n, classes], of some documents, and how many features of each are known."""
 
 MOST_HELD = 1_000
 """The most labels that hold for one document; beyond, the likeliest do."""
@@ -289,7 +292,7 @@ class Model:
         with np.errstate(over="ignore", invalid="ignore"):
             return _checked(forward.scores(self.members, bags, self.calibration))
 
-    def _read(self, texts: Iterable[str], threads: int | None) -> tuple[np.ndarray, np.ndarray]:
+    def _read(self, texts: Iterable[str], threads: int | None) -> Block:
         """Return the scores of documents and how many distinct features of each are known."""
         documents = _documents(texts)
         blocks = self._blocks(documents, threads)
@@ -304,9 +307,7 @@ class Model:
             start = stop
         return scores, counts
 
-    def _blocks(
-        self, texts: Sequence[str], threads: int | None
-    ) -> Iterable[tuple[np.ndarray, np.ndarray]]:
+    def _blocks(self, texts: Sequence[str], threads: int | None) -> list[Block] | Iterator[Block]:
         """Return scores and known features of some documents after the other."""
         if len(texts) <= self._block:
             return [self._finished(*self._reader.read(texts, threads), 0)]
@@ -316,11 +317,9 @@ class Model:
             for number, (sums, counts) in enumerate(blocks)
         )
 
-    def _finished(
-        self, sums: Sequence[np.ndarray], counts: np.ndarray, first: int
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _finished(self, sums: Sequence[np.ndarray], counts: np.ndarray, first: int) -> Block:
         """Return the scores of documents whose bags are summed, and what is known of each."""
-        known = counts[:, 0] if counts.shape[1] == 1 else counts.max(axis=1)
+        known: np.ndarray = counts[:, 0] if counts.shape[1] == 1 else counts.max(axis=1)
         with np.errstate(over="ignore", invalid="ignore"):
             score = forward.scores(self.members, sums, self.calibration)
             if self.prior is not None and np.count_nonzero(known) < len(known):
