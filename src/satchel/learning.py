@@ -28,7 +28,7 @@ def learn(
         progress: Told how far each stage is.
 
     Returns:
-        The model; its labels are text.
+        The model; its labels come back in the type in which they were given.
 
     Raises:
         InputError: If texts or labels cannot be learnt from, such as a LabelError for one class.

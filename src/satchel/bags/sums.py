@@ -171,7 +171,7 @@ class BagReader:
     ) -> tuple[list[np.ndarray], np.ndarray]:
         """Do `read` by the plain path; ``first`` is the number of the first text, for messages."""
         counts = self._in_order(group.counts_plain(texts, first) for group in self._groups)
-        with np.errstate(over="ignore", invalid="ignore"):  # as the kernels: no word on overflow
+        with np.errstate(all="ignore"):  # as the kernels: no word on overflow
             sums = [
                 table.sums(table.weigh(rows))
                 for table, rows in zip(self.tables, counts, strict=True)

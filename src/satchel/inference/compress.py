@@ -53,21 +53,23 @@ def compress(
 
     Raises:
         SettingError: The model cannot be made as small as that.
+        ModelFileError: The model's numbers are so large that rows of this type cannot hold them.
         TextError: One of the texts is not text.
     """
     before = Model(parts) if texts else None
     if not terms:
         parts = replace(parts, terms=None)
-    if max_bytes is None:
-        everything = [np.arange(view.size) for view in parts.manifest.views]
-        smaller = _narrowed(parts, everything, rows)
-    else:
-        # Scales that are set later may take more digits, and those a step of the alignment.
-        scales = len(parts.manifest.members)
-        if parts.manifest.calibration is not None:
-            scales = 2 * len(parts.manifest.labels)
-        spare = 64 + 24 * scales if texts else 0
-        smaller = _fitting(parts, rows, max_bytes - spare)
+    with np.errstate(all="ignore"):  # what overflows is refused when written
+        if max_bytes is None:
+            everything = [np.arange(view.size) for view in parts.manifest.views]
+            smaller = _narrowed(parts, everything, rows)
+        else:
+            # Scales that are set later may take more digits, and those a step of the alignment.
+            scales = len(parts.manifest.members)
+            if parts.manifest.calibration is not None:
+                scales = 2 * len(parts.manifest.labels)
+            spare = 64 + 24 * scales if texts else 0
+            smaller = _fitting(parts, rows, max_bytes - spare)
     if before is not None and texts:
         smaller = _as_sure(smaller, texts, before.predict_proba(texts))
     return smaller

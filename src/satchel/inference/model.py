@@ -277,7 +277,7 @@ class Model:
         Raises:
             PredictionError: The numbers of the model overflow.
         """
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):
             explanation = explain(self, text, label, against, top)
         # Every contribution is a part of this sum.
         _checked(np.array([[explanation.margin, explanation.base, explanation.remainder]]))
@@ -289,7 +289,7 @@ class Model:
         Raises:
             PredictionError: The numbers of the model overflow.
         """
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):
             return _checked(forward.scores(self.members, bags, self.calibration))
 
     def _read(self, texts: Iterable[str], threads: int | None) -> Block:
@@ -320,7 +320,7 @@ class Model:
     def _finished(self, sums: Sequence[np.ndarray], counts: np.ndarray, first: int) -> Block:
         """Return the scores of documents whose bags are summed, and what is known of each."""
         known: np.ndarray = counts[:, 0] if counts.shape[1] == 1 else counts.max(axis=1)
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):
             score = forward.scores(self.members, sums, self.calibration)
             if self.prior is not None and np.count_nonzero(known) < len(known):
                 score[known == 0] = self.prior
