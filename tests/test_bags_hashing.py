@@ -147,6 +147,33 @@ class TestTables:
         assert np.mean(used) > 2000
 
 
+FLOODED = f"""
+import itertools, resource, string, sys
+import satchel.bags.kernels.features as settings
+from satchel.bags import Features, count
+from satchel.bags.hashing import hash_text
+import satchel.bags.kernels.bag
+if sys.argv[1:]:
+    settings.PLACEMENT = int(sys.argv[1])
+features = Features(words=1, hash_key={KEY})
+count(["warm"], features)
+# Whoever knows the key makes words for one stretch of a table that goes by the first bits.
+words = map("".join, itertools.product(string.ascii_lowercase, repeat=7))
+words = (word for word in words if hash_text(word, 0, {KEY}) < 1 << 59)
+words = list(itertools.islice(words, 20_000))
+used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+resource.setrlimit(resource.RLIMIT_CPU, (int(used) + 10, int(used) + 10))
+counts, _ = count([" ".join(words)] * 100, features, threads=1)
+assert len(counts) == 20_000
+"""
+
+
+@pytest.mark.skipif(not numba_available(), reason="Numba is not installed")
+def test_words_made_for_one_stretch_of_a_table_cost_no_more_than_others() -> None:
+    # Placed by their own first bits they take a minute; by a drawn number, half a second.
+    subprocess.run([sys.executable, "-c", FLOODED], check=True)
+
+
 def test_a_bucket_that_somebody_filled_is_halved() -> None:
     word = hash_text("word", WORD_SALT, KEY)
     spread = np.random.default_rng(0).integers(0, 2**64 - 1, 50_000, dtype=np.uint64)

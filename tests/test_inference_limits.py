@@ -307,3 +307,16 @@ print(model.classes_.nbytes, model.predict(["word"] * 100).nbytes, len(model.pre
     assert classes <= 8 * 65_536
     assert answers <= 8 * 100
     assert length == 1_000
+
+
+@pytest.mark.parametrize("norm", ["l2", "l2_fields"])
+@pytest.mark.parametrize("weight", [1e-45, 1e-38, 0.0])
+def test_weights_next_to_nothing_are_numbers_on_every_path(norm: str, weight: float) -> None:
+    parts = make_parts([LINEAR], features=[Features(fields=True)], rows="int8")
+    parts.arrays["view0.weights"][:] = weight
+    weighting = msgspec.structs.replace(parts.manifest.views[0].weighting, norm=norm)
+    view = msgspec.structs.replace(parts.manifest.views[0], weighting=weighting)
+    model = Model(changed(parts, views=(view,)))
+    for read in (model._reader.read_plain, model._reader.read_fused):
+        (sums,), _ = read(TEXTS)
+        np.testing.assert_allclose(sums, np.zeros_like(sums), atol=1e-30)

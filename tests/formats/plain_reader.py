@@ -109,7 +109,8 @@ class PlainReader:
         apart = {row: norm == "l2_fields" and kinds[row] >= 64 for row in values}
         for part in (False, True) if norm != "none" else ():
             own = [row for row in values if apart[row] == part]
-            length = math.sqrt(sum(values[row] ** 2 for row in own)) or 1.0
+            length = math.sqrt(sum(values[row] ** 2 for row in own))
+            length = length if length > 1e-30 else 1.0
             values |= {row: values[row] / length * (0.5 if part else 1.0) for row in own}
         rows = self.arrays[f"view{index}.rows"]
         bag = [

@@ -32,7 +32,7 @@ BLOCK: Final = 7
 """Bytes of a token that are taken together: one multiplication serves seven bytes, and with the
 sentinel above them they stay far below the prime."""
 
-_KEPT_TEXTS: Final = 1 << 17
+_KEPT_TEXTS: Final = 1 << 16
 _KEPT_LENGTH: Final = 64  # a longer token is seldom met again, and its text would fill the memory
 
 # Each kind of token starts from a number of its own, so that equal bytes of two kinds differ. The
@@ -107,7 +107,7 @@ class TextHashes(dict[str, int]):
         return number
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)  # four kinds of each of four models
 def text_hashes(salt: int, key: int) -> TextHashes:
     """The table of a kind and a key, which all models with that key share."""
     return TextHashes(salt, key)

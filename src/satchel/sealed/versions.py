@@ -73,7 +73,7 @@ def _strip(written: dict[str, Any], struct: type[msgspec.Struct], version: int, 
     defaults = {field.name: field.default for field in msgspec.structs.fields(struct)}
     for field in _lacking(struct, version):
         value = written.pop(field)
-        if value != defaults[field] and value != list(defaults[field] or ()):
+        if value != msgspec.to_builtins(defaults[field]):
             _refuse(f"{path}{field} is {value!r:.60}, but format {version} has no such field")
     for inner, place in _objects(written, struct):
         _strip(inner, _INNER[struct][place.split("[")[0]], version, f"{path}{place}.")
