@@ -316,6 +316,7 @@ def test_weights_next_to_nothing_are_numbers_on_every_path(norm: str, weight: fl
     parts.arrays["view0.weights"][:] = weight
     weighting = msgspec.structs.replace(parts.manifest.views[0].weighting, norm=norm)
     view = msgspec.structs.replace(parts.manifest.views[0], weighting=weighting)
+    pytest.importorskip("numba")
     model = Model(changed(parts, views=(view,)))
     for read in (model._reader.read_plain, model._reader.read_fused):
         (sums,), _ = read(TEXTS)

@@ -11,8 +11,8 @@ from satchel.errors import SettingError
 BLOCK = 1 << 19
 """Entries that are weighed together."""
 LEAST_LENGTH = 1e-30
-"""A row of a smaller Euclidean length is left as it is, like one of 0: one over its length, and what
-that is multiplied with, would leave the range of float32."""
+"""A row of a smaller Euclidean length is left as it is, like one of 0: one over its length would
+leave the range of float32."""
 FIELD_LENGTH = 0.5
 """The Euclidean length of a row's field tokens under the norm ``l2_fields``."""
 
