@@ -246,6 +246,8 @@ def _fitting_arrays(random: Random, stated: bytes, model: Parts) -> bytes | None
         wanted = tensors.tensors(manifest)
     except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
         return None
+    if min(min(tensor.shape) for tensor in wanted) < 0:
+        return None
     if sum(tensor.nbytes for tensor in wanted) > MOST_BYTES:
         return None
     arrays = {}
