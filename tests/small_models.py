@@ -25,6 +25,8 @@ TEXTS = [
     "zzz qqq unknown-words-only",
 ]
 
+KEY = 0xABCDEF0123456789 >> 4
+CLASS_COUNTS = (1, 4, 2, 3)
 DEFAULT_WEIGHTING = Weighting()
 DENSE_HEAD = (
     Layer(kind="activation", units=6, activation="relu"),
@@ -62,10 +64,16 @@ def one_activation(name: str) -> Head:
     return Head(layers, columns=5)
 
 
+def keyed(features: Features) -> Features:
+    """The same features under `KEY`."""
+    return msgspec.structs.replace(features, hash_key=KEY)
+
+
 def vocabulary(
     texts: Sequence[str], features: Features
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """The hashes (ascending), kinds and terms of all features of some texts."""
+    """The hashes (ascending), kinds and terms of all features of some texts, under `KEY`."""
+    features = keyed(features)
     found = {token.hash: token for text in texts for token in tokenize(text, features)}
     ordered = sorted(found)
     return (
@@ -85,7 +93,7 @@ def make_parts(
     texts: Sequence[str] = TEXTS[:6],
     seed: int = 0,
 ) -> Parts:
-    """A model of four labels with random rows and layers."""
+    """A model of four labels with random rows and layers; its features get `KEY`."""
     random = np.random.default_rng(seed)
 
     def normal(*shape: int) -> np.ndarray:
@@ -93,7 +101,7 @@ def make_parts(
 
     arrays: dict[str, np.ndarray] = {}
     views, terms = [], []
-    for index, each in enumerate(features):
+    for index, each in enumerate(map(keyed, features)):
         width = sum(head.columns for head in heads if head.view == index)
         hashes, kinds, words = vocabulary(texts, each)
         values = normal(len(hashes), width)
@@ -134,7 +142,7 @@ def make_parts(
         views=tuple(views),
         members=tuple(members),
         thresholds=(0.5, 0.4, 0.3, 0.6) if task == "multiple" else (),
-        training=Training(documents=len(texts), class_counts=(1,) * 4),
+        training=Training(documents=10, class_counts=CLASS_COUNTS),
     )
     return Parts(manifest=manifest, arrays=arrays, terms=terms)
 
@@ -155,6 +163,7 @@ def restated_scores(parts: Parts, text: str) -> np.ndarray:
     For heads without layers.
     """
     total = np.zeros(len(parts.manifest.labels))
+    known = 0
     for member in parts.manifest.members:
         view = parts.manifest.views[member.view]
         prefix = f"view{member.view}."
@@ -163,6 +172,7 @@ def restated_scores(parts: Parts, text: str) -> np.ndarray:
         for token in tokenize(text, view.features):
             if token.hash in rank:
                 counts[rank[token.hash]] = counts.get(rank[token.hash], 0) + 1
+        known += len(counts)
         values = {
             j: (1 + np.log(count)) * float(parts.arrays[prefix + "weights"][j])
             for j, count in counts.items()
@@ -175,4 +185,4 @@ def restated_scores(parts: Parts, text: str) -> np.ndarray:
         m = parts.manifest.members.index(member)
         z = bag[member.start : member.stop] + parts.arrays[f"member{m}.bias"]
         total += member.scale * z
-    return total
+    return total if known else np.log(np.array(CLASS_COUNTS) / 10)

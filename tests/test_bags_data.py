@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bags_strategies import KEY
 from satchel.bags import Features, count, tokenize
 from satchel.bags.stripping import strip
 
@@ -44,10 +45,10 @@ def test_stripping_is_scikit_learns(posts: list[str]) -> None:
 
 def test_no_hashes_collide(posts: list[str]) -> None:
     theirs = pytest.importorskip("sklearn.feature_extraction.text").CountVectorizer
-    counts, _ = count(posts, Features(rules="words", min_length=2, words=2))
+    counts, _ = count(posts, Features(rules="words", min_length=2, words=2, hash_key=KEY))
     assert len(counts) == len(theirs(ngram_range=(1, 2)).fit(posts).vocabulary_)
     some = posts[::40]
-    features = Features(words=2, characters=(3, 5), fields=True)
+    features = Features(words=2, characters=(3, 5), fields=True, hash_key=KEY)
     names: dict[int, str] = {}
     for post in some:
         for token in tokenize(post, features):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bags_strategies import FEATURES, TEXTS
+from bags_strategies import KEY, KEYED, TEXTS
 from satchel.bags import (
     BagReader,
     BagTable,
@@ -43,7 +43,7 @@ def plain_path(monkeypatch: pytest.MonkeyPatch):
     def turn() -> None:
         for room in ("counting", "lookup", "sums"):
             module = sys.modules[f"satchel.bags.{room}"]
-            monkeypatch.setattr(module, "use_kernels", lambda _: False)
+            monkeypatch.setattr(module, "use_kernels", lambda *_: False)
 
     return turn
 
@@ -53,7 +53,7 @@ def reference(texts: list[str], features: Features) -> list[Counter[int]]:
 
 
 @settings(deadline=None, max_examples=400)
-@given(st.lists(TEXTS, min_size=1, max_size=3), FEATURES)
+@given(st.lists(TEXTS, min_size=1, max_size=3), KEYED)
 def test_count_equals_reference(texts: list[str], features: Features) -> None:
     counts, rows = count(texts, features, threads=1)
     found = [
@@ -71,7 +71,7 @@ def test_count_equals_reference(texts: list[str], features: Features) -> None:
 
 
 @settings(deadline=None, max_examples=200)
-@given(st.lists(TEXTS, min_size=1, max_size=4), st.lists(TEXTS, max_size=4), FEATURES)
+@given(st.lists(TEXTS, min_size=1, max_size=4), st.lists(TEXTS, max_size=4), KEYED)
 def test_lookup_equals_reference(known: list[str], texts: list[str], features: Features) -> None:
     hashes = np.array(sorted(set().union(*reference(known, features))), np.uint64)
     rows = lookup(texts, features, hashes, threads=1)
@@ -84,7 +84,7 @@ def test_lookup_equals_reference(known: list[str], texts: list[str], features: F
 
 
 @settings(deadline=None, max_examples=200)
-@given(st.lists(TEXTS, max_size=3), FEATURES)
+@given(st.lists(TEXTS, max_size=3), KEYED)
 def test_names_are_those_of_the_reference(texts: list[str], features: Features) -> None:
     known = {token.hash: token.text for text in texts for token in tokenize(text, features)}
     hashes = np.array(sorted(known), np.uint64)
@@ -120,7 +120,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_texts_take_linear_time(name: str, plain_path) -> None:
-    features = Features(words=2, fields=True)
+    features = Features(words=2, fields=True, hash_key=KEY)
     by_kernel = count([HOSTILE[name]], features, threads=1)
     plain_path()
     by_hand = count([HOSTILE[name]], features)
@@ -134,7 +134,9 @@ def test_hostile_texts_take_linear_time(name: str, plain_path) -> None:
 
 
 def test_ten_megabytes_of_one_word() -> None:
-    counts, rows = count(["wOrd" * 2_500_000, "a " * 1_000_000], Features(words=2), threads=2)
+    counts, rows = count(
+        ["wOrd" * 2_500_000, "a " * 1_000_000], Features(words=2, hash_key=KEY), threads=2
+    )
     assert counts.document_frequency.tolist() == [1, 1, 1]
     assert sorted(rows.values.tolist()) == [1.0, 999_999.0, 1_000_000.0]
 
@@ -149,7 +151,10 @@ def corpus() -> list[str]:
 
 @pytest.mark.parametrize(
     "features",
-    [Features(words=2, fields=True), Features(rules="words", words=1, characters=(2, 4))],
+    [
+        Features(words=2, fields=True, hash_key=KEY),
+        Features(rules="words", words=1, characters=(2, 4), hash_key=KEY),
+    ],
     ids=["fields", "characters"],
 )
 def test_threads_chunks_and_path_change_nothing(features, corpus, plain_path, monkeypatch) -> None:
@@ -184,7 +189,7 @@ def test_threads_chunks_and_path_change_nothing(features, corpus, plain_path, mo
 @pytest.mark.parametrize("term_frequency", ["binary", "count", "freq", "log"])
 @pytest.mark.parametrize("norm", ["none", "l2"])
 def test_fused_sums_equal_rows(term_frequency, norm, corpus) -> None:
-    features = Features(words=2)
+    features = Features(words=2, hash_key=KEY)
     weighting = Weighting(term_frequency=term_frequency, norm=norm)
     known = Lookup(count(corpus[:300], features)[0].hashes[::3].copy())
     random = np.random.default_rng(0)
@@ -210,7 +215,7 @@ def test_fused_sums_equal_rows(term_frequency, norm, corpus) -> None:
 
 
 def test_long_documents_are_read_in_windows(corpus, monkeypatch) -> None:
-    features = Features(words=2, characters=(2, 4), fields=True)
+    features = Features(words=2, characters=(2, 4), fields=True, hash_key=KEY)
     known = Lookup(count(corpus[:300], features)[0].hashes[::3].copy())
     ones = np.ones(len(known), np.float32)
     rows = np.random.default_rng(0).normal(size=(len(known), 5)).astype(np.float32)
@@ -237,7 +242,7 @@ def test_long_documents_are_read_in_windows(corpus, monkeypatch) -> None:
 
 @pytest.mark.parametrize("weight", [1.0, 65_535.0, 65_536.0, 1e9, 1e30])
 def test_large_values_of_half_precision_rows_are_right_on_both_paths(weight: float) -> None:
-    features = Features(words=1)
+    features = Features(words=1, hash_key=KEY)
     known = Lookup(count(["some words"], features)[0].hashes)
     weights = np.array([weight, 1.0], np.float32)
     rows = np.array([[1e-4, -2.0], [6e-8, 3.0]], np.float16)
@@ -250,7 +255,7 @@ def test_large_values_of_half_precision_rows_are_right_on_both_paths(weight: flo
 
 def test_field_tokens_are_normed_apart() -> None:
     texts = ["Subject: ice hockey\nFrom: a@b.c\n\nthe puck " + "the goal " * 50, "no header here"]
-    features = Features(fields=True)
+    features = Features(fields=True, hash_key=KEY)
     counts, rows = count(texts, features)
     weighting = Weighting(norm="l2_fields")
     fields = counts.kinds == 64
@@ -268,8 +273,15 @@ def test_field_tokens_are_normed_apart() -> None:
         np.testing.assert_allclose(sums, table.sums(weighed), rtol=1e-5, atol=1e-6)
 
 
-WORDS = [Features(words=1), Features(words=2, fields=True), Features(characters=(2, 4))]
-OTHER = [Features(rules="words", words=1), Features(words=0, characters=(3, 3))]
+WORDS = [
+    Features(words=1, hash_key=KEY),
+    Features(words=2, fields=True, hash_key=KEY),
+    Features(characters=(2, 4), hash_key=KEY),
+]
+OTHER = [
+    Features(rules="words", words=1, hash_key=KEY),
+    Features(words=0, characters=(3, 3), hash_key=KEY),
+]
 
 
 @pytest.mark.parametrize("several", [WORDS, [*WORDS, *OTHER], OTHER], ids=["one", "three", "two"])
@@ -310,19 +322,23 @@ def test_tables_read_together_equal_tables_read_alone(several, rows, corpus) -> 
 
 
 def test_features_that_differ_in_more_than_how_much_they_count_are_not_shared() -> None:
-    plain = Features(words=1)
-    assert shared_features([plain, Features(words=3, fields=True)]) == Features(
-        words=3, fields=True
+    plain = Features(words=1, hash_key=KEY)
+    assert shared_features([plain, Features(words=3, fields=True, hash_key=KEY)]) == Features(
+        words=3, fields=True, hash_key=KEY
     )
-    assert shared_features([plain, Features(words=0, characters=(2, 3))]) == Features(
-        words=1, characters=(2, 3)
+    assert shared_features([plain, Features(words=0, characters=(2, 3), hash_key=KEY)]) == Features(
+        words=1, characters=(2, 3), hash_key=KEY
     )
     for other in (
-        Features(rules="keras", words=1),
-        Features(words=1, min_length=2),
-        Features(words=1, nfc=True),
-        Features(words=1, strip=("quotes",)),
+        Features(rules="keras", words=1, hash_key=KEY),
+        Features(words=1, min_length=2, hash_key=KEY),
+        Features(words=1, nfc=True, hash_key=KEY),
+        Features(words=1, strip=("quotes",), hash_key=KEY),
+        Features(words=1, hash_key=KEY + 1),
     ):
         assert shared_features([plain, other]) is None
-    grams = [Features(words=0, characters=(2, 3)), Features(words=0, characters=(2, 4))]
+    grams = [
+        Features(words=0, characters=(2, 3), hash_key=KEY),
+        Features(words=0, characters=(2, 4), hash_key=KEY),
+    ]
     assert shared_features(grams) is None

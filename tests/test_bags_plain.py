@@ -37,7 +37,7 @@ def all_windows(lowered: str, features: Features, placed: bool) -> list[list[Win
     if features.words:
         found.append(list(word_windows(lowered, features, placed)))
     if features.characters:
-        found.append(list(character_windows(lowered, *features.characters, placed)))
+        found.append(list(character_windows(lowered, features, placed)))
     return found
 
 

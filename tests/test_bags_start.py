@@ -54,7 +54,7 @@ kernels.WORTH_STARTING = 1000
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     for _ in range(3):
-        counts, rows = count(["word and word"] * 1000, Features(words=2))  # the caller's line
+        counts, rows = count(["word and word"] * 1000, Features(hash_key=1))  # the caller
 print(kernels.numba_available(), kernels.kernels_loaded(), len(counts), len(caught))
 print(caught[0].category.__name__, caught[0].filename, caught[0].lineno)
 print(caught[0].message)
@@ -65,7 +65,7 @@ def test_without_numba_it_works_and_says_so_once() -> None:
     first, where, message = run(WITHOUT_NUMBA).splitlines()
     assert first == "False False 4 1"
     assert where == "SatchelWarning <string> 11"
-    assert message.endswith("run  pip install numba")
+    assert "run  pip install numba" in message
 
 
 without_numba = pytest.mark.skipif(not numba_available(), reason="Numba is not installed")
@@ -229,7 +229,7 @@ sys.modules["satchel.bags.kernels.starting"] = None
 from satchel.bags import Features, count, kernels
 from satchel.bags.kernels import compiled
 assert compiled.starting is None
-features = Features(words=2, characters=(2, 3), fields=True)
+features = Features(words=2, characters=(2, 3), fields=True, hash_key=1)
 texts = ["Subject: a word\\nFrom: x@y.org\\n\\nwords, 3.14 of 漢字"] * 3
 plain, plain_rows = count(texts, features)
 kernels.WORTH_STARTING = 0

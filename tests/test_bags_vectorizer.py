@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bags_strategies import TEXTS
+from bags_strategies import KEY, TEXTS
 from satchel.bags import Features, Rows, Vectorizer, Weighting, count, stack, tokenize, weigh
 from satchel.bags.weights import class_entropy
 from satchel.errors import NotFittedError, SettingError
 
 text_module = pytest.importorskip("sklearn.feature_extraction.text")
-WORDS = Features(rules="words", min_length=2, words=1)
+WORDS = Features(rules="words", min_length=2, words=1, hash_key=KEY)
 DOCUMENTS = [
     "The cat sat on the mat.",
     "A dog, a cat and a bird: the dog barked!",
@@ -32,15 +32,15 @@ def dense(rows: Rows) -> np.ndarray:
 
 def in_hash_order(matrix, names, features: Features) -> np.ndarray:
     """The columns of scikit-learn's matrix in the order of our hashes."""
-    from satchel.bags.hashing import CHARACTER_SALT, combine, hash_text
+    from satchel.bags.hashing import CHARACTER_SALT, WORD_SALT, combine, hash_text
 
     def number(name: str) -> int:
         if features.characters:
-            return hash_text(name, CHARACTER_SALT)
+            return hash_text(name, CHARACTER_SALT, features.hash_key)
         first, *rest = name.split(" ")
-        value = hash_text(first)
+        value = hash_text(first, WORD_SALT, features.hash_key)
         for order, word in enumerate(rest, start=2):
-            value = combine(value, hash_text(word), order)
+            value = combine(value, hash_text(word, WORD_SALT, features.hash_key), order)
         return value
 
     order = np.argsort(np.array([number(name) for name in names], np.uint64))
@@ -51,7 +51,7 @@ def in_hash_order(matrix, names, features: Features) -> np.ndarray:
 @given(st.lists(TEXTS, min_size=1, max_size=5), st.integers(1, 3))
 def test_words_are_scikit_learns(texts: list[str], orders: int) -> None:
     theirs = text_module.CountVectorizer(ngram_range=(1, orders))
-    features = Features(rules="words", min_length=2, words=orders)
+    features = Features(rules="words", min_length=2, words=orders, hash_key=KEY)
     counts, rows = count(texts, features)
     if not len(counts):
         with pytest.raises(ValueError, match="empty vocabulary"):
@@ -66,7 +66,7 @@ def test_words_are_scikit_learns(texts: list[str], orders: int) -> None:
 @given(st.lists(TEXTS, min_size=1, max_size=4), st.sampled_from([(1, 1), (2, 2), (1, 4), (3, 5)]))
 def test_character_ngrams_are_scikit_learns(texts: list[str], sizes: tuple[int, int]) -> None:
     theirs = text_module.CountVectorizer(analyzer="char_wb", ngram_range=sizes)
-    features = Features(words=0, characters=sizes)
+    features = Features(words=0, characters=sizes, hash_key=KEY)
     counts, rows = count(texts, features)
     if not len(counts):
         with pytest.raises(ValueError, match="empty vocabulary"):
@@ -137,7 +137,7 @@ def test_the_four_modes_of_keras(mode: str, num_words: int | None) -> None:
         "sat mat the one\tthe sat",
     ]
     ours = Vectorizer(
-        Features(rules="keras", words=1),
+        Features(rules="keras", words=1, hash_key=KEY),
         Weighting(term_frequency="log" if mode == "tfidf" else mode, norm="none"),
         weights="keras_idf" if mode == "tfidf" else "none",
         max_features=num_words - 1 if num_words else None,
@@ -196,7 +196,7 @@ def test_class_entropy_by_its_definition(
 
 
 def test_class_entropy_needs_fitting_classes() -> None:
-    rows = count(["a", "b"], Features(words=1))[1]
+    rows = count(["a", "b"], Features(words=1, hash_key=KEY))[1]
     with pytest.raises(SettingError, match="one class a document"):
         class_entropy(rows, np.array([0]), 2)
     with pytest.raises(SettingError, match="must lie in"):
@@ -209,7 +209,7 @@ def test_class_entropy_needs_fitting_classes() -> None:
 def test_the_cap_keeps_the_best_and_ties_by_hash(score: str) -> None:
     texts = ["a a a b c", "b c d", "c e f g h"]
     classes = np.array([0, 0, 1])
-    features = Features(words=1)
+    features = Features(words=1, hash_key=KEY)
     counts, rows = count(texts, features)
     scores = {
         "document_frequency": counts.document_frequency,
@@ -277,7 +277,7 @@ def test_rows_are_taken_as_scipy_takes_them(columns: list[list[int]], data) -> N
 
 
 def test_empty_rows_stay_empty() -> None:
-    rows = count(["a", "", "a a"], Features(words=1))[1]
+    rows = count(["a", "", "a a"], Features(words=1, hash_key=KEY))[1]
     weights = np.zeros(1, np.float32)
     for term_frequency in ("binary", "count", "freq", "log"):
         weighed = weigh(rows, weights, Weighting(term_frequency=term_frequency))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,7 +20,7 @@ from satchel.exchange.keras_export import to_keras
 from satchel.exchange.onnx_export import to_onnx
 from satchel.inference.activations import ACTIVATIONS
 from satchel.inference.model import Model
-from satchel.sealed.schema import Parts
+from satchel.sealed.schema import Calibration, Parts, Training
 from small_models import LINEAR, NETWORK, NORMED, TEXTS, Head, make_parts, one_activation
 
 # Keras's torch and TensorFlow backends call NumPy 2 so.
@@ -32,6 +34,16 @@ def example(name: str) -> Parts:
     """A model for each thing that an export must carry."""
     if name == "mixed":
         return make_parts(MIXED, features=TWO_VIEWS)
+    if name == "calibrated":
+        parts = make_parts(MIXED, features=TWO_VIEWS, task="multiple")
+        calibration = Calibration(scale=(0.5, 2.0, 1.0, -1.0), shift=(0.25,))
+        return replace(
+            parts, manifest=msgspec.structs.replace(parts.manifest, calibration=calibration)
+        )
+    if name == "no prior":
+        parts = make_parts([NETWORK])
+        training = Training(documents=9, class_counts=(0, 0, 0, 0))
+        return replace(parts, manifest=msgspec.structs.replace(parts.manifest, training=training))
     if name in ("float16", "int8"):
         return make_parts([NETWORK, LINEAR], rows=name)
     if name == "multiple":
@@ -39,7 +51,9 @@ def example(name: str) -> Parts:
     return make_parts([NORMED if name == "normed" else LINEAR])
 
 
-EXAMPLES = ["linear", "mixed", "float16", "int8", "multiple", "normed"]
+EXAMPLES = [
+    *("linear", "mixed", "float16", "int8", "multiple", "normed", "calibrated", "no prior"),
+]
 
 
 @given(st.lists(st.lists(st.integers(0, 9), unique=True, max_size=5).map(sorted), max_size=5))
@@ -87,7 +101,7 @@ def test_an_onnx_file_is_whole_and_says_what_it_is(tmp_path: Path) -> None:
     assert any(tensor.data_type == onnx.TensorProto.INT8 for tensor in model.graph.initializer)
     facts = {entry.key: entry.value for entry in model.metadata_props}
     assert json.loads(facts["labels"]) == ["cars", "graphics", "space", "sport"]
-    assert facts["task"] == "single"
+    assert (facts["task"], facts["label_type"]) == ("single", "str")
 
 
 def test_the_same_model_gives_the_same_onnx_bytes(tmp_path: Path) -> None:
@@ -109,7 +123,7 @@ def test_an_onnx_file_that_cannot_be_written_says_so(tmp_path: Path) -> None:
         to_onnx(example("linear"), tmp_path / "no folder" / "model.onnx")
 
 
-@pytest.mark.parametrize("name", ["mixed", "int8", "multiple", "normed"])
+@pytest.mark.parametrize("name", ["mixed", "int8", "multiple", "normed", "calibrated", "no prior"])
 def test_keras_answers_as_the_model(name: str) -> None:
     keras = pytest.importorskip("keras")
     parts = example(name)
@@ -131,6 +145,10 @@ def test_keras_has_every_activation() -> None:
 def test_a_saved_keras_model_needs_no_satchel(tmp_path: Path) -> None:
     keras = pytest.importorskip("keras")
     parts = make_parts([*MIXED, one_activation("gelu_tanh")], features=TWO_VIEWS, rows="int8")
+    calibration = Calibration(scale=(0.5,), shift=(0.25, 0.0, 0.0, 1.0))
+    parts = replace(
+        parts, manifest=msgspec.structs.replace(parts.manifest, calibration=calibration)
+    )
     model = to_keras(parts)
     modules = {type(layer).__module__.split(".")[0] for layer in model.layers}
     assert modules == {"keras"}

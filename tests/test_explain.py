@@ -30,6 +30,7 @@ from small_models import (
     NORMED,
     TEXTS,
     Head,
+    keyed,
     make_parts,
     one_activation,
     vocabulary,
@@ -49,11 +50,14 @@ def total(explanation: Explanation) -> float:
 
 def check_sums(model: Model, text: str, exact: bool = True) -> Explanation:
     explanation = explain(model, text)
-    scores = model.scores([text, ""]).astype(np.float64)
-    columns = [model.labels.index(explanation.label)]
-    margins = scores[:, columns[0]]
+    # Before any token is counted the biases speak; for a text without a known word, the prior.
+    nothing = [np.zeros((1, view.width), np.float32) for view in model.views]
+    before = model.scores_of_bags(nothing) if explanation.known else model.scores([""])
+    scores = np.concatenate([model.scores([text]), before]).astype(np.float64)
+    margins = scores[:, model.labels.index(explanation.label)]
     if explanation.against is not None:
         margins = margins - scores[:, model.labels.index(explanation.against)]
+    assert explanation.known == model.known([text])[0]
     assert explanation.margin == pytest.approx(margins[0], abs=1e-5)
     assert explanation.base == pytest.approx(margins[1], abs=1e-5)
     assert total(explanation) == pytest.approx(explanation.margin, abs=1e-9)
@@ -344,7 +348,8 @@ def test_spans_refer_to_the_text_that_was_given(strip: tuple[str, ...], nfc: boo
 
 def learnt(rows: np.ndarray, hashes: np.ndarray, width: int) -> Model:
     """A model of the linear weights that some learner found."""
-    view = View(features=Features(words=1), weighting=Weighting(), size=len(hashes), width=width)
+    features = keyed(Features(words=1))
+    view = View(features=features, weighting=Weighting(), size=len(hashes), width=width)
     manifest = Manifest(
         task="single",
         labels=("a", "b", "c"),
@@ -385,8 +390,7 @@ def made_documents(random: np.random.Generator, count: int) -> tuple[list[str], 
 def test_deleting_the_top_tokens_hurts_more_than_deleting_any() -> None:
     random = np.random.default_rng(0)
     texts, classes = made_documents(random, 400)
-    features = Features(words=1)
-    hashes, _, _ = vocabulary(texts, features)
+    hashes, _, _ = vocabulary(texts, Features(words=1))
     model = learnt(np.zeros((len(hashes), 3)), hashes, 3)
     (rows,) = model.weighed(texts)
     bags = np.zeros((400, len(hashes)))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +17,7 @@ from satchel.errors import SettingError
 from satchel.inference.compress import compress, quantized
 from satchel.inference.members import keep_members
 from satchel.inference.model import Model
-from satchel.sealed import Parts, dumps, loads
+from satchel.sealed import Calibration, History, Parts, dumps, loads
 from small_models import LINEAR, NETWORK, TEXTS, Head, make_parts
 
 MIXED = [Head(scale=0.5), Head(NETWORK.layers, view=1, columns=6), Head(scale=-2.0, view=1)]
@@ -106,7 +109,36 @@ def test_members_that_stay_answer_as_before(kept: list[int], rows: str) -> None:
     expected = sum(model.members[m](sums[model.members[m].view]) for m in kept)
     fewer = keep_members(parts, kept)
     assert len(dumps(fewer)) <= len(dumps(parts))
-    np.testing.assert_allclose(Model(fewer).scores(TEXTS), expected, atol=1e-5)
+    spoken = Model(fewer).known(TEXTS) > 0  # what is unknown gets the prior, whoever is left
+    scores = Model(fewer).scores(TEXTS)
+    np.testing.assert_allclose(scores[spoken], expected[spoken], atol=1e-5)
+
+
+def test_the_history_of_a_member_goes_with_it() -> None:
+    parts = make_parts(MIXED, features=TWO_VIEWS)
+    history = tuple(History(member=m, logs={"loss": (float(m),)}) for m in (2, 1, 1))
+    training = msgspec.structs.replace(parts.manifest.training, history=history)
+    parts = replace(parts, manifest=msgspec.structs.replace(parts.manifest, training=training))
+    kept = loads(dumps(keep_members(parts, [0, 2]))).manifest.training.history
+    assert kept == (History(member=1, logs={"loss": (2.0,)}),)
+
+
+def test_a_calibrated_model_is_kept_as_sure_too() -> None:
+    parts = make_parts([Head(scale=2.0)], features=MANY)
+    calibration = Calibration(scale=(0.5, 1.0, 2.0, 1.0), shift=(0.25,))
+    parts = replace(
+        parts, manifest=msgspec.structs.replace(parts.manifest, calibration=calibration)
+    )
+    target = Model(parts).predict_proba(TEXTS)
+    size = share_of(parts, 0.4)
+    plain, sure = compress(parts, max_bytes=size), compress(parts, max_bytes=size, texts=TEXTS)
+    errors = [np.square(Model(each).predict_proba(TEXTS) - target).sum() for each in (sure, plain)]
+    assert errors[0] < errors[1]
+    assert len(dumps(sure)) <= size
+    assert sure.manifest.members == plain.manifest.members
+    factor = sure.manifest.calibration.shift[0] / 0.25
+    scales = [number * factor for number in calibration.scale]
+    assert sure.manifest.calibration.scale == pytest.approx(scales)
 
 
 def test_texts_keep_the_smaller_model_as_sure_as_the_larger() -> None:

@@ -9,8 +9,9 @@ import numpy as np
 
 from formats.worked_example import dump, example
 from satchel import sealed
-from satchel.inference.model import Model
+from satchel.inference.model import MOST_HELD, Model
 from satchel.sealed import container, manifests, schema, store, terms
+from satchel.sealed.labels import LabelType
 
 PAGE = (Path(__file__).parents[1] / "docs" / "format.md").read_text(encoding="utf-8")
 
@@ -29,7 +30,8 @@ def test_the_worked_example_is_what_satchel_writes() -> None:
 def test_the_worked_example_is_answered_as_the_page_says() -> None:
     model = Model(sealed.loads(shown()))
     np.testing.assert_allclose(model.scores(["Hello, free!"]), [[0.25, -0.25]], atol=1e-6)
-    np.testing.assert_allclose(model.predict_proba(["Hello, free!"]), [[0.6225, 0.3775]], atol=1e-4)
+    expected = [[0.6225, 0.3775], [0.6667, 0.3333]]
+    np.testing.assert_allclose(model.predict_proba(["Hello, free!", ""]), expected, atol=1e-4)
 
 
 def test_the_places_that_the_page_names_are_where_it_says() -> None:
@@ -43,20 +45,32 @@ def test_the_places_that_the_page_names_are_where_it_says() -> None:
 
 def test_the_page_names_every_field_and_choice() -> None:
     structs = [schema.Manifest, schema.View, schema.Member, schema.Layer, schema.Training]
-    structs += [schema.Trial, schema.Score, schema.File, schema.Features, schema.Weighting]
+    structs += [
+        schema.Calibration,
+        schema.History,
+        schema.Trial,
+        schema.Score,
+        schema.File,
+        schema.Features,
+        schema.Weighting,
+    ]
     for struct in structs:
         for field in struct.__struct_fields__:
             assert re.search(rf"`(?:\w+\.)?{field}(?:\.\w+)?`", PAGE), field
-    for choices in (schema.Activation, schema.LayerKind, schema.RowType, schema.Task):
+    for choices in (
+        *(schema.Activation, schema.LayerKind, schema.RowType, schema.Task, LabelType),
+    ):
         for choice in choices.__args__:
             assert f"`{choice}`" in PAGE, choice
 
 
 def test_the_page_states_the_limits() -> None:
-    assert manifests.MAX_BYTES == 4 << 20
+    assert manifests.MAX_BYTES == 8 << 20
     assert store.MAX_CARD_BYTES == 1 << 20
     assert container.MAX_BYTES == 2**32 - 2
-    for limit in (schema.MAX_LABELS, schema.MAX_WIDTH, terms.MAX_TERM_BYTES):
+    limits = (schema.MAX_LABELS, schema.MAX_WIDTH, schema.MAX_COLUMNS, schema.MAX_NUMBERS)
+    for limit in (*limits, schema.MAX_EPOCHS, terms.MAX_TERM_BYTES, MOST_HELD):
         assert f"{limit:,}" in PAGE
-    for limit in (schema.MAX_VIEWS, schema.MAX_MEMBERS, schema.MAX_LAYERS):
+    assert schema.MAX_SIZE == 1e9
+    for limit in (schema.MAX_VIEWS, schema.MAX_MEMBERS, schema.MAX_LAYERS, schema.MAX_LOGS):
         assert re.search(rf"\b{limit}\b", PAGE)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import os
 import shutil
 import subprocess
@@ -20,29 +21,46 @@ from hostile import small_models
 from satchel import sealed
 from satchel.bags.features import Features, Weighting
 from satchel.errors import ModelFileError, SaveError
-from satchel.sealed import Layer, Manifest, Member, Parts, Training, View, tensors
+from satchel.sealed import (
+    Calibration,
+    History,
+    Layer,
+    Manifest,
+    Member,
+    Parts,
+    Training,
+    View,
+    tensors,
+)
 from satchel.sealed.inputs import FileSource
 
 MODELS = [small_models.linear(), small_models.network(), small_models.linear(terms=False, card="")]
 
-LABELS = st.lists(
-    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20),
-    min_size=2,
-    max_size=4,
-    unique=True,
-)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+LABELS = {
+    "str": TEXT,
+    "int": st.integers(-(2**63), 2**63 - 1).map(str),
+    "float": st.floats(allow_nan=False).filter(lambda x: math.copysign(1, x) == 1 or x).map(repr),
+    "bool": st.sampled_from(["True", "False"]),
+}
 TERM = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 KINDS = st.sampled_from(["activation", "batch_normalization", "layer_normalization", "dense"])
-FINITE = st.floats(-1e30, 1e30, allow_subnormal=False)
+FINITE = st.floats(-1e9, 1e9, allow_subnormal=False)
+LOGS = st.dictionaries(TERM.filter(bool), st.lists(FINITE, max_size=3).map(tuple), max_size=2)
 
 
 @st.composite
 def models(draw: st.DrawFn) -> Parts:
-    labels = draw(LABELS)
+    version = draw(st.integers(1, 2))
+    label_type = draw(st.sampled_from([*LABELS])) if version == 2 else "str"
+    labels = draw(st.lists(LABELS[label_type], min_size=2, max_size=4, unique=True))
     task = draw(st.sampled_from(["single", "multiple"]))
+    key = draw(st.integers(1, 2**61 - 2)) if version == 2 else 0
     views = tuple(
         View(
-            features=Features(words=draw(st.integers(1, 3)), fields=draw(st.booleans())),
+            features=Features(
+                words=draw(st.integers(1, 3)), fields=draw(st.booleans()), hash_key=key
+            ),
             weighting=Weighting(norm=draw(st.sampled_from(["none", "l2"]))),
             size=draw(st.integers(1, 6)),
             width=draw(st.integers(1, 5)),
@@ -51,12 +69,19 @@ def models(draw: st.DrawFn) -> Parts:
         for _ in range(draw(st.integers(1, 2)))
     )
     manifest = Manifest(
+        format=version,
         task=task,
+        label_type=label_type,
         labels=tuple(labels),
         views=views,
         members=tuple(draw(member(views, len(labels))) for _ in range(draw(st.integers(1, 3)))),
+        calibration=draw(calibrations(len(labels))) if version == 2 else None,
         thresholds=tuple(draw(st.floats(0, 1)) for _ in labels) if task == "multiple" else (),
-        training=Training(documents=1, class_counts=(1,) * len(labels)),
+        training=Training(
+            documents=1,
+            class_counts=(1,) * len(labels),
+            history=(History(member=0, logs=draw(LOGS)),) if version == 2 else (),
+        ),
     )
     return Parts(
         manifest=manifest,
@@ -66,6 +91,13 @@ def models(draw: st.DrawFn) -> Parts:
         else None,
         card=draw(TERM),
     )
+
+
+def calibrations(labels: int) -> st.SearchStrategy[Calibration | None]:
+    numbers = st.lists(FINITE, min_size=1, max_size=1) | st.lists(
+        FINITE, min_size=labels, max_size=labels
+    )
+    return st.none() | st.builds(Calibration, scale=numbers.map(tuple), shift=numbers.map(tuple))
 
 
 @st.composite
@@ -228,16 +260,16 @@ def test_what_could_not_be_read_is_not_written(parts: Parts, reason: str, tmp_pa
 
 def test_a_manifest_that_is_too_large_is_not_written() -> None:
     settings = {str(key): "x" * 1_000 for key in range(1_000)}
-    labels = tuple(str(number).rjust(1_000) for number in range(4_000))
-    training = Training(documents=1, class_counts=(0,) * 4_000, settings=settings)
+    labels = tuple(str(number).rjust(1_000) for number in range(8_000))
+    training = Training(documents=1, class_counts=(0,) * 8_000, settings=settings)
     manifest = msgspec.structs.replace(
         MODELS[0].manifest,
         labels=labels,
         training=training,
-        members=(Member(view=0, start=0, stop=3, layers=(Layer(kind="dense", units=4_000),)),),
+        members=(Member(view=0, start=0, stop=3, layers=(Layer(kind="dense", units=8_000),)),),
     )
-    parts = Parts(manifest, MODELS[0].arrays | dense_layer(4_000))
-    with pytest.raises(ModelFileError, match=r"takes 5[0-9]{6} bytes, at most 4194304"):
+    parts = Parts(manifest, MODELS[0].arrays | dense_layer(8_000))
+    with pytest.raises(ModelFileError, match=r"takes 9[0-9]{6} bytes, at most 8388608"):
         sealed.dumps(parts)
 
 

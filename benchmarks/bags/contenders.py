@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks.bags.corpora import KEY
+
 from satchel.bags import Features, Lookup, Vectorizer, Weighting, count, lookup
 
 THREADS = 2
@@ -95,7 +97,7 @@ def _sklearn_characters(train: list[str], test: list[str]) -> tuple[Step, Step]:
 
 def _satchel_characters(train: list[str], test: list[str]) -> tuple[Step, Step]:
     ours = Vectorizer(
-        Features(words=0, characters=(3, 5)),
+        Features(words=0, characters=(3, 5), hash_key=KEY),
         Weighting(term_frequency="count", norm="l2"),
         weights="idf",
         threads=THREADS,
@@ -108,13 +110,13 @@ TASKS: dict[str, dict[str, Contender]] = {
         "CountVectorizer": _sklearn(1),
         "polars": _polars,
         "tokenizers": _tokenizers,
-        "satchel": _satchel(Features(rules="words", min_length=2, words=1)),
-        "satchel, own rules": _satchel(Features(words=1)),
+        "satchel": _satchel(Features(rules="words", min_length=2, words=1, hash_key=KEY)),
+        "satchel, own rules": _satchel(Features(words=1, hash_key=KEY)),
     },
     "words + pairs": {
         "CountVectorizer": _sklearn(2),
-        "satchel": _satchel(Features(rules="words", min_length=2, words=2)),
-        "satchel, own rules": _satchel(Features(words=2)),
+        "satchel": _satchel(Features(rules="words", min_length=2, words=2, hash_key=KEY)),
+        "satchel, own rules": _satchel(Features(words=2, hash_key=KEY)),
     },
     "characters 3-5": {
         "TfidfVectorizer": _sklearn_characters,

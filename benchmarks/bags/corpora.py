@@ -9,6 +9,8 @@ import numpy as np
 from benchmarks.shared.folders import read_archive, read_json_lines
 
 DATA = Path(os.environ.get("SATCHEL_DATA", Path(__file__).parents[3] / "shared" / "data"))
+KEY = 0x1234_5678_9ABC_DEF1
+"""A hash key, as every model has one: without it the kernels do not serve."""
 SCRIPTS = {
     "chinese": (0x4E00, 0x4E00 + 2500),
     "thai": (0x0E01, 0x0E2E),

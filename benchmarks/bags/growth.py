@@ -18,13 +18,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from benchmarks.bags.corpora import news
+from benchmarks.bags.corpora import KEY, news
 from benchmarks.shared.results import write
 from benchmarks.shared.tables import markdown
 
 from satchel.bags import Features, count, count_only
 
-COPIED = {"words": Features(words=1), "words + pairs": Features(words=2)}
+COPIED = {
+    "words": Features(words=1, hash_key=KEY),
+    "words + pairs": Features(words=2, hash_key=KEY),
+}
 
 
 def copies(texts: list[str], number: int) -> Iterator[str]:

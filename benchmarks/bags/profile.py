@@ -14,7 +14,7 @@ from typing import Any
 
 import numba
 import numpy as np
-from benchmarks.bags.corpora import news
+from benchmarks.bags.corpora import KEY, news
 from benchmarks.shared.results import write
 from benchmarks.shared.tables import markdown
 
@@ -63,10 +63,13 @@ def main() -> None:
     size = len(packed.data)
     lines, found = [], {}
     for name, features in (
-        ("scikit-learn's pattern, words", Features(rules="words", min_length=2, words=1)),
-        ("own rules, words", Features(words=1)),
-        ("own rules, words + pairs", Features(words=2)),
-        ("own rules, words + pairs + fields", Features(words=2, fields=True)),
+        (
+            "scikit-learn's pattern, words",
+            Features(rules="words", min_length=2, words=1, hash_key=KEY),
+        ),
+        ("own rules, words", Features(words=1, hash_key=KEY)),
+        ("own rules, words + pairs", Features(words=2, hash_key=KEY)),
+        ("own rules, words + pairs + fields", Features(words=2, fields=True, hash_key=KEY)),
     ):
         table, settings = tables(features.rules), settings_of(features)
         times = []

@@ -11,6 +11,7 @@
     ├── SaveError (OSError)                   a file could not be written; the old one is whole
     ├── UnsupportedHeadError (TypeError)      a Keras head that a satchel cannot carry
     ├── NotFittedError (ValueError, AttributeError)   predict before fit
+    ├── PredictionError (FloatingPointError)  a model's numbers overflow for a document
     ├── TrainingError (RuntimeError)          training went wrong, such as a loss that is not finite
     └── MissingDependencyError (ImportError)  an extra is not installed
 
@@ -77,6 +78,18 @@ class UnsupportedHeadError(SatchelError, TypeError):
 
 class NotFittedError(SatchelError, ValueError, AttributeError):
     """An estimator was asked for answers before ``fit``."""
+
+
+class PredictionError(SatchelError, FloatingPointError):
+    """A model's numbers are so large that its scores for a document are not finite.
+
+    Attributes:
+        document: The number of the document among those that were given together.
+    """
+
+    def __init__(self, message: str, document: int = 0) -> None:
+        super().__init__(message)
+        self.document = document
 
 
 class TrainingError(SatchelError, RuntimeError):

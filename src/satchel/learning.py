@@ -48,6 +48,10 @@ def learn(
         settings: What the user asked for.
         progress: Told how far each stage is.
 
+    Returns:
+        The model, whose labels come back in the type in which they were given, and how it came
+        about.
+
     Raises:
         InputError: If texts or labels cannot be learnt from, such as a LabelError for one class.
         UnsupportedHeadError: If a satchel could not carry the head.

@@ -14,13 +14,14 @@ from satchel import sealed
 from satchel.errors import LabelError, ModelFileError, SourceNotFoundError
 from satchel.inference.model import Model
 from satchel.sealed.card import card
+from satchel.sealed.labels import LabelValue, array_of, text_of, values_of
 
 if TYPE_CHECKING:
     from satchel.evaluation.evaluation import Evaluation
     from satchel.inference.explain import Explanation
     from satchel.sealed import Manifest, Parts
 
-Label = str | tuple[str, ...]
+Label = LabelValue | Sequence[LabelValue]
 
 
 class Satchel:
@@ -31,13 +32,16 @@ class Satchel:
 
     Attributes:
         classes_: The labels in the order of the columns of ``predict_proba``, an array of
-            shape ``(n_classes,)``.
+            shape ``(n_classes,)`` in the type in which they were given: text (objects where a
+            label is very long), int64, float64 or bool.
     """
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self.model = Model(parts)
-        self.classes_ = np.array(self.model.labels)
+        label_type = parts.manifest.label_type
+        self._values = values_of(self.model.labels, label_type)
+        self.classes_ = array_of(self._values, label_type)
 
     @property
     def manifest(self) -> Manifest:
@@ -52,17 +56,20 @@ class Satchel:
             threads: Threads to use; None takes all cores.
 
         Returns:
-            Array of shape ``(n,)``: labels, or for several labels a document an object array
-            of tuples.
+            Array of shape ``(n,)``: labels in the type of ``classes_``, or for several labels a
+            document an object array of tuples.
 
         Raises:
             TextError: If a document is not text.
+            PredictionError: If the numbers of the model overflow.
         """
-        answers = self.model.predict(texts, threads=threads)
+        columns = self.model.predict_columns(texts, threads=threads)
         if self.manifest.task == "single":
-            return np.array(answers, dtype=self.classes_.dtype)
-        rows = np.empty(len(answers), dtype=object)
-        rows[:] = answers
+            labels: np.ndarray = self.classes_[np.array(columns, np.intp)]
+            return labels
+        rows = np.empty(len(columns), dtype=object)
+        several: Any = columns
+        rows[:] = [tuple(self._values[column] for column in each) for each in several]
         return rows
 
     def predict_proba(self, texts: Sequence[str], *, threads: int | None = None) -> np.ndarray:
@@ -126,14 +133,14 @@ class Satchel:
         manifest = msgspec.structs.replace(self.manifest, scores=tuple(scores))
         return Satchel(dataclasses.replace(self.parts, manifest=manifest, card=card(manifest)))
 
-    def explain(self, text: str, *, label: str | None = None) -> Explanation:
+    def explain(self, text: str, *, label: LabelValue | None = None) -> Explanation:
         """Say how much each token moved the winning label against the runner-up.
 
         Args:
             text: One document.
             label: Explain this label in place of the winning one.
         """
-        return self.model.explain(text, label)
+        return self.model.explain(text, None if label is None else text_of(label))
 
     def save(self, path: str | Path) -> None:
         """Seal the model in one file; a failure leaves whatever stood there whole.
@@ -168,7 +175,7 @@ def evaluate_answers(
         texts: The documents, of length ``n``.
         labels: The truth, of length ``n``.
         probabilities: float array of shape ``(n, n_classes)``.
-        classes: The labels in their original type; None for the model's, which are text.
+        classes: The labels in their original type; None for that of the model's file.
         names: The documents' names, or None.
         leaked: bool array of shape ``(n,)``, or None where nobody looked.
 
@@ -179,20 +186,30 @@ def evaluate_answers(
     from satchel.evaluation import evaluate, evaluate_multiple
 
     _check_labels_fit(model, labels)
+    manifest = model.parts.manifest
+    known = values_of(model.labels, manifest.label_type) if classes is None else list(classes)
+    by_text = {text_of(label): label for label in known}
+
+    def truth(label: Any) -> Any:
+        """The model's own label where it has this one, whether it was given as text or not."""
+        if label is None or label != label:
+            return label  # missing, which the evaluation says
+        text = text_of(label)
+        return by_text.get(text, text if manifest.label_type == "str" else label)
+
     if model.task == "multiple":
+        columns: Any = model.columns(probabilities)
         return evaluate_multiple(
-            [[str(label) for label in row] for row in labels],
-            model.decide(probabilities),
-            model.labels,
+            [[truth(label) for label in row] for row in labels],
+            [[known[column] for column in row] for row in columns],
+            known,
             probabilities=probabilities,
             leaked=leaked,
             names=names,
             texts=texts,
         )
-    truth = list(labels) if classes is not None else [str(label) for label in labels]
-    known = list(classes) if classes is not None else list(model.labels)
     return evaluate(
-        truth,
+        [truth(label) for label in labels],
         [known[column] for column in probabilities.argmax(axis=1)],
         known,
         probabilities=probabilities,

@@ -19,6 +19,10 @@ from satchel.bags import Features, tokenize
 CODES = {"U64": "Q", "F32": "f", "F16": "e", "I8": "b", "U8": "B"}
 
 
+def _log(number: int) -> float:
+    return math.log(number) if number else -math.inf
+
+
 class PlainReader:
     """A model file, read in the plainest way."""
 
@@ -41,7 +45,8 @@ class PlainReader:
             )
 
     def scores(self, text: str) -> list[float]:
-        """Section 5 of the page, for one document."""
+        """Section 5 of the page, for one document: before softmax or sigmoid."""
+        self._known = 0
         bags = [self._bag(index, view, text) for index, view in enumerate(self.manifest["views"])]
         total = [0.0] * len(self.manifest["labels"])
         for index, member in enumerate(self.manifest["members"]):
@@ -50,13 +55,47 @@ class PlainReader:
             for depth, layer in enumerate(member["layers"]):
                 z = self._layer(f"member{index}.layer{depth}", layer, z)
             total = [a + member["scale"] * b for a, b in zip(total, z, strict=True)]
-        return total
+        if self.manifest["format"] == 1:
+            return total
+        prior = self._prior()
+        if self._known == 0 and prior is not None:
+            return prior
+        calibration = self.manifest["calibration"] or {"scale": [1.0], "shift": [0.0]}
+        scale, shift = (
+            numbers if len(numbers) > 1 else numbers * len(total)
+            for numbers in (calibration["scale"], calibration["shift"])
+        )
+        return [a * b + c for a, b, c in zip(total, scale, shift, strict=True)]
+
+    def answer(self, text: str) -> str | tuple[str, ...]:
+        """The label, or the labels that hold."""
+        scores, labels = self.scores(text), self.manifest["labels"]
+        if self.manifest["task"] == "single":
+            return labels[scores.index(max(scores))]
+        probabilities = [1.0 / (1.0 + math.exp(-score)) for score in scores]
+        triples = zip(labels, probabilities, self.manifest["thresholds"], strict=True)
+        return tuple(label for label, value, least in triples if value >= least)
+
+    def _prior(self) -> list[float] | None:
+        """The scores whose probabilities are the shares of the labels."""
+        training = self.manifest["training"]
+        counts = training["class_counts"]
+        if not any(counts):
+            return None
+        if self.manifest["task"] == "single":
+            shares = [count / sum(counts) for count in counts]
+            scores = [math.log(share) if share else -math.inf for share in shares]
+        else:
+            pairs = [(count, training["documents"] - count) for count in counts]
+            scores = [_log(count) - _log(others) for count, others in pairs]
+        return [min(max(score, -87.0), 87.0) for score in scores]
 
     def _bag(self, index: int, view: dict[str, Any], text: str) -> list[float]:
         settings = {**view["features"], "strip": tuple(view["features"]["strip"])}
         rank = {number: row for row, number in enumerate(self.arrays[f"view{index}.hashes"])}
         counts = Counter(token.hash for token in tokenize(text, Features(**settings)))
         known = {rank[number]: count for number, count in counts.items() if number in rank}
+        self._known += len(known)
         total = sum(known.values())
         frequency = {
             "binary": lambda _: 1.0,
@@ -66,9 +105,13 @@ class PlainReader:
         }[view["weighting"]["term_frequency"]]
         weights = self.arrays[f"view{index}.weights"]
         values = {row: frequency(count) * weights[row] for row, count in known.items()}
-        length = math.sqrt(sum(value * value for value in values.values()))
-        if view["weighting"]["norm"] == "l2" and length:
-            values = {row: value / length for row, value in values.items()}
+        norm, kinds = view["weighting"]["norm"], self.arrays[f"view{index}.kinds"]
+        apart = {row: norm == "l2_fields" and kinds[row] >= 64 for row in values}
+        for part in (False, True) if norm != "none" else ():
+            own = [row for row in values if apart[row] == part]
+            length = math.sqrt(sum(values[row] ** 2 for row in own))
+            length = length if length > 1e-30 else 1.0
+            values |= {row: values[row] / length * (0.5 if part else 1.0) for row in own}
         rows = self.arrays[f"view{index}.rows"]
         bag = [
             sum(value * rows[row][column] for row, value in values.items())

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from formats.plain_reader import PlainReader
 from satchel import sealed
+from satchel.errors import ModelFileError
+from satchel.inference.compress import compress
 from satchel.inference.model import Model
+from satchel.satchel import Satchel
+from satchel.sealed import Calibration
 
 FROZEN = sorted(Path(__file__).parent.glob("v*/*.satchel"))
 
@@ -26,18 +33,59 @@ def test_a_frozen_model_answers_as_it_did(path: Path) -> None:
     assert predictions == expected["predictions"]
 
 
+TYPED = [path for path in FROZEN if path.parent.name != "v1"]
+
+
+@pytest.mark.parametrize("path", TYPED, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_a_frozen_model_answers_in_the_type_of_its_labels(path: Path) -> None:
+    expected = json.loads(path.with_suffix(".json").read_text(encoding="ascii"))
+    satchel = Satchel(sealed.read(path))
+    assert [satchel.classes_.dtype.kind, satchel.classes_.tolist()] == expected["classes"]
+    answers = satchel.predict(expected["texts"])
+    if satchel.manifest.task == "single":
+        assert answers.dtype == satchel.classes_.dtype
+    assert json.loads(json.dumps(answers.tolist())) == expected["answers"]
+    probabilities = satchel.predict_proba(expected["texts"])
+    np.testing.assert_allclose(probabilities, expected["probabilities"], atol=1e-5)
+
+
 @pytest.mark.parametrize("path", FROZEN, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_a_reader_written_from_the_page_alone_answers_alike(path: Path) -> None:
     expected = json.loads(path.with_suffix(".json").read_text(encoding="ascii"))
     reader = PlainReader(path)
     found = [reader.scores(text) for text in expected["texts"]]
     np.testing.assert_allclose(found, expected["scores"], atol=1e-5)
+    assert [reader.answer(text) for text in expected["texts"]] == [
+        tuple(each) if isinstance(each, list) else each for each in expected["predictions"]
+    ]
 
 
 @pytest.mark.parametrize("path", FROZEN, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_a_frozen_model_of_this_format_is_written_again_alike(path: Path) -> None:
-    if path.parent.name == f"v{sealed.FORMAT}":
-        assert sealed.dumps(sealed.read(path)) == path.read_bytes()
+def test_a_frozen_model_is_written_again_alike(path: Path) -> None:
+    assert sealed.dumps(sealed.read(path)) == path.read_bytes()
+
+
+@pytest.mark.parametrize("path", FROZEN, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_a_frozen_model_that_is_changed_stays_in_its_format(path: Path) -> None:
+    satchel = Satchel(sealed.read(path))
+    version = satchel.manifest.format
+    assert path.parent.name == f"v{version}"
+    copied = copy.deepcopy(satchel)  # which goes by way of the bytes
+    for parts in (copied.parts, compress(satchel.parts, rows="float16")):
+        again = sealed.loads(sealed.dumps(parts))
+        assert again.manifest.format == version
+        assert [view.features for view in again.manifest.views] == [
+            view.features for view in satchel.manifest.views
+        ]
+
+
+def test_what_a_format_cannot_hold_is_not_written_in_it() -> None:
+    parts = sealed.read(next(path for path in FROZEN if path.parent.name == "v1"))
+    changes = {"label_type": "int", "calibration": Calibration(scale=(1.0,), shift=(0.0,))}
+    for field, value in changes.items():
+        manifest = msgspec.structs.replace(parts.manifest, **{field: value})
+        with pytest.raises(ModelFileError, match=f"{field} is .* format 1 has no such field"):
+            sealed.dumps(replace(parts, manifest=manifest))
 
 
 def test_every_format_has_its_frozen_models() -> None:

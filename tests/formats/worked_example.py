@@ -9,15 +9,17 @@ import numpy as np
 
 from satchel import sealed
 from satchel.bags.features import Features, Weighting
-from satchel.bags.hashing import hash_text
+from satchel.bags.hashing import WORD_SALT, hash_text
 from satchel.sealed import Manifest, Member, Parts, Training, View
 
 WORDS = ("free", "hello")
+KEY = 1_000_000_007
 
 
 def example() -> Parts:
     """The parts of the example."""
-    words = sorted(WORDS, key=hash_text)
+    numbers = {word: hash_text(word, WORD_SALT, KEY) for word in WORDS}
+    words = sorted(WORDS, key=numbers.__getitem__)
     worth = {"free": (-1.0, 1.0), "hello": (0.5, -0.5)}
     manifest = Manifest(
         satchel="0.1.0",
@@ -25,7 +27,7 @@ def example() -> Parts:
         labels=("ham", "spam"),
         views=(
             View(
-                features=Features(words=1),
+                features=Features(words=1, hash_key=KEY),
                 weighting=Weighting(term_frequency="binary", norm="none"),
                 size=2,
                 width=2,
@@ -35,7 +37,7 @@ def example() -> Parts:
         training=Training(documents=3, class_counts=(2, 1)),
     )
     arrays = {
-        "view0.hashes": np.array([hash_text(word) for word in words], dtype=np.uint64),
+        "view0.hashes": np.array([numbers[word] for word in words], dtype=np.uint64),
         "view0.kinds": np.ones(2, dtype=np.uint8),
         "view0.weights": np.array([1.0, 2.0], dtype=np.float32),
         "view0.rows": np.array([worth[word] for word in words], dtype=np.float32),

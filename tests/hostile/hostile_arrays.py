@@ -110,6 +110,18 @@ def nan_kernel() -> bytes:
     return with_array(network(), "member0.layer2.kernel", 23, np.float32(np.nan).tobytes())
 
 
+@attempt(ARRAYS, "view0.weights holds a number of a size above 1e\\+09")
+def endless_weight() -> bytes:
+    """Has a weight that is finite, and whose square is not."""
+    return with_array(linear(), "view0.weights", 6, np.float32(3e38).tobytes())
+
+
+@attempt(ARRAYS, "member1.bias holds a number of a size above 1e\\+09")
+def endless_bias() -> bytes:
+    """Has biases that cancel each other to NaN once they have overflowed."""
+    return with_array(network(), "member1.bias", 0, np.float32(-1.1e9).tobytes())
+
+
 @attempt(ARRAYS, "view0.hashes does not strictly increase")
 def unsorted_hashes() -> bytes:
     """Has hashes out of order, so that a binary search runs astray."""

@@ -98,10 +98,204 @@ def endless_stripping() -> bytes:
     )
 
 
-@attempt(MANIFEST, "the format is 2, this Satchel reads 1: install a newer")
+@attempt(MANIFEST, "the format is 3, this Satchel reads 1 to 2: install a newer")
 def newer_format() -> bytes:
     """Is of a format that is not known yet."""
-    return edited(lambda manifest: manifest.update(format=2))
+    return edited(lambda manifest: manifest.update(format=3))
+
+
+@attempt(MANIFEST, "the format is 0, this Satchel reads 1 to 2")
+def older_than_the_oldest() -> bytes:
+    """Is of a format that never was."""
+    return edited(lambda manifest: manifest.update(format=0))
+
+
+@attempt(MANIFEST, "label_type is a field of a newer format, the file's is 1")
+def newer_fields_in_an_old_format() -> bytes:
+    """Says that it is of format 1, and has what came with format 2."""
+    return edited(lambda manifest: manifest.update(format=1))
+
+
+@attempt(MANIFEST, r"views\[0\].features.hash_key is a field of a newer format")
+def a_key_in_an_old_format() -> bytes:
+    """Has a hash key, of which readers of format 1 know nothing: it would answer differently."""
+
+    def edit(manifest: dict[str, Any]) -> None:
+        manifest.update(format=1)
+        for field in ("label_type", "calibration"):
+            manifest.pop(field)
+        manifest["training"].pop("history")
+
+    return edited(edit)
+
+
+@attempt(MANIFEST, r"the field views\[0\].features.hash_key is missing")
+def no_key() -> bytes:
+    """Has no hash key: the words that collide are known to everybody."""
+    return edited(lambda manifest: manifest["views"][0]["features"].pop("hash_key"))
+
+
+@attempt(MANIFEST, "features.hash_key is 0")
+def key_of_nothing() -> bytes:
+    """Has the key 0, under which all tokens are alike."""
+    return edited(lambda manifest: manifest["views"][0]["features"].update(hash_key=0))
+
+
+@attempt(MANIFEST, "hash_key must lie between 0 and")
+def key_beyond_the_prime() -> bytes:
+    """Has the prime as its key, which is 0 again."""
+    return edited(lambda manifest: manifest["views"][0]["features"].update(hash_key=2**61 - 1))
+
+
+@attempt(MANIFEST, "hash_key differs between views")
+def two_keys() -> bytes:
+    """Has another key for each view, so that each document is read anew for each."""
+    return resealed(
+        network(), lambda manifest: manifest["views"][1]["features"].update(hash_key=77)
+    )
+
+
+@attempt(MANIFEST, "the field label_type is missing")
+def no_label_type() -> bytes:
+    """Does not say what its labels are."""
+    return edited(lambda manifest: manifest.pop("label_type"))
+
+
+@attempt(MANIFEST, "the field training.history is missing")
+def no_history() -> bytes:
+    """Leaves a field out that older formats do not have."""
+    return edited(lambda manifest: manifest["training"].pop("history"))
+
+
+@attempt(MANIFEST, "the field thresholds is missing")
+def no_thresholds() -> bytes:
+    """Leaves a field out, and has each reader fill in what it likes."""
+    return edited(lambda manifest: manifest.pop("thresholds"))
+
+
+@attempt(MANIFEST, "Invalid enum value 'object'")
+def labels_of_any_type() -> bytes:
+    """Asks for labels of NumPy's type of objects."""
+    return edited(lambda manifest: manifest.update(label_type="object"))
+
+
+@attempt(MANIFEST, "'rec.autos' is not how the type 'int' is written")
+def labels_that_are_no_numbers() -> bytes:
+    """Says that its labels are integers, so that answering fails."""
+    return edited(lambda manifest: manifest.update(label_type="int"))
+
+
+@attempt(MANIFEST, "'1_0' is not how the type 'int' is written")
+def one_number_in_two_ways() -> bytes:
+    """Has one number twice, written in two ways."""
+    return edited(lambda manifest: manifest.update(label_type="int", labels=["10", "1_0", "3"]))
+
+
+@attempt(MANIFEST, "is not how the type 'int' is written")
+def endless_number() -> bytes:
+    """Has an integer of a thousand digits, which take long to read and fit no array."""
+    return edited(lambda manifest: manifest.update(label_type="int", labels=["9" * 1000, "1", "2"]))
+
+
+@attempt(MANIFEST, "fit neither 64 bits with a sign nor 64 bits without")
+def numbers_that_fit_no_array() -> bytes:
+    """Has integers that NumPy would turn into floats, some of them equal."""
+    labels = ["-1", str(2**63), str(2**63 + 1)]
+    return edited(lambda manifest: manifest.update(label_type="int", labels=labels))
+
+
+@attempt(MANIFEST, "'nan' is not how the type 'float' is written")
+def label_that_is_no_number() -> bytes:
+    """Has NaN as a label, which equals nothing, not even itself."""
+    return edited(
+        lambda manifest: manifest.update(label_type="float", labels=["nan", "1.0", "2.0"])
+    )
+
+
+@attempt(MANIFEST, "are one number")
+def two_zeros() -> bytes:
+    """Has zero twice, with either sign."""
+    return edited(
+        lambda manifest: manifest.update(label_type="float", labels=["0.0", "-0.0", "2.0"])
+    )
+
+
+@attempt(MANIFEST, "'maybe' is not how the type 'bool' is written")
+def a_third_truth() -> bytes:
+    """Has three truth values."""
+    return edited(
+        lambda manifest: manifest.update(label_type="bool", labels=["True", "False", "maybe"])
+    )
+
+
+@attempt(MANIFEST, "calibration.shift: found 2 numbers, expected 1, or one a label")
+def calibration_of_other_labels() -> bytes:
+    """Has shifts for other labels than it has."""
+    return edited(lambda manifest: manifest.update(calibration={"scale": [1], "shift": [1, 2]}))
+
+
+@attempt(MANIFEST, "a scale or shift has the size 2e\\+09, at most 1e\\+09")
+def endless_shift() -> bytes:
+    """Has a shift that swallows every score."""
+    return edited(lambda manifest: manifest.update(calibration={"scale": [1], "shift": [-2e9]}))
+
+
+@attempt(MANIFEST, "a scale or shift has the size 1e\\+30, at most 1e\\+09")
+def endless_scale() -> bytes:
+    """Has a member whose scores overflow."""
+    return edited(lambda manifest: manifest["members"][0].update(scale=-1e30))
+
+
+@attempt(MANIFEST, "views: they have 1048576 columns together, at most 262144")
+def many_wide_views() -> bytes:
+    """Has sixteen views of as many columns as a view may have: 4 MB of sums for every document."""
+    return edited(
+        lambda manifest: manifest.update(views=[{**manifest["views"][0], "width": 65_536}] * 16)
+    )
+
+
+@attempt(MANIFEST, "members: they compute 2162688 numbers a document, at most 2097152")
+def layers_without_arrays() -> bytes:
+    """Has layers without arrays, which cost nothing to state and much to compute."""
+    layers = [{"kind": "activation", "units": 65_536, "activation": "gelu", "epsilon": 0.5}] * 32
+
+    def edit(manifest: dict[str, Any]) -> None:
+        labels = [str(number) for number in range(65_536)]
+        manifest.update(labels=labels)
+        manifest["views"][0].update(width=65_536)
+        manifest["members"][0].update(stop=65_536, layers=layers)
+        manifest["training"].update(class_counts=[0] * 65_536)
+
+    return edited(edit)
+
+
+@attempt(MANIFEST, "a label has 10 documents of 9")
+def more_than_all_documents() -> bytes:
+    """Has a label that more documents have than there are, so that its share exceeds 1."""
+    return edited(lambda manifest: manifest["training"].update(class_counts=[10, 0, 0]))
+
+
+@attempt(MANIFEST, "training.history: there is no member 1")
+def history_of_nobody() -> bytes:
+    """Tells how a member was trained that is not there."""
+    return edited(lambda manifest: manifest["training"].update(history=[{"member": 1, "logs": {}}]))
+
+
+@attempt(MANIFEST, "length <= 10000")
+def endless_history() -> bytes:
+    """Has more epochs than anybody draws."""
+    return edited(
+        lambda manifest: manifest["training"].update(
+            history=[{"member": 0, "logs": {"loss": [0] * 10_001}}]
+        )
+    )
+
+
+@attempt(MANIFEST, "'last' is there twice")
+def repeated_keys() -> bytes:
+    """Has seven megabytes of one key behind many others, for each of which all are counted."""
+    others = b",".join(b'"%d":""' % number for number in range(990))
+    return replaced(b'"settings":{', b'"settings":{' + others + b',"last":""' * 700_000)
 
 
 @attempt(MANIFEST, "Expected `int`")

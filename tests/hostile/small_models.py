@@ -5,8 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from satchel.bags.features import Features, Weighting
-from satchel.sealed import Layer, Manifest, Member, Parts, Score, Training, Trial, View
+from satchel.sealed import (
+    Calibration,
+    History,
+    Layer,
+    Manifest,
+    Member,
+    Parts,
+    Score,
+    Training,
+    Trial,
+    View,
+)
 
+KEY = 0xABCDEF0123456789 >> 4
 LABELS = ("rec.autos", "sci.space", "misc/é\n")
 
 
@@ -37,9 +49,7 @@ def linear(size: int = 7, *, card: str = "# A card\n", terms: bool = True) -> Pa
     manifest = Manifest(
         task="single",
         labels=LABELS,
-        views=(
-            View(features=Features(), weighting=Weighting(), size=size, width=3, rows="float32"),
-        ),
+        views=(View(features=Features(hash_key=KEY), weighting=Weighting(), size=size, width=3),),
         members=(Member(view=0, start=0, stop=3),),
         training=Training(documents=9, class_counts=(4, 3, 2), versions={"numpy": "2.4.6"}),
         scores=(Score(name="accuracy", part="validation", value=0.875),),
@@ -53,7 +63,9 @@ def linear(size: int = 7, *, card: str = "# A card\n", terms: bool = True) -> Pa
 def network() -> Parts:
     """Two views, int8 and float16, and three members with every kind of layer."""
     generator = np.random.default_rng(2)
-    wide = Features(words=2, characters=(3, 5), fields=True, strip=("headers", "quotes"))
+    wide = Features(
+        words=2, characters=(3, 5), fields=True, strip=("headers", "quotes"), hash_key=KEY
+    )
     layers = (
         Layer(kind="activation", units=4, activation="relu"),
         Layer(kind="batch_normalization", units=4),
@@ -67,7 +79,7 @@ def network() -> Parts:
         views=(
             View(features=wide, weighting=Weighting(), size=9, width=7, rows="int8"),
             View(
-                features=Features(rules="keras", words=1),
+                features=Features(rules="keras", words=1, hash_key=KEY),
                 weighting=Weighting(term_frequency="freq", norm="none"),
                 size=5,
                 width=3,
@@ -79,6 +91,7 @@ def network() -> Parts:
             Member(view=0, start=4, stop=7, scale=0.25),
             Member(view=1, start=0, stop=3, scale=-1e-3),
         ),
+        calibration=Calibration(scale=(0.5, 1.0, 2.0), shift=(0.25,)),
         thresholds=(0.5, 0.25, 0.75),
         training=Training(
             documents=9,
@@ -89,6 +102,7 @@ def network() -> Parts:
             fingerprint="00ff",
             settings={"epochs": "5"},
             trials=(Trial(name="words", metric="macro_f1", value=0.5, chosen=True),),
+            history=(History(member=1, logs={"loss": (1.0, 0.5), "val_loss": ()}),),
         ),
     )
     arrays = {

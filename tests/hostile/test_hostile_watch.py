@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +25,10 @@ HARMLESS = {
 }
 
 MEBIBYTE = 1 << 20
+HEAVY_MANIFESTS = {
+    *("heaviest_manifest", "heaviest_structs", "layers_without_arrays", "repeated_keys"),
+    "endless_history",
+}
 
 
 def stated_bound(size: int, manifest: int) -> int:
@@ -78,6 +83,28 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return found
 
 
+LIMITED = """
+import pathlib, resource, sys
+resource.setrlimit(resource.RLIMIT_CPU, (4, 4))
+from satchel import sealed
+from satchel.errors import ModelFileError
+try:
+    sealed.loads(pathlib.Path(sys.argv[1]).read_bytes())
+except ModelFileError as error:
+    print(error.reason)
+"""
+
+
+def test_keys_that_are_repeated_a_million_times_are_refused_at_once(tmp_path: Path) -> None:
+    # Each key used to be counted among all: 11 seconds.
+    path = tmp_path / "repeated"
+    path.write_bytes(hostile_manifests.repeated_keys())
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, path], check=True, capture_output=True, text=True
+    )
+    assert "is there twice" in done.stdout
+
+
 def test_only_the_model_file_is_opened(watched: dict[str, Any]) -> None:
     for report in watched.values():
         assert set(report["opened"]) <= {report["path"]}
@@ -96,7 +123,7 @@ def test_only_the_good_file_and_the_honest_large_one_open(watched: dict[str, Any
 
 def test_memory_stays_within_the_stated_bound(watched: dict[str, Any]) -> None:
     for name, report in watched.items():
-        manifest = report["size"] if name in {"heaviest_manifest", "heaviest_structs"} else 4_096
+        manifest = report["size"] if name in HEAVY_MANIFESTS else 4_096
         assert report["peak"] <= stated_bound(report["size"], manifest), (name, report)
 
 

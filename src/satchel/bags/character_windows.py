@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from satchel.bags import windows
-from satchel.bags.hashing import CHARACTER_KIND, CHARACTER_SALT
-from satchel.bags.windows import Found, TokenHashes, Window
+from satchel.bags.features import Features
+from satchel.bags.hashing import CHARACTER_KIND, CHARACTER_SALT, text_hashes
+from satchel.bags.windows import Found, Window
 
 _CHUNK = re.compile(r"\S+")
 _SPACE = re.compile(r"\s")
+_HashOf = Callable[[str], int]
 
-_gram_hash = TokenHashes(CHARACTER_SALT).__getitem__
 
-
-def character_windows(lowered: str, shortest: int, longest: int, placed: bool) -> Iterator[Window]:
+def character_windows(lowered: str, features: Features, placed: bool) -> Iterator[Window]:
     """Find the character n-grams of a text.
 
     Args:
         lowered: A prepared text in lower case.
-        shortest: The fewest characters of an n-gram.
-        longest: The most.
+        features: Which features to find; character n-grams among them.
         placed: Whether to say where they are.
 
     Yields:
         Windows; the last one ends where the text does.
     """
+    assert features.characters is not None
+    shortest, longest = features.characters
     sizes = range(shortest, longest + 1)
+    hash_of = text_hashes(CHARACTER_SALT, features.hash_key).__getitem__
     start = 0
     while start < len(lowered):
         space = _SPACE.search(lowered, start + windows.WINDOW)
@@ -37,25 +39,29 @@ def character_windows(lowered: str, shortest: int, longest: int, placed: bool) -
         if stop - start <= 4 * windows.WINDOW:
             # The white space at the end keeps the next window's first n-gram behind this one.
             end = stop if space is None else stop - 1
-            yield Window(end, list(_grams_of_chunks(lowered, start, stop, sizes, placed)))
+            yield Window(end, list(_grams_of_chunks(lowered, start, stop, sizes, hash_of, placed)))
         else:
             for chunk in _CHUNK.finditer(lowered, start, stop):
-                yield from _grams_of_long_chunk(lowered, *chunk.span(), sizes, placed)
+                yield from _grams_of_long_chunk(lowered, *chunk.span(), sizes, hash_of, placed)
         start = stop
     yield Window(len(lowered), [])
 
 
 def _grams(
-    padded: str, places: np.ndarray, size: int, bounds: tuple[np.ndarray, np.ndarray] | None
+    padded: str,
+    places: np.ndarray,
+    size: int,
+    hash_of: _HashOf,
+    bounds: tuple[np.ndarray, np.ndarray] | None,
 ) -> Found:
     """The n-grams of a size at some places of a padded text, with where they start and end."""
     found = [padded[place : place + size] for place in places.tolist()]
-    hashes = np.fromiter(map(_gram_hash, found), np.uint64, len(found))
+    hashes = np.fromiter(map(hash_of, found), np.uint64, len(found))
     return Found(CHARACTER_KIND, hashes, *(bounds or (None, None)))
 
 
 def _grams_of_chunks(
-    lowered: str, start: int, stop: int, sizes: range, placed: bool
+    lowered: str, start: int, stop: int, sizes: range, hash_of: _HashOf, placed: bool
 ) -> Iterator[Found]:
     """The n-grams of whole chunks between white space, each with a blank on both sides."""
     chunks = lowered[start:stop].split()
@@ -77,15 +83,17 @@ def _grams_of_chunks(
         # scikit-learn counts a padded chunk that is too short once, as a whole.
         own = firsts[short][lengths[short] == length]
         yield _grams(
-            padded, own, length, (before[own], after[own + length - 1]) if placed else None
+            padded, own, length, hash_of, (before[own], after[own + length - 1]) if placed else None
         )
     for size in sizes:
         own = np.flatnonzero(of[: max(len(of) - size + 1, 0)] == of[size - 1 :])
-        yield _grams(padded, own, size, (before[own], after[own + size - 1]) if placed else None)
+        yield _grams(
+            padded, own, size, hash_of, (before[own], after[own + size - 1]) if placed else None
+        )
 
 
 def _grams_of_long_chunk(
-    lowered: str, start: int, end: int, sizes: range, placed: bool
+    lowered: str, start: int, end: int, sizes: range, hash_of: _HashOf, placed: bool
 ) -> Iterator[Window]:
     """The n-grams of a chunk that is longer than a window, piece by piece."""
     length = end - start + 2
@@ -104,6 +112,6 @@ def _grams_of_long_chunk(
             if placed:
                 starts = start + np.maximum(places - 1, 0)
                 bounds = starts, np.maximum(np.minimum(start + places - 1 + size, end), starts)
-            parts.append(_grams(piece, places - first, size, bounds))
+            parts.append(_grams(piece, places - first, size, hash_of, bounds))
         done = last
         yield Window(min(start + done - 1, end), parts)

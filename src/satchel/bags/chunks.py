@@ -30,12 +30,16 @@ class Chunk(NamedTuple):
     texts: list[str]
 
 
-def chunks(texts: Iterable[str], features: Features) -> Iterator[Chunk]:
+def chunks(
+    texts: Iterable[str], features: Features, first: int = 0, documents: int | None = None
+) -> Iterator[Chunk]:
     """Check, prepare and group documents, reading no further ahead than one chunk.
 
     Args:
         texts: Documents, of any number.
         features: What to prepare them for.
+        first: The number of the first one, for messages.
+        documents: The most in a chunk; None for ``CHUNK_DOCUMENTS``, which is never exceeded.
 
     Yields:
         Half a million characters or 2048 documents at a time, or one longer document.
@@ -48,9 +52,9 @@ def chunks(texts: Iterable[str], features: Features) -> Iterator[Chunk]:
         raise TextError("expected several texts but found one: put it into a list")
     chunk: list[str] = []
     characters = 0
-    first = 0
+    most = min(documents or CHUNK_DOCUMENTS, CHUNK_DOCUMENTS)
     changes = bool(features.strip or features.nfc)
-    for number, text in enumerate(texts):
+    for number, text in enumerate(texts, start=first):
         ready = prepare(check_string(text, number), features) if changes else text
         chunk.append(ready)
         try:
@@ -58,7 +62,7 @@ def chunks(texts: Iterable[str], features: Features) -> Iterator[Chunk]:
         except TypeError:
             check_string(text, number)
             raise
-        if characters >= CHUNK_CHARACTERS or len(chunk) == CHUNK_DOCUMENTS:
+        if characters >= CHUNK_CHARACTERS or len(chunk) == most:
             yield Chunk(first, chunk)
             chunk, characters, first = [], 0, number + 1
     if chunk:

@@ -66,7 +66,7 @@ def count(
     workers = thread_count(threads)
     work, stream = peek_work(chunks(texts, features), features)
     tell = _teller(progress, len(texts))
-    if use_kernels(work):
+    if use_kernels(work, features.hash_key):
         from satchel.bags.kernels.corpus import count_with_rows
 
         return count_with_rows(stream, features, workers, tell)
@@ -109,7 +109,7 @@ def count_only(
     workers = thread_count(threads)
     work, stream = peek_work(chunks(texts, features), features)
     tell = _teller(progress, None)
-    if use_kernels(work):
+    if use_kernels(work, features.hash_key):
         from satchel.bags.kernels.corpus import count_without_rows
 
         return count_without_rows(stream, features, workers, tell)

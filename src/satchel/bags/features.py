@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from satchel.bags.hashing import NO_KEY, PRIME
 from satchel.errors import SettingError
 
 Rules = Literal["satchel", "words", "keras"]
@@ -28,6 +29,9 @@ class Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         nfc: Texts are brought to Unicode's composed form first.
         strip: Parts that are cut off before anything else, by scikit-learn's rules for
             20 Newsgroups.
+        hash_key: The secret point of the feature hash, below 2⁶¹ − 1 (``hashing``); a model's is
+            derived from its training texts. 0 means the hash of format 1, which has no key: the
+            kernels do not know it, so it is slow.
 
     Raises:
         SettingError: A setting is out of its range, or there is nothing to count.
@@ -40,6 +44,7 @@ class Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     fields: bool = False
     nfc: bool = False
     strip: tuple[Part, ...] = ()
+    hash_key: int = NO_KEY
 
     def __post_init__(self) -> None:
         if self.rules not in ("satchel", "words", "keras"):
@@ -59,6 +64,10 @@ class Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
                 )
         elif self.words == 0:
             raise SettingError("there is nothing to count: set words to 1 or more, or characters")
+        if not 0 <= self.hash_key < PRIME:
+            raise SettingError(
+                f"hash_key must lie between 0 and 2**61 - 2, but it is {self.hash_key}"
+            )
         unknown = set(self.strip) - {"headers", "quotes", "signatures"}
         if unknown:
             raise SettingError(

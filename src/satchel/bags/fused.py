@@ -18,6 +18,7 @@ from satchel.bags.packing import pack
 from satchel.bags.parallel import thread_count, work_through
 
 _LINE = 64
+_CHUNK_SUMS = 1 << 21  # sums that a thread holds at once: 8 MB
 
 
 class FusedTables:
@@ -71,7 +72,7 @@ class FusedTables:
         )
 
     def read(
-        self, texts: Sequence[str], threads: int | None
+        self, texts: Sequence[str], threads: int | None, first: int = 0
     ) -> tuple[list[np.ndarray], np.ndarray]:
         """Do ``BagReader.read`` for these tables."""
         width, n_tables = self._bounds[-1], len(self._bounds) - 1
@@ -83,7 +84,7 @@ class FusedTables:
             self._sum_chunk(packed.data, packed.offsets, *self._arrays, sums, known)
             return sums, known
 
-        stream = chunks(texts, self._features)
+        stream = chunks(texts, self._features, first, max(1, _CHUNK_SUMS // width))
         parts = [one for _, one in work_through(stream, [None] * thread_count(threads), add_up)]
         if len(parts) == 1:
             sums, known = parts[0]

@@ -1,33 +1,58 @@
-"""The 64-bit hash of a feature: FNV-1a over UTF-8 bytes, then murmur3's finalising mix.
+"""The 64-bit hash of a feature, by which alone features are told apart (docs/tokens.md).
 
-Features are told apart by their hash alone. Among V features the expected number of colliding
-pairs is V² / 2⁶⁵: 2e-8 for a million. All arithmetic is modulo 2⁶⁴.
+There are two. The keyed hash is a polynomial over the prime 2⁶¹ − 1, taken at a secret point, the
+key: whoever does not know the key cannot make two tokens that collide. The hash of model files of
+format 1, FNV-1a over the bytes, has no key; only the plain path computes it, for those files. Both
+end in murmur3's finalising mix. Among V features the expected number of colliding pairs is V² / 2⁶²
+(without a key V² / 2⁶⁵): 2e-7 for a million.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from functools import lru_cache
+from typing import Final
 
 import numpy as np
 
-MASK = 0xFFFFFFFFFFFFFFFF
-FNV_OFFSET = 0xCBF29CE484222325
-FNV_PRIME = 0x100000001B3
-MIX_1 = 0xFF51AFD7ED558CCD
-MIX_2 = 0xC4CEB9FE1A85EC53
-COMBINE = 0x9E3779B97F4A7C15
+MASK: Final = 0xFFFFFFFFFFFFFFFF
+MIX_1: Final = 0xFF51AFD7ED558CCD
+MIX_2: Final = 0xC4CEB9FE1A85EC53
+COMBINE: Final = 0x9E3779B97F4A7C15
 
-_KEPT_WORDS = 1 << 17
+NO_KEY: Final = 0
+"""In place of a key: the hash of format 1."""
+FNV_OFFSET: Final = 0xCBF29CE484222325
+FNV_PRIME: Final = 0x100000001B3
 
-# Each kind of feature starts from a number of its own, so that equal bytes of two kinds differ.
-WORD_SALT = 0
-ADDRESS_SALT = 0xA0761D6478BD642F
-CHARACTER_SALT = 0xE7037ED1A0B428DB
-FIELD_SALT = 0x8EBC6AF09C88C6E3
+PRIME: Final = (1 << 61) - 1
+"""Keys lie between 0 and this prime."""
+BLOCK: Final = 7
+"""Bytes of a token that are taken together: one multiplication serves seven bytes, and with the
+sentinel above them they stay far below the prime."""
 
-CHARACTER_KIND = 32
-FIELD_KIND = 64
-PART_KIND = 65
+_KEPT_TEXTS: Final = 1 << 16
+_KEPT_LENGTH: Final = 64  # a longer token is seldom met again, and its text would fill the memory
+
+# Each kind of token starts from a number of its own, so that equal bytes of two kinds differ. The
+# salt is that of the hash without a key, and of ``combine``.
+WORD_SALT: Final = 0
+ADDRESS_SALT: Final = 0xA0761D6478BD642F
+CHARACTER_SALT: Final = 0xE7037ED1A0B428DB
+FIELD_SALT: Final = 0x8EBC6AF09C88C6E3
+
+KEYED_START: Final = {
+    WORD_SALT: 1 << 58,
+    ADDRESS_SALT: 2 << 58,
+    CHARACTER_SALT: 3 << 58,
+    FIELD_SALT: 4 << 58,
+}
+"""The same for the keyed hash: the kind stands above all bits of a block."""
+
+CHARACTER_KIND: Final = 32
+FIELD_KIND: Final = 64
+PART_KIND: Final = 65
 
 
 def mix(number: int) -> int:
@@ -44,34 +69,63 @@ def combine(left: int, right: int, salt: int) -> int:
     return mix(left * COMBINE + right + salt & MASK)
 
 
-@lru_cache(maxsize=1 << 17)
-def hash_text(text: str, salt: int = WORD_SALT) -> int:
+def hash_text(text: str, salt: int = WORD_SALT, key: int = NO_KEY) -> int:
     """The hash of a lower-cased token.
 
     Args:
         text: The token.
         salt: The salt of its kind.
+        key: The key of the features; ``NO_KEY`` for the hash of format 1.
 
     Returns:
         A number of 64 bits.
     """
-    state = FNV_OFFSET ^ salt
+    return text_hashes(salt, key)[text]
+
+
+class TextHashes(dict[str, int]):
+    """The hashes of tokens of one kind under one key, kept for as many as a process may well hold.
+
+    A subscript is the quickest call that Python has: half the price of ``lru_cache``.
+
+    Args:
+        salt: The salt of the kind.
+        key: As for ``hash_text``.
+    """
+
+    def __init__(self, salt: int, key: int) -> None:
+        super().__init__()
+        self._start = KEYED_START[salt] if key else FNV_OFFSET ^ salt
+        self._key = key
+
+    def __missing__(self, text: str) -> int:
+        number = _keyed(text, self._start, self._key) if self._key else _unkeyed(text, self._start)
+        if len(text) <= _KEPT_LENGTH:
+            if len(self) >= _KEPT_TEXTS:
+                self.clear()
+            self[text] = number
+        return number
+
+
+@lru_cache(maxsize=16)  # four kinds of each of four models
+def text_hashes(salt: int, key: int) -> TextHashes:
+    """The table of a kind and a key, which all models with that key share."""
+    return TextHashes(salt, key)
+
+
+def _keyed(text: str, state: int, key: int) -> int:
+    data = text.encode()
+    last = max(len(data) - 1, 0) // BLOCK * BLOCK
+    for place in range(0, last, BLOCK):
+        state = (state + int.from_bytes(data[place : place + BLOCK], "big")) * key % PRIME
+    # The 1 before the last block tells how many bytes it has.
+    return mix((state + int.from_bytes(b"\x01" + data[last:], "big")) * key % PRIME)
+
+
+def _unkeyed(text: str, state: int) -> int:
     for byte in text.encode():
         state = (state ^ byte) * FNV_PRIME & MASK
     return mix(state)
-
-
-class WordHashes(dict[str, int]):
-    """``hash_text`` of words, kept for as many words as a process may well hold.
-
-    A subscript is the quickest call that Python has: half the price of ``lru_cache``.
-    """
-
-    def __missing__(self, word: str) -> int:
-        if len(self) >= _KEPT_WORDS:
-            self.clear()
-        number = self[word] = hash_text(word)
-        return number
 
 
 def combine_arrays(left: np.ndarray, right: np.ndarray | int, salt: int) -> np.ndarray:
@@ -95,3 +149,33 @@ def combine_arrays(left: np.ndarray, right: np.ndarray | int, salt: int) -> np.n
     number *= np.uint64(MIX_2)
     number ^= number >> shift
     return number
+
+
+def digest_texts(texts: Iterable[str]) -> hashlib.blake2b:
+    """A digest of texts, each with its length before it, that can be added to.
+
+    Args:
+        texts: Any texts; what UTF-8 cannot hold (half a surrogate pair) is digested as it is.
+
+    Returns:
+        BLAKE2b with 32 bytes.
+    """
+    digest = hashlib.blake2b(digest_size=32)
+    for text in texts:
+        data = text.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "little"))
+        digest.update(data)
+    return digest
+
+
+def derived_key(digest: bytes) -> int:
+    """The key that belongs to training texts: equal texts give equal keys, and so equal models.
+
+    Args:
+        digest: Theirs.
+
+    Returns:
+        A number from 2 to ``PRIME`` − 2.
+    """
+    drawn = hashlib.blake2b(digest, digest_size=32, person=b"satchel hash key").digest()
+    return 2 + int.from_bytes(drawn, "big") % (PRIME - 3)

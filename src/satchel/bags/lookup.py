@@ -16,6 +16,8 @@ from satchel.bags.plain import hash_counts
 from satchel.bags.rows import Rows, stack
 from satchel.errors import SettingError
 
+_MOST_WALKED = 32
+
 
 class Lookup:
     """A vocabulary made ready for look-ups; make it once and keep it.
@@ -64,6 +66,16 @@ class Lookup:
         starts = np.zeros(size + 1, np.int32)
         np.cumsum(filled, out=starts[1:])
         return starts
+
+    @cached_property
+    def crowded(self) -> bool:
+        """Whether a bucket holds so many hashes that the kernels, which walk, would take long.
+
+        Among hashes that are spread evenly none does: of a million buckets with one hash each on
+        average, the fullest has 9 or 10. A file that somebody made may put millions into one; the
+        plain path, which halves, then does the work.
+        """
+        return int(np.diff(self.buckets).max()) > _MOST_WALKED
 
     def find(self, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Look hashes up with NumPy alone.
@@ -142,7 +154,7 @@ def lookup(
     known = hashes if isinstance(hashes, Lookup) else Lookup(hashes)
     workers = thread_count(threads)
     work, stream = peek_work(chunks(texts, features), features)
-    if not use_kernels(work):
+    if not use_kernels(work, features.hash_key) or known.crowded:
         return stack((lookup_plain(chunk, features, [known])[0] for chunk in stream), len(known))
     from satchel.bags.kernels.features import settings_of
     from satchel.bags.kernels.looking import look_up_chunk

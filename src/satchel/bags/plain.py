@@ -28,7 +28,7 @@ def _parts(text: str, features: Features) -> Iterator[Found]:
     if features.words:
         windows.append(word_windows(lowered, features, placed=False))
     if features.characters:
-        windows.append(character_windows(lowered, *features.characters, placed=False))
+        windows.append(character_windows(lowered, features, placed=False))
     for window in chain(*windows):
         yield from window.parts
 

@@ -46,7 +46,7 @@ def terms(texts: Sequence[str], features: Features, hashes: np.ndarray) -> list[
     names = [""] * len(known)
     named = np.zeros(len(known), np.bool_)
     work, stream = peek_work(chunks(texts, features), features)
-    name = _name_by_kernel if use_kernels(work) else _name_plain
+    name = _name_by_kernel if use_kernels(work, features.hash_key) else _name_plain
     for chunk in stream:
         name(chunk, features, known, names, named)
         if named.all():
@@ -65,6 +65,7 @@ def _name_plain(
         words=features.words,
         characters=features.characters,
         fields=features.fields,
+        hash_key=features.hash_key,
     )
     for text in chunk.texts:
         tokens = tokenize(text, ready)
@@ -101,17 +102,18 @@ def _name_by_kernel(
         if kind >= FIELD_KIND:
             if spaces[0] != document:
                 own_spaces = {*name_spaces(chunk.texts[document].lower())[1]}
-                spaces = (document, {hash_text(name, FIELD_SALT): name for name in own_spaces})
-            own = _field_name(own, int(known.hashes[place]), spaces[1])
+                key = features.hash_key
+                spaces = (document, {hash_text(name, FIELD_SALT, key): name for name in own_spaces})
+            own = _field_name(own, int(known.hashes[place]), spaces[1], features.hash_key)
         elif kind not in (1, CHARACTER_KIND):
             own = " ".join(own[first:last] for first, last, _ in units(own, features))
         names[place] = own
 
 
-def _field_name(token: str, number: int, spaces: dict[int, str]) -> str:
+def _field_name(token: str, number: int, spaces: dict[int, str], key: int) -> str:
     """A field token's text: its name space is the one whose hash gives its own."""
     for salt in (WORD_SALT, ADDRESS_SALT):
-        space = spaces.get(joined_to(hash_text(token, salt), number, FIELD_SALT))
+        space = spaces.get(joined_to(hash_text(token, salt, key), number, FIELD_SALT))
         if space:
             return f"{space.strip()}: {token}"
     raise AssertionError(f"no name space of the document gives the hash of {token!r}")

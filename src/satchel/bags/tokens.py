@@ -18,6 +18,7 @@ from satchel.bags.hashing import (
     CHARACTER_KIND,
     CHARACTER_SALT,
     FIELD_SALT,
+    WORD_SALT,
     combine,
     hash_text,
 )
@@ -188,6 +189,7 @@ def hangul_pairs(letters: str, start: int, end: int) -> Iterator[tuple[int, int]
 def _word_tokens(lowered: str, features: Features) -> Iterator[tuple[int, int, int, int, str]]:
     """Hash, kind, start, end and text of all word features but the field tokens."""
     letters = classes(lowered, features.rules)
+    key = features.hash_key
     chain: list[tuple[int, int, str]] = []  # the n-grams that end at the last word, by order
     for start, end, form in units(lowered, features):
         if form == "run":
@@ -195,7 +197,7 @@ def _word_tokens(lowered: str, features: Features) -> Iterator[tuple[int, int, i
             grams = spaceless_grams(letters, start, end)
         else:
             word = lowered[start:end]
-            number = hash_text(word)
+            number = hash_text(word, WORD_SALT, key)
             yield number, 1, start, end, word
             longer = [(number, start, word)]
             for order, (left, first, text) in enumerate(chain[: features.words - 1], start=2):
@@ -204,14 +206,20 @@ def _word_tokens(lowered: str, features: Features) -> Iterator[tuple[int, int, i
             chain = longer
             grams = hangul_pairs(letters, start, end)
         for left, right in grams:
-            yield hash_text(lowered[left:right]), 1, left, right, lowered[left:right]
+            yield (
+                hash_text(lowered[left:right], WORD_SALT, key),
+                1,
+                left,
+                right,
+                lowered[left:right],
+            )
     for start, end in addresses(lowered, features):
         address = lowered[start:end]
-        yield hash_text(address, ADDRESS_SALT), 1, start, end, address
+        yield hash_text(address, ADDRESS_SALT, key), 1, start, end, address
 
 
 def _character_tokens(
-    lowered: str, shortest: int, longest: int
+    lowered: str, shortest: int, longest: int, key: int
 ) -> Iterator[tuple[int, int, int, int, str]]:
     """The character n-grams of each chunk between white space, the chunk with a blank round it."""
     for chunk in re.finditer(r"\S+", lowered):
@@ -222,7 +230,7 @@ def _character_tokens(
                 start = chunk.start() + max(first - 1, 0)
                 end = min(chunk.start() + first - 1 + len(gram), chunk.end())
                 end = max(end, start)
-                yield hash_text(gram, CHARACTER_SALT), CHARACTER_KIND, start, end, gram
+                yield hash_text(gram, CHARACTER_SALT, key), CHARACTER_KIND, start, end, gram
             if len(padded) <= size:
                 break
 
@@ -251,11 +259,12 @@ def tokenize(text: str, features: Features) -> list[Token]:
             for number, kind, start, end, token in tuple(found):
                 name = name_space_at(starts, names, start)
                 if kind == 1 and name:
-                    joined = combine(number, hash_text(name, FIELD_SALT), FIELD_SALT)
+                    space = hash_text(name, FIELD_SALT, features.hash_key)
+                    joined = combine(number, space, FIELD_SALT)
                     named = f"{name.strip()}: {token}"
                     found.append((joined, kind_of(name), start, end, named))
     if features.characters:
-        found.extend(_character_tokens(low.text, *features.characters))
+        found.extend(_character_tokens(low.text, *features.characters, features.hash_key))
     return [
         Token(number, kind, *low.span(start, end), token)
         for number, kind, start, end, token in found

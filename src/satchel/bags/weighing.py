@@ -10,6 +10,9 @@ from satchel.errors import SettingError
 
 BLOCK = 1 << 19
 """Entries that are weighed together."""
+LEAST_LENGTH = 1e-30
+"""A row of a smaller Euclidean length is left as it is, like one of 0: one over its length would
+leave the range of float32."""
 FIELD_LENGTH = 0.5
 """The Euclidean length of a row's field tokens under the norm ``l2_fields``."""
 
@@ -75,9 +78,11 @@ def _weigh_block(
 
 
 def _inverse_lengths(squares: np.ndarray, rows: Rows) -> np.ndarray:
-    """One over the Euclidean length of each row, float32 [n]; 1 for a row of length 0."""
+    """One over the Euclidean length of each row, float32 [n]; 1 for a row that has hardly one."""
     lengths = np.sqrt(_row_sums(squares, rows.offsets))
-    inverse: np.ndarray = np.divide(1.0, lengths, out=np.ones_like(lengths), where=lengths > 0)
+    inverse: np.ndarray = np.divide(
+        1.0, lengths, out=np.ones_like(lengths), where=lengths > LEAST_LENGTH
+    )
     return inverse.astype(np.float32)
 
 

@@ -12,35 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from satchel.bags.hashing import hash_text
-
 WINDOW = 1 << 17
 """Code points of a window, about; and the most features of one kind."""
-
-_KEPT = 1 << 17
-_KEPT_LENGTH = 64  # a longer token is seldom met again, and its text would fill the memory
-
-
-class TokenHashes(dict[str, int]):
-    """``hash_text`` of tokens of one kind, kept for as many as a process may well hold.
-
-    A subscript is the quickest call that Python has.
-
-    Args:
-        salt: The salt of the kind.
-    """
-
-    def __init__(self, salt: int) -> None:
-        super().__init__()
-        self._salt = salt
-
-    def __missing__(self, text: str) -> int:
-        number: int = hash_text.__wrapped__(text, self._salt)
-        if len(text) <= _KEPT_LENGTH:
-            if len(self) >= _KEPT:
-                self.clear()
-            self[text] = number
-        return number
 
 
 class Found(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice, repeat
 
@@ -20,9 +20,10 @@ from satchel.bags.hashing import (
     PART_KIND,
     WORD_SALT,
     combine_arrays,
+    text_hashes,
 )
 from satchel.bags.tokens import addresses, hangul_pairs, spaceless_grams, units
-from satchel.bags.windows import Found, TokenHashes, Window
+from satchel.bags.windows import Found, Window
 
 # These match the text itself, so they serve only where no character is special (see _SPECIAL).
 _WORDS: dict[Rules, re.Pattern[str]] = {
@@ -45,12 +46,10 @@ _BLANKS = str.maketrans(
 )
 _WORDS_ONLY = str.maketrans(".,\x01\x02", "  .,")
 
+_HashOf = Callable[[str], int]
+
 _NO_HASHES = np.zeros(0, np.uint64)
 _NO_PLACES = np.zeros(0, np.int64)
-
-_word_hash = TokenHashes(WORD_SALT).__getitem__
-_address_hash = TokenHashes(ADDRESS_SALT).__getitem__
-_name_hash = TokenHashes(FIELD_SALT).__getitem__
 
 
 def word_windows(lowered: str, features: Features, placed: bool) -> Iterator[Window]:
@@ -68,8 +67,9 @@ def word_windows(lowered: str, features: Features, placed: bool) -> Iterator[Win
     if features.rules == "satchel" and not lowered.isascii():
         letters = classes(lowered, features.rules)
     spaces = NameSpaces.of(lowered) if features.fields else None
-    namer = None if spaces is None else _Namer(spaces)
+    namer = None if spaces is None else _Namer(spaces, features.hash_key)
     chain = _Chain(features.words)
+    address_hash = text_hashes(ADDRESS_SALT, features.hash_key).__getitem__
     found_addresses = addresses(lowered, features, letters)
     address = next(found_addresses, None)
     for found in _unit_windows(lowered, letters, features, spaces, placed):
@@ -77,7 +77,9 @@ def word_windows(lowered: str, features: Features, placed: bool) -> Iterator[Win
         while address is not None and address[1] <= found.end:
             own.append(address)
             address = next(found_addresses, None)
-        yield Window(found.end, list(_parts(lowered, found, own, chain, namer, placed)))
+        yield Window(
+            found.end, list(_parts(lowered, found, own, address_hash, chain, namer, placed))
+        )
 
 
 @dataclass
@@ -116,6 +118,7 @@ def _unit_windows(
 
 def _special_units(lowered: str, letters: str, features: Features) -> Iterator[_Units]:
     """Read by the reference's own rules."""
+    word_hash = text_hashes(WORD_SALT, features.hash_key).__getitem__
     found = _Units()
     for start, end, form in units(lowered, features, letters):
         if form == "run":
@@ -124,14 +127,14 @@ def _special_units(lowered: str, letters: str, features: Features) -> Iterator[_
             if letters.count("c", start, end) == end - start:
                 for first in range(start, end, windows.WINDOW):
                     last = min(first + windows.WINDOW, end)
-                    _add_characters(found, lowered, start, first, last)
+                    _add_characters(found, lowered, start, first, last, word_hash)
                     if len(found.single) >= windows.WINDOW:
                         found.end = last
                         yield found
                         found = _Units()
                 continue
         else:
-            found.chain.append(_word_hash(lowered[start:end]))
+            found.chain.append(word_hash(lowered[start:end]))
             found.chain_starts.append(start)
             found.chain_ends.append(end)
             grams = hangul_pairs(letters, start, end)
@@ -141,7 +144,7 @@ def _special_units(lowered: str, letters: str, features: Features) -> Iterator[_
                 found.end = last
                 yield found
                 found = _Units()
-            found.single.append(_word_hash(lowered[left:right]))
+            found.single.append(word_hash(lowered[left:right]))
             found.single_starts.append(left)
             found.single_ends.append(right)
             last = right
@@ -153,13 +156,15 @@ def _special_units(lowered: str, letters: str, features: Features) -> Iterator[_
     yield found
 
 
-def _add_characters(found: _Units, lowered: str, start: int, first: int, last: int) -> None:
+def _add_characters(
+    found: _Units, lowered: str, start: int, first: int, last: int, word_hash: _HashOf
+) -> None:
     """Add what ends in ``(first, last]`` of a run without marks that starts at ``start``."""
     pairs = range(max(first - 1, start), last - 1)
-    found.single.extend(map(_word_hash, lowered[first:last]))
+    found.single.extend(map(word_hash, lowered[first:last]))
     found.single_starts.extend(range(first, last))
     found.single_ends.extend(range(first + 1, last + 1))
-    found.single.extend(_word_hash(lowered[left : left + 2]) for left in pairs)
+    found.single.extend(word_hash(lowered[left : left + 2]) for left in pairs)
     found.single_starts.extend(pairs)
     found.single_ends.extend(range(pairs.start + 2, pairs.stop + 2))
 
@@ -176,10 +181,11 @@ def _matches(
 
 
 def _placed_units(lowered: str, features: Features) -> Iterator[_Units]:
+    word_hash = text_hashes(WORD_SALT, features.hash_key).__getitem__
     for matches in _matches(lowered, features, 0, len(lowered)):
         yield _Units(
             matches[-1].end(),
-            chain=[_word_hash(match[0]) for match in matches],
+            chain=[word_hash(match[0]) for match in matches],
             chain_starts=[match.start() for match in matches],
             chain_ends=[match.end() for match in matches],
         )
@@ -188,6 +194,7 @@ def _placed_units(lowered: str, features: Features) -> Iterator[_Units]:
 
 def _quick_units(lowered: str, features: Features, spaces: NameSpaces | None) -> Iterator[_Units]:
     """Read without places, and so without a pattern where there is a quicker way."""
+    word_hash = text_hashes(WORD_SALT, features.hash_key).__getitem__
     bounds, numbers = [0, len(lowered)], [0]
     if spaces is not None:
         bounds, numbers = [*spaces.starts.tolist(), len(lowered)], spaces.numbers.tolist()
@@ -195,7 +202,7 @@ def _quick_units(lowered: str, features: Features, spaces: NameSpaces | None) ->
     size = 0
     for start, end, number in zip(bounds[:-1], bounds[1:], numbers, strict=True):
         for words, last in _word_lists(lowered, features, start, end):
-            found.chain.extend(map(_word_hash, words))
+            found.chain.extend(map(word_hash, words))
             if spaces is not None:
                 found.names.extend(repeat(number, len(words)))
             size += last - start
@@ -251,6 +258,7 @@ def _parts(
     lowered: str,
     found: _Units,
     own_addresses: list[tuple[int, int]],
+    address_hash: _HashOf,
     chain: _Chain,
     namer: _Namer | None,
     placed: bool,
@@ -264,7 +272,7 @@ def _parts(
     if found.single:
         parts.append(_found(found.single, found.single_starts, found.single_ends))
     if own_addresses:
-        hashes = [_address_hash(lowered[start:end]) for start, end in own_addresses]
+        hashes = [address_hash(lowered[start:end]) for start, end in own_addresses]
         parts.append(_found(hashes, *map(list, zip(*own_addresses, strict=True))))
     yield from parts if placed else [Found(1, part.hashes, None, None) for part in parts]
     if namer is not None:
@@ -281,12 +289,11 @@ def _found(hashes: list[int], starts: list[int], ends: list[int]) -> Found:
 class _Namer:
     """Gives tokens once more in the name spaces that they lie in."""
 
-    def __init__(self, spaces: NameSpaces) -> None:
+    def __init__(self, spaces: NameSpaces, hash_key: int) -> None:
+        hash_of = text_hashes(FIELD_SALT, hash_key).__getitem__
         self._spaces = spaces
         self._kinds = spaces.kinds
-        self._salts = np.array(
-            [_name_hash(name) if name else 0 for name in spaces.names], np.uint64
-        )
+        self._salts = np.array([hash_of(name) if name else 0 for name in spaces.names], np.uint64)
 
     def field_tokens(self, part: Found, names: list[int] | None, placed: bool) -> Iterator[Found]:
         """The field tokens of tokens; the numbers of their names where these are known."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from satchel.errors import ModelFileError
+from satchel.errors import PredictionError
 from satchel.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -76,32 +74,28 @@ def answers_of(
         progress: Told how many documents are answered.
 
     Raises:
-        ModelFileError: The model's numbers overflow: there is no answer.
+        PredictionError: The model's numbers overflow: there is no answer.
         TextError: A document is not text.
     """
     texts = documents.texts
+    several = satchel.manifest.task == "multiple"
     block = max(1, min(_BLOCK_DOCUMENTS, _BLOCK_CELLS // len(satchel.model.labels)))
     if len(texts) > block and sum(map(len, texts)) >= _MUCH_TEXT:
         satchel.model.warm_up()  # a block alone may look like too little for the kernels
     for start in range(0, len(texts), block):
         progress("predicting", start, len(texts))
-        part = texts[start : start + block]
-        # What overflows is refused below; NumPy need not say so too.
-        with np.errstate(over="ignore", invalid="ignore"):
-            probabilities, known = satchel.model.predict_proba_and_known(part, threads=threads)
-        finite = np.isfinite(probabilities).all(axis=1)
-        if not finite.all():
-            _refuse(documents.names[start + int(np.argmin(finite))])
-        best = _best(satchel, probabilities)
-        for place, (row, count) in enumerate(zip(probabilities, known.tolist(), strict=True)):
-            number = start + place
-            holding = _holding(satchel, row)
+        with _naming(documents.names, start):
+            rankings = satchel.model.rank(texts[start : start + block], top or 1, threads)
+        for number, ranking in enumerate(rankings, start):
+            best = tuple(_choice(*pair) for pair in ranking.best)
+            holding = tuple(_choice(*pair) for pair in ranking.holding) if several else None
+            first = best if holding is None else holding
             yield Answer(
                 file=documents.names[number],
-                known=count,
-                best=best[place] if holding is None else holding[0] if holding else None,
+                known=ranking.known,
+                best=first[0] if first else None,
                 holding=holding,
-                top=None if top is None else _most_probable(satchel, row, top),
+                top=None if top is None else best,
                 id=None if documents.ids is None else documents.ids[number],
                 columns={
                     name: values[number] for name, values in (documents.columns or {}).items()
@@ -111,53 +105,19 @@ def answers_of(
     progress("predicting", len(texts), len(texts))
 
 
-def _choices(satchel: Satchel, columns: np.ndarray, values: np.ndarray) -> tuple[Choice, ...]:
-    """Return the labels at some columns with their probabilities."""
-    labels = satchel.model.labels
-    rounded = np.round(values.astype(np.float64), 6).tolist()
-    return tuple(
-        Choice(labels[column], value)
-        for column, value in zip(columns.tolist(), rounded, strict=True)
-    )
-
-
-def _best(satchel: Satchel, probabilities: np.ndarray) -> tuple[Choice, ...]:
-    """Return the most probable label of each document."""
-    columns = probabilities.argmax(axis=1)
-    return _choices(satchel, columns, probabilities[np.arange(len(columns)), columns])
-
-
-def _holding(satchel: Satchel, row: np.ndarray) -> tuple[Choice, ...] | None:
-    """Return the labels that hold; None where a document has just one."""
-    thresholds = satchel.model.thresholds
-    if thresholds is None:
-        return None
-    columns = np.flatnonzero(row >= thresholds)
-    columns = columns[np.argsort(-row[columns], kind="stable")]
-    return _choices(satchel, columns, row[columns])
-
-
-def _most_probable(satchel: Satchel, row: np.ndarray, count: int) -> tuple[Choice, ...]:
-    """Return the most probable labels, equal ones in the model's order."""
-    columns = np.arange(len(row))
-    if count < len(row):
-        least = np.partition(row, len(row) - count)[len(row) - count]
-        columns = np.flatnonzero(row >= least)
-    columns = columns[np.argsort(-row[columns], kind="stable")[:count]]
-    return _choices(satchel, columns, row[columns])
+def _choice(label: str, probability: float) -> Choice:
+    return Choice(label, round(probability, 6))
 
 
 def _explained(satchel: Satchel, documents: Documents, number: int) -> Explanation:
-    with np.errstate(over="ignore", invalid="ignore"):
-        explanation = satchel.explain(documents.texts[number])
-    figures = (explanation.margin, explanation.base, explanation.remainder, explanation.rest)
-    if not all(map(math.isfinite, figures)):
-        _refuse(documents.names[number])
-    return explanation
+    with _naming(documents.names, number):
+        return satchel.explain(documents.texts[number])
 
 
-def _refuse(name: str) -> NoReturn:
-    raise ModelFileError(
-        f"expected a number for every label of {name}, found an overflow: the model is damaged "
-        "or was made to fail; train it again or get it anew"
-    )
+@contextmanager
+def _naming(names: Sequence[str], first: int) -> Iterator[None]:
+    """Say which document it was whose scores overflowed."""
+    try:
+        yield
+    except PredictionError as error:
+        raise PredictionError(f"{names[first + error.document]}: {error}", error.document) from None

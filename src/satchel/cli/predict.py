@@ -102,7 +102,7 @@ def command(
         )
     for line in remarks:
         terminal.remark(line)
-    seen = _Seen()
+    seen = _Seen(satchel.model.answer_to_nothing)
     # Bars would be in the way of rows on the same terminal.
     with terminal.progress_bars(shown=out is not None or not sys.stdout.isatty()) as progress:
         answers = seen.counted(
@@ -132,8 +132,9 @@ def command(
 class _Seen:
     """Counts answers on their way to the output."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer_to_nothing: str) -> None:
         self.answers = 0
+        self._answer_to_nothing = answer_to_nothing
         self._unknown = 0
         self._first_unknown = ""
 
@@ -150,12 +151,12 @@ class _Seen:
         """Return what was odd about the documents."""
         if not self._unknown:
             return []
-        no_word, unread = "no word that the model knows", "does not depend on the text"
+        no_word, answer = "no word that the model knows", f"the answer is {self._answer_to_nothing}"
         if self.answers == 1:
-            return [f"{self._first_unknown} holds {no_word}: the answer {unread}"]
+            return [f"{self._first_unknown} holds {no_word}: {answer}"]
         number = f"{self._unknown:,} of {self.answers:,} documents"
         holds = "holds" if self._unknown == 1 else "hold"
-        return [f"{number} {holds} {no_word} (first: {self._first_unknown}): the answer {unread}"]
+        return [f"{number} {holds} {no_word} (first: {self._first_unknown}): {answer}"]
 
 
 def _print(answer: Answer) -> None:

@@ -6,6 +6,7 @@ Satchel, and the same model serves on every backend.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -13,7 +14,8 @@ import numpy as np
 
 from satchel.errors import MissingDependencyError
 from satchel.exchange.bag_inputs import input_names
-from satchel.inference.forward import MemberNetwork, Step, member_networks
+from satchel.inference.forward import MemberNetwork, Step, calibration_of, member_networks
+from satchel.inference.prior import prior_scores
 from satchel.sealed.schema import Parts
 
 
@@ -51,10 +53,32 @@ def to_keras(parts: Parts) -> Any:
         for index, member in enumerate(members)
     ]
     total = shares[0] if len(shares) == 1 else keras.layers.Add(dtype="float32")(shares)
+    total = _finished(keras, parts, total, [ids for ids, _ in inputs])
     link = "softmax" if parts.manifest.task == "single" else "sigmoid"
     outputs = keras.layers.Activation(link, dtype="float32", name="probabilities")(total)
     flat = {tensor.name: tensor for pair in inputs for tensor in pair}
     return keras.Model(flat, outputs, name="satchel")
+
+
+def _finished(keras: ModuleType, parts: Parts, total: Any, ids: Sequence[Any]) -> Any:
+    """Apply the calibration, and the prior for documents of which no view knows a feature."""
+    calibration = calibration_of(parts.manifest)
+    if calibration is not None:
+        classes = (len(parts.manifest.labels),)
+        scale, shift = (
+            np.broadcast_to(numbers, classes).tolist()
+            for numbers in (calibration.scale, calibration.shift)
+        )
+        total = keras.layers.Rescaling(scale, shift, dtype="float32", name="calibration")(total)
+    prior = prior_scores(parts.manifest)
+    if prior is None:
+        return total
+    known = None
+    for own, view in zip(ids, parts.manifest.views, strict=True):
+        # Rows are filled up with the id V, so one that has none below V is empty.
+        has = keras.ops.less(keras.ops.min(own, axis=1, keepdims=True), view.size)
+        known = has if known is None else keras.ops.logical_or(known, has)
+    return keras.ops.where(known, total, prior[None])
 
 
 def _member(

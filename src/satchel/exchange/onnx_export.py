@@ -17,7 +17,8 @@ from satchel import files
 from satchel.errors import MissingDependencyError, SettingError
 from satchel.exchange.bag_inputs import input_names
 from satchel.inference.activations import LEAKY_SLOPE, SELU_ALPHA, SELU_SCALE
-from satchel.inference.forward import MemberNetwork, Step, member_networks
+from satchel.inference.forward import MemberNetwork, Step, calibration_of, member_networks
+from satchel.inference.prior import prior_scores
 from satchel.sealed.schema import Parts, View
 
 OPSET: Final = 20  # the first with Gelu
@@ -52,7 +53,8 @@ def to_onnx(parts: Parts, path: str | Path, *, text: bool = False) -> None:
 
     The inputs are ``ids`` int64 [n, t] and ``values`` float32 [n, t] (a pair for every view); the
     outputs are ``probabilities`` and ``scores``, float32 [n, classes]. The metadata entries
-    ``labels`` (a JSON list, in the order of the columns) and ``task`` say what they mean.
+    ``labels`` (a JSON list of texts, in the order of the columns), ``label_type`` and ``task`` say
+    what they mean.
 
     Args:
         parts: The model.
@@ -101,10 +103,8 @@ class _Graph:
             bags.append(self._bag(parts, manifest.views[index], index, ids, values))
         members = member_networks(parts)
         shares = [self._member(member, bags[member.view]) for member in members]
-        if len(shares) == 1:
-            self._node("Identity", shares, output="scores")
-        else:
-            self._node("Sum", shares, output="scores")
+        total = shares[0] if len(shares) == 1 else self._node("Sum", shares)
+        self._node("Identity", [self._finished(parts, total)], output="scores")
         if manifest.task == "single":
             self._node("Softmax", ["scores"], output="probabilities", axis=-1)
         else:
@@ -128,7 +128,8 @@ class _Graph:
             ir_version=_IR_VERSION,
         )
         labels = json.dumps(list(manifest.labels), ensure_ascii=False)
-        helper.set_model_props(model, {"labels": labels, "task": manifest.task})
+        facts = {"labels": labels, "label_type": manifest.label_type, "task": manifest.task}
+        helper.set_model_props(model, facts)
         return model
 
     def _bag(self, parts: Parts, view: View, index: int, ids: str, values: str) -> str:
@@ -145,6 +146,24 @@ class _Graph:
             scales = parts.arrays[f"view{index}.scales"]
             bag = self._node("Mul", [bag, self._tensor(scales)])
         return bag
+
+    def _finished(self, parts: Parts, total: str) -> str:
+        """Add the calibration, and the prior for documents of which no view knows a feature."""
+        calibration = calibration_of(parts.manifest)
+        if calibration is not None:
+            total = self._node("Mul", [total, self._tensor(calibration.scale)])
+            total = self._node("Add", [total, self._tensor(calibration.shift)])
+        prior = prior_scores(parts.manifest)
+        if prior is None:
+            return total
+        known = ""
+        axis = self._tensor(np.array([1], np.int64))
+        for (ids, _), view in zip(input_names(parts), parts.manifest.views, strict=True):
+            # Rows are filled up with the id V, so one that has none below V is empty.
+            least = self._node("ReduceMin", [ids, axis], keepdims=1)
+            own = self._node("Less", [least, self._tensor(np.array([view.size], np.int64))])
+            known = self._node("Or", [known, own]) if known else own
+        return self._node("Where", [known, total, self._tensor(prior)])
 
     def _member(self, member: MemberNetwork, bag: str) -> str:
         bounds = [self._tensor(np.array([n], np.int64)) for n in (member.start, member.stop, 1)]

@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
 
+import msgspec
 import numpy as np
 
 from satchel.bags.features import Features, Weighting
+from satchel.bags.hashing import derived_key, digest_texts
 from satchel.bags.tokens import tokenize
 from satchel.errors import LabelError, ModelFileError, SettingError, SourceNotFoundError
 from satchel.exchange.tutorial_h5 import TutorialDense, read_network
@@ -66,7 +68,9 @@ def rescue(
     _check_settings(tokenizer)
     first, *others = read_network(model_h5)
     names = tuple(_read_labels(labels))
-    words, indices, hashes = _vocabulary(tokenizer, len(first.kernel))
+    key = derived_key(digest_texts(tokenizer.word_index).digest())
+    features = msgspec.structs.replace(_FEATURES, hash_key=key)
+    words, indices, hashes = _vocabulary(tokenizer, len(first.kernel), features)
     weights = np.ones(len(words), np.float32)
     if mode == "tfidf":
         frequency = np.array([tokenizer.index_docs.get(index, 0) for index in indices.tolist()])
@@ -80,7 +84,7 @@ def rescue(
     }
     task, layers = _head(first, others, names, arrays)
     view = View(
-        features=_FEATURES,
+        features=features,
         weighting=Weighting(term_frequency=_TERM_FREQUENCY[mode], norm="none"),
         size=len(words),
         width=len(first.bias),
@@ -127,7 +131,7 @@ def _check_settings(tokenizer: TutorialTokenizer) -> None:
 
 
 def _vocabulary(
-    tokenizer: TutorialTokenizer, inputs: int
+    tokenizer: TutorialTokenizer, inputs: int, features: Features
 ) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Return the words in use, their kernel rows and their hashes, all in the hashes' order."""
     expected = tokenizer.num_words or max(tokenizer.word_index.values(), default=0) + 1
@@ -142,7 +146,7 @@ def _vocabulary(
             raise ModelFileError(f"the Tokenizer numbers {word!r} {index}, expected 1 or more")
         if index >= expected:
             continue
-        tokens = tokenize(word, _FEATURES)
+        tokens = tokenize(word, features)
         if len(tokens) != 1 or tokens[0].end - tokens[0].start != len(word):
             raise ModelFileError(f"the Tokenizer lists {word!r}, which its own rules would split")
         words.append(word)

@@ -18,7 +18,7 @@ from satchel.inference import forward
 from satchel.inference.forward import MemberNetwork
 from satchel.inference.members import keep_members
 from satchel.inference.model import Model
-from satchel.sealed.schema import Parts, RowType
+from satchel.sealed.schema import Calibration, Manifest, Parts, RowType
 from satchel.sealed.store import dumps
 
 _ENTRY_BYTES = 8 + 1 + 4  # hash, kind and weight
@@ -53,18 +53,23 @@ def compress(
 
     Raises:
         SettingError: The model cannot be made as small as that.
+        ModelFileError: The model's numbers are so large that rows of this type cannot hold them.
         TextError: One of the texts is not text.
     """
     before = Model(parts) if texts else None
     if not terms:
         parts = replace(parts, terms=None)
-    if max_bytes is None:
-        everything = [np.arange(view.size) for view in parts.manifest.views]
-        smaller = _narrowed(parts, everything, rows)
-    else:
-        # A scale that is set later may take more digits, and those a step of the alignment.
-        spare = 64 + 24 * len(parts.manifest.members) if texts else 0
-        smaller = _fitting(parts, rows, max_bytes - spare)
+    with np.errstate(all="ignore"):  # what overflows is refused when written
+        if max_bytes is None:
+            everything = [np.arange(view.size) for view in parts.manifest.views]
+            smaller = _narrowed(parts, everything, rows)
+        else:
+            # Scales that are set later may take more digits, and those a step of the alignment.
+            scales = len(parts.manifest.members)
+            if parts.manifest.calibration is not None:
+                scales = 2 * len(parts.manifest.labels)
+            spare = 64 + 24 * scales if texts else 0
+            smaller = _fitting(parts, rows, max_bytes - spare)
     if before is not None and texts:
         smaller = _as_sure(smaller, texts, before.predict_proba(texts))
     return smaller
@@ -130,6 +135,8 @@ def _worth(model: Model) -> list[np.ndarray]:
         for member in model.members:
             if member.view == index:
                 moved = rows[:, member.start : member.stop] * _column_strength(member)
+                if model.calibration is not None and not member.steps:
+                    moved = moved * model.calibration.scale
                 if model.task == "single" and not member.steps:
                     # Softmax does not see what all classes share.
                     moved = moved - moved.mean(axis=1, keepdims=True)
@@ -196,7 +203,10 @@ def _as_sure(parts: Parts, texts: Sequence[str], target: np.ndarray) -> Parts:
         texts: Documents.
         target: float32 [n, classes], the probabilities that they should have.
     """
-    score = Model(parts).scores(texts)
+    model = Model(parts)
+    # Texts without a known feature get the prior, whatever the factor.
+    known = model.known(texts) > 0
+    score, target = model.scores(texts)[known], target[known]
 
     def distance(factor: float) -> float:
         answer = forward.probabilities(score * np.float32(factor), parts.manifest.task)
@@ -204,9 +214,19 @@ def _as_sure(parts: Parts, texts: Sequence[str], target: np.ndarray) -> Parts:
 
     factors = np.geomspace(0.25, 4.0, 161)  # steps of under 2 %
     factor = float(min(factors, key=distance))
+    return replace(parts, manifest=_scaled(parts.manifest, factor))
+
+
+def _scaled(manifest: Manifest, factor: float) -> Manifest:
+    """Return the manifest of the model whose scores are so many times as large."""
+    calibration = manifest.calibration
+    if calibration is not None:
+        scaled = Calibration(
+            scale=tuple(number * factor for number in calibration.scale),
+            shift=tuple(number * factor for number in calibration.shift),
+        )
+        return msgspec.structs.replace(manifest, calibration=scaled)
     members = tuple(
-        msgspec.structs.replace(member, scale=member.scale * factor)
-        for member in parts.manifest.members
+        msgspec.structs.replace(member, scale=member.scale * factor) for member in manifest.members
     )
-    manifest = msgspec.structs.replace(parts.manifest, members=members)
-    return replace(parts, manifest=manifest)
+    return msgspec.structs.replace(manifest, members=members)

@@ -68,7 +68,8 @@ class Explanation:
         against: The label it is compared with; None for a task of several labels, where the
             margin is the label's own score.
         margin: Score of ``label`` less that of ``against``.
-        base: The margin of the empty document: what the model believes before reading.
+        base: The margin before any token is counted: that of the biases; for a text of which the
+            model knows nothing, that of the prior, which is its answer.
         remainder: What no token owns: the change of the statistics of a layer normalisation, or
             of a softmax between layers. Zero but for rounding in models without these.
         rest: The sum of the contributions that were left out of ``tokens``.
@@ -154,7 +155,13 @@ def explain(
     counts = model.counts([text])
     bags = [view.weigh(rows) for view, rows in zip(model.views, counts, strict=True)]
     sums = [_bag_sum(view, bag) for view, bag in zip(model.views, bags, strict=True)]
-    winner, other = _opponents(model, sums, label, against)
+    known = max(len(bag.ids) for bag in bags)
+    prior = model.prior if known == 0 else None
+    score = prior
+    if score is None:
+        # In the precision of answers, so that what is explained is what predict says.
+        score = model.scores_of_bags([bag_sum[None].astype(np.float32) for bag_sum in sums])[0]
+    winner, other = _opponents(model, score, label, against)
     direction = np.zeros(len(model.labels))
     direction[winner] = 1.0
     if other is not None:
@@ -162,7 +169,12 @@ def explain(
 
     effects = [np.zeros_like(bag_sum) for bag_sum in sums]
     margin = base = 0.0
-    for member in model.members:
+    if prior is not None:
+        margin = base = float(prior @ direction)
+    elif model.calibration is not None:
+        margin = base = float((direction * model.calibration.shift).sum())
+        direction *= model.calibration.scale
+    for member in model.members if prior is None else ():
         bag_sum = sums[member.view]
         columns = slice(member.start, member.stop)
         effects[member.view][columns] += column_effects(member, bag_sum, direction)
@@ -190,7 +202,7 @@ def explain(
         remainder=margin - base - total,
         rest=strongest.rest,
         omitted=strongest.omitted,
-        known=max(len(bag.ids) for bag in bags),
+        known=known,
         tokens=_contributions(text, tokens),
         words=tuple(
             Contribution(start, end, text[start:end], "chunk", value)
@@ -252,10 +264,9 @@ def _strongest_words(chunks: Chunks) -> tuple[np.ndarray, int]:
 
 
 def _opponents(
-    model: Model, sums: list[np.ndarray], label: str | None, against: str | None
+    model: Model, score: np.ndarray, label: str | None, against: str | None
 ) -> tuple[int, int | None]:
     """Return the columns of the label and of what it is compared with."""
-    score = model.scores_of_bags([bag_sum[None] for bag_sum in sums])[0]
     order = np.argsort(-score, kind="stable").tolist()
     winner = order[0] if label is None else _column(model, label)
     if against is not None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from satchel.inference.activations import ACTIVATIONS, sigmoid, softmax
-from satchel.sealed.schema import Layer, LayerKind, Parts, Task
+from satchel.sealed.schema import Layer, LayerKind, Manifest, Parts, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class MemberNetwork:
         z: np.ndarray = bag[:, self.start : self.stop] + self.bias
         for step in self.steps:
             z = step(z)
-        return z * np.float32(self.scale)
+        return z if self.scale == 1.0 else z * np.float32(self.scale)
 
 
 def member_networks(parts: Parts) -> tuple[MemberNetwork, ...]:
@@ -103,19 +103,47 @@ def member_networks(parts: Parts) -> tuple[MemberNetwork, ...]:
     )
 
 
-def scores(members: Sequence[MemberNetwork], bags: Sequence[np.ndarray]) -> np.ndarray:
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What the sum of the members is brought to.
+
+    Attributes:
+        scale: float32 [classes] or [1], its factor.
+        shift: float32 [classes] or [1], added then.
+    """
+
+    scale: np.ndarray
+    shift: np.ndarray
+
+
+def calibration_of(manifest: Manifest) -> Calibration | None:
+    """Return a model's calibration as arrays; None where it has none."""
+    stated = manifest.calibration
+    if stated is None:
+        return None
+    return Calibration(np.array(stated.scale, np.float32), np.array(stated.shift, np.float32))
+
+
+def scores(
+    members: Sequence[MemberNetwork],
+    bags: Sequence[np.ndarray],
+    calibration: Calibration | None = None,
+) -> np.ndarray:
     """Return the class scores of documents.
 
     Args:
         members: The model's members.
         bags: One float32 [n, width] of bag sums a view.
+        calibration: What their sum is brought to; None leaves it.
 
     Returns:
-        float32 [n, classes].
+        float32 [n, classes]; not finite where the numbers of a model overflow.
     """
     total = members[0](bags[members[0].view])
     for member in members[1:]:
         total = total + member(bags[member.view])
+    if calibration is not None:
+        total = total * calibration.scale + calibration.shift
     return total
 
 

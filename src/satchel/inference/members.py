@@ -47,8 +47,18 @@ def keep_members(parts: Parts, kept: Sequence[int]) -> Parts:
                 arrays[f"view{place}.{name}"] = np.ascontiguousarray(chosen)
         views.append(msgspec.structs.replace(manifest.views[view], width=len(columns[view])))
     terms = None if parts.terms is None else [parts.terms[view] for view in used]
+    history = tuple(
+        msgspec.structs.replace(each, member=number)
+        for number, m in enumerate(kept)
+        for each in manifest.training.history
+        if each.member == m
+    )
     manifest = msgspec.structs.replace(
-        manifest, views=tuple(views), members=tuple(members), files=()
+        manifest,
+        views=tuple(views),
+        members=tuple(members),
+        training=msgspec.structs.replace(manifest.training, history=history),
+        files=(),
     )
     return replace(parts, manifest=manifest, arrays=arrays, terms=terms)
 

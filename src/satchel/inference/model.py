@@ -2,25 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import overload
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, overload
 
 import numpy as np
 
 from satchel.bags.rows import Rows
 from satchel.bags.sums import BagReader
-from satchel.errors import SettingError, TextError
+from satchel.errors import PredictionError, SettingError, TextError
 from satchel.inference import forward
 from satchel.inference.explain import Explanation, explain
+from satchel.inference.prior import prior_scores
 from satchel.inference.views import bag_tables
 from satchel.sealed.schema import Parts
 
 Prediction = str | tuple[str, ...]
 """One label, or, where a document may have several, those that hold."""
 
+Block = tuple[np.ndarray, np.ndarray]
+"""Scores, float32 [n, classes], of some documents, and how many features of each are known."""
+
+MOST_HELD = 1_000
+"""The most labels that hold for one document; beyond, the likeliest do."""
+
+_MOST_SCORE = 1e38
+"""Greater scores are as good as infinite: their differences leave the range of float32."""
+
+_BLOCK = 1 << 24
+"""Numbers that a block of documents needs on its way through the model, at most: 64 MB."""
+
+
+class Ranking(NamedTuple):
+    """What a model thinks of one document, as far as it was asked for.
+
+    Attributes:
+        best: The most probable labels with their probabilities, the best first; among equals the
+            first in the order of the labels.
+        holding: For the task ``multiple``, the labels that hold, in the same order; else empty.
+        known: How many distinct features of the document the model knows.
+    """
+
+    best: list[tuple[str, float]]
+    holding: list[tuple[str, float]]
+    known: int
+
 
 class Model:
     """A model that answers.
+
+    Answers to many documents are computed in blocks: beside what is asked for, a few hundred
+    megabytes of memory at most are taken.
 
     Args:
         parts: A model's plain parts, from `satchel.sealed.read` or from training.
@@ -33,6 +65,9 @@ class Model:
             holds; None for ``single``.
         views: The ways in which it sees a document.
         members: The networks whose shares add up to the scores.
+        calibration: What their sum is brought to; None where that is left as it is.
+        prior: float32 [classes], the scores of a document without a known feature; None where the
+            biases answer for it (format 1, and files that do not know how often a label occurred).
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -46,6 +81,20 @@ class Model:
         self.views = bag_tables(parts)
         self._reader = BagReader(self.views)
         self.members = forward.member_networks(parts)
+        self.calibration = forward.calibration_of(manifest)
+        self.prior = prior_scores(manifest)
+        numbers = sum(view.width for view in self.views) + sum(
+            member.stop - member.start + sum(layer.units for layer in member.layers)
+            for member in manifest.members
+        )
+        self._block = max(1, _BLOCK // numbers)
+
+    @property
+    def answer_to_nothing(self) -> str:
+        """What answers for a document without a known feature, in words."""
+        if self.prior is None:
+            return "what the model's biases alone give, which need not be the likeliest label"
+        return "the prior: how often each label occurs among the training documents"
 
     def scores(self, texts: Iterable[str], threads: int | None = None) -> np.ndarray:
         """Return the scores of documents: log-odds up to a constant, before softmax or sigmoid.
@@ -59,6 +108,7 @@ class Model:
 
         Raises:
             TextError: A document is not text.
+            PredictionError: The numbers of the model overflow.
         """
         return self._read(texts, threads)[0]
 
@@ -91,14 +141,73 @@ class Model:
         Raises:
             TextError: A document is not text.
         """
-        return self.decide(self.predict_proba(texts, threads))
+        return [
+            label
+            for score, _ in self._blocks(_documents(texts), threads)
+            for label in self.decide(forward.probabilities(score, self.task))
+        ]
+
+    def predict_columns(
+        self, texts: Iterable[str], threads: int | None = None
+    ) -> list[int] | list[tuple[int, ...]]:
+        """Return what `predict` returns as numbers of labels, from 0."""
+        found: list[int | tuple[int, ...]] = []
+        for score, _ in self._blocks(_documents(texts), threads):
+            found += self.columns(forward.probabilities(score, self.task))
+        return found  # type: ignore[return-value]  # the task decides which of the two
 
     def decide(self, probabilities: np.ndarray) -> list[Prediction]:
         """Return the label, or the labels, that probabilities [n, classes] mean."""
+        return [
+            self.labels[found]
+            if isinstance(found, int)
+            else tuple(self.labels[column] for column in found)
+            for found in self.columns(probabilities)
+        ]
+
+    def columns(self, probabilities: np.ndarray) -> list[int] | list[tuple[int, ...]]:
+        """Return what `decide` returns as numbers of labels, from 0; several ascend."""
         if self.thresholds is None:
-            return [self.labels[column] for column in probabilities.argmax(axis=1).tolist()]
-        holds = probabilities >= self.thresholds
-        return [tuple(self.labels[c] for c in np.flatnonzero(row).tolist()) for row in holds]
+            best: list[int] = probabilities.argmax(axis=1).tolist()
+            return best
+        return [tuple(np.sort(self._holding(row)).tolist()) for row in probabilities]
+
+    def _holding(self, row: np.ndarray) -> np.ndarray:
+        """Return the columns of the labels that hold for one document, the likeliest first."""
+        columns = np.flatnonzero(row >= self.thresholds)
+        holding: np.ndarray = columns[_ranked(row[columns], MOST_HELD)]
+        return holding
+
+    def rank(self, texts: Iterable[str], k: int = 1, threads: int | None = None) -> list[Ranking]:
+        """Rank the labels of each document, no further than asked for.
+
+        Args:
+            texts: The documents.
+            k: How many of the best labels; all where the model has fewer.
+            threads: How many threads may work on many documents; None for one a core.
+
+        Returns:
+            One ranking a document.
+
+        Raises:
+            SettingError: k is less than 1.
+            TextError: A document is not text.
+        """
+        if k < 1:
+            raise SettingError(f"k is {k}: expected 1 or more labels")
+        rankings = []
+        for score, known in self._blocks(_documents(texts), threads):
+            rows = forward.probabilities(score, self.task)
+            for row, count in zip(rows, known.tolist(), strict=True):
+                holding = (
+                    self._named(row, self._holding(row)) if self.thresholds is not None else []
+                )
+                rankings.append(Ranking(self._named(row, _ranked(row, k)), holding, count))
+        return rankings
+
+    def _named(self, row: np.ndarray, columns: np.ndarray) -> list[tuple[str, float]]:
+        pairs = zip(columns.tolist(), row[columns].tolist(), strict=True)
+        return [(self.labels[column], probability) for column, probability in pairs]
 
     @overload
     def top(  # type: ignore[overload-overlap]  # a str is an iterable of str, and meant as one text
@@ -124,17 +233,9 @@ class Model:
             SettingError: k is less than 1.
             TextError: A document is not text.
         """
-        if k < 1:
-            raise SettingError(f"k is {k}: expected 1 or more labels")
         single = isinstance(texts, str)
-        probabilities = self.predict_proba([texts] if isinstance(texts, str) else texts)
-        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
-        chosen = np.take_along_axis(probabilities, order, axis=1)
-        ranked = [
-            [(self.labels[column], value) for column, value in zip(columns, values, strict=True)]
-            for columns, values in zip(order.tolist(), chosen.tolist(), strict=True)
-        ]
-        return ranked[0] if single else ranked
+        rankings = self.rank([texts] if isinstance(texts, str) else texts, k)
+        return rankings[0].best if single else [ranking.best for ranking in rankings]
 
     def known(self, texts: Iterable[str]) -> np.ndarray:
         """Return how many distinct features of each document the model knows, integer [n].
@@ -181,17 +282,85 @@ class Model:
         against: str | None = None,
         top: int | None = None,
     ) -> Explanation:
-        """Say what every token of a document added to its score; see `explain.explain`."""
-        return explain(self, text, label, against, top)
+        """Say what every token of a document added to its score; see `explain.explain`.
+
+        Raises:
+            PredictionError: The numbers of the model overflow.
+        """
+        with np.errstate(all="ignore"):
+            explanation = explain(self, text, label, against, top)
+        # Every contribution is a part of this sum.
+        _checked(np.array([[explanation.margin, explanation.base, explanation.remainder]]))
+        return explanation
 
     def scores_of_bags(self, bags: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the scores [n, classes] of bag sums, one float32 [n, width] a view."""
-        return forward.scores(self.members, bags)
+        """Return the scores [n, classes] of bag sums, one float32 [n, width] a view.
 
-    def _read(self, texts: Iterable[str], threads: int | None) -> tuple[np.ndarray, np.ndarray]:
+        Raises:
+            PredictionError: The numbers of the model overflow.
+        """
+        with np.errstate(all="ignore"):
+            return _checked(forward.scores(self.members, bags, self.calibration))
+
+    def _read(self, texts: Iterable[str], threads: int | None) -> Block:
         """Return the scores of documents and how many distinct features of each are known."""
-        sums, known = self._reader.read(_documents(texts), threads)
-        return self.scores_of_bags(sums), known.max(axis=1)
+        documents = _documents(texts)
+        blocks = self._blocks(documents, threads)
+        if isinstance(blocks, list):
+            return blocks[0]
+        scores = np.empty((len(documents), len(self.labels)), np.float32)
+        counts = np.empty(len(documents), np.int32)
+        start = 0
+        for score, known in blocks:
+            stop = start + len(score)
+            scores[start:stop], counts[start:stop] = score, known
+            start = stop
+        return scores, counts
+
+    def _blocks(self, texts: Sequence[str], threads: int | None) -> list[Block] | Iterator[Block]:
+        """Return scores and known features of some documents after the other."""
+        if len(texts) <= self._block:
+            return [self._finished(*self._reader.read(texts, threads), 0)]
+        blocks = self._reader.read_in_blocks(texts, self._block, threads)
+        return (
+            self._finished(sums, counts, number * self._block)
+            for number, (sums, counts) in enumerate(blocks)
+        )
+
+    def _finished(self, sums: Sequence[np.ndarray], counts: np.ndarray, first: int) -> Block:
+        """Return the scores of documents whose bags are summed, and what is known of each."""
+        known: np.ndarray = counts[:, 0] if counts.shape[1] == 1 else counts.max(axis=1)
+        with np.errstate(all="ignore"):
+            score = forward.scores(self.members, sums, self.calibration)
+            if self.prior is not None and np.count_nonzero(known) < len(known):
+                score[known == 0] = self.prior
+            return _checked(score, first), known
+
+
+def _ranked(row: np.ndarray, k: int) -> np.ndarray:
+    """Return the places of the k greatest numbers, the greatest first, among equals the first."""
+    if k < len(row):
+        least = np.partition(row, len(row) - k)[len(row) - k]
+        places = np.flatnonzero(row >= least)
+    else:
+        places = np.arange(len(row))
+    return places[np.argsort(-row[places], kind="stable")[:k]]
+
+
+def _checked(score: np.ndarray, first: int = 0) -> np.ndarray:
+    """Refuse scores that are no numbers: what follows from them would be no answer."""
+    if math.isfinite(np.vdot(score, score)):
+        return score
+    # What has no finite square may be finite itself, but is no NaN.
+    fit = np.abs(score).max(axis=1) <= _MOST_SCORE
+    if not fit.all():
+        document = first + int(np.flatnonzero(~fit)[0])
+        raise PredictionError(
+            f"the scores of document {document} are not finite: the numbers of the model are so "
+            "large that they overflow; train it anew, or ask whoever made it",
+            document,
+        )
+    return score
 
 
 def _documents(texts: Iterable[str]) -> Sequence[str]:

@@ -135,7 +135,7 @@ def _streams(places: Places, worth: Worth) -> Iterator[Iterator[tuple[int, Occur
     if features.words:
         yield _known(word_windows(places.lowered, features, placed=True), places, worth)
     if features.characters:
-        grams = character_windows(places.lowered, *features.characters, placed=True)
+        grams = character_windows(places.lowered, features, placed=True)
         yield _known(grams, places, worth)
 
 

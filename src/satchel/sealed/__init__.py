@@ -2,7 +2,9 @@
 
 from satchel.sealed.schema import (
     FORMAT,
+    Calibration,
     File,
+    History,
     Layer,
     Manifest,
     Member,
@@ -16,7 +18,9 @@ from satchel.sealed.store import dumps, loads, read, write
 
 __all__ = [
     "FORMAT",
+    "Calibration",
     "File",
+    "History",
     "Layer",
     "Manifest",
     "Member",

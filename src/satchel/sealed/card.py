@@ -28,13 +28,31 @@ def card(manifest: Manifest) -> str:
     lines += [f"| {_cell(label)} | {counts[label]:,} |" for label in shown]
     if len(counts) > len(shown):
         lines.append(f"| … and {len(counts) - len(shown)} more | |")
-    lines += [
-        "",
-        "It answers with one of these labels whatever the text; a text without any known word gets",
-        "the prior. It has learnt what its documents showed, their biases and accidents included.",
-        "",
-    ]
+    lines += ["", *_answers(manifest), ""]
     return "\n".join(lines)
+
+
+def _answers(manifest: Manifest) -> list[str]:
+    """Say how it answers, to a text that it knows nothing of as well."""
+    counts = manifest.training.class_counts
+    single = manifest.task == "single"
+    lines = [
+        "It answers with one of these labels, whatever the text."
+        if single
+        else "It answers with every label whose probability reaches its threshold, or with none."
+    ]
+    if manifest.format == 1 or not any(counts):
+        lines.append("A text without any known word is answered by the biases alone.")
+    else:
+        likeliest = counts.index(max(counts))
+        share = counts[likeliest] / (sum(counts) if single else manifest.training.documents)
+        label = _cell(manifest.labels[likeliest])
+        lines += [
+            "A text without any known word gets the prior: every label is as probable as it is",
+            f"frequent among the training documents ({label}: {share:.4f}).",
+        ]
+    lines.append("It has learnt what its documents showed, their biases and accidents included.")
+    return lines
 
 
 def _cell(label: str) -> str:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections import Counter
 
 import msgspec
 
 from satchel.errors import ModelFileError
-from satchel.sealed import checks, container, tensors
+from satchel.sealed import checks, container, tensors, versions
 from satchel.sealed.container import ReadAt, Span
 from satchel.sealed.schema import FORMAT, Manifest
 
 NAME = "manifest.json"
-MAX_BYTES = 4 << 20
+MAX_BYTES = 8 << 20
 
 
 class _Probe(msgspec.Struct):
@@ -54,7 +55,7 @@ def encode(manifest: Manifest) -> bytes:
 
 def _dump(manifest: Manifest) -> bytes:
     try:
-        data = msgspec.json.encode(manifest, order="deterministic")
+        data = msgspec.json.encode(versions.plain(manifest))
     except (UnicodeEncodeError, msgspec.MsgspecError, TypeError, ValueError) as error:
         raise ModelFileError(f"cannot be written as JSON: {error}", NAME) from error
     return data
@@ -86,15 +87,15 @@ def _decode(data: bytes) -> Manifest:
         version = _PROBE.decode(data).format
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ModelFileError(str(error), NAME) from error
-    if version != FORMAT:
+    if not 1 <= version <= FORMAT:
         raise ModelFileError(
-            f"the format is {version}, this Satchel reads {FORMAT}: "
+            f"the format is {version}, this Satchel reads 1 to {FORMAT}: "
             "install a newer Satchel if the number is greater",
             NAME,
         )
     try:
         manifest = _MANIFEST.decode(data)
-        json.loads(data, object_pairs_hook=_refuse_twice)
+        versions.check_fields(json.loads(data, object_pairs_hook=_refuse_twice), version)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         if isinstance(error, ModelFileError):
             raise
@@ -103,9 +104,11 @@ def _decode(data: bytes) -> Manifest:
     return manifest
 
 
-def _refuse_twice(pairs: list[tuple[str, object]]) -> None:
+def _refuse_twice(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """Refuse an object that has a key twice: msgspec would silently keep the last."""
-    keys = [key for key, _ in pairs]
-    if len(set(keys)) != len(keys):
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise ModelFileError(f"the key {twice!r} is there twice in one object", NAME)
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        twice = next(key for key, count in counts.items() if count > 1)
+        raise ModelFileError(f"the key {twice!r:.80} is there twice in one object", NAME)
+    return found

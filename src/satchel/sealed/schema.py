@@ -17,9 +17,10 @@ from msgspec import Meta
 
 import satchel
 from satchel.bags.features import Features, Weighting
+from satchel.sealed.labels import LabelType
 
-FORMAT = 1
-"""The version of the format that this Satchel writes, and the newest that it reads."""
+FORMAT = 2
+"""The version of the format in which new models are written, and the newest that is read."""
 
 MAX_LABELS = 65_536
 MAX_VOCABULARY = 2**31 - 1
@@ -27,12 +28,24 @@ MAX_WIDTH = 65_536
 MAX_VIEWS = 16
 MAX_MEMBERS = 256
 MAX_LAYERS = 32
+MAX_LOGS = 64
+MAX_EPOCHS = 10_000
+MAX_NAME = 200
+MAX_NUMBER = 1e30
 
-Name = Annotated[str, Meta(min_length=1, max_length=200)]
+# What a file may ask for with every document, whatever its own size.
+MAX_COLUMNS = 1 << 18
+"""Columns of all views together."""
+MAX_NUMBERS = 1 << 21
+"""Numbers that the members compute: their columns and the units of their layers."""
+MAX_SIZE = 1e9
+"""The size of every number that is computed with: with it, the bag of any document is finite."""
+
+Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 Remark = Annotated[str, Meta(max_length=1_000)]
 Label = Annotated[str, Meta(min_length=1, max_length=1_000)]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
-Number = Annotated[float, Meta(ge=-1e30, le=1e30)]
+Number = Annotated[float, Meta(ge=-MAX_NUMBER, le=MAX_NUMBER)]
 Units = Annotated[int, Meta(ge=1, le=MAX_WIDTH)]
 
 Task = Literal["single", "multiple"]
@@ -126,6 +139,18 @@ class Member(_Record, frozen=True, kw_only=True):
     layers: Annotated[tuple[Layer, ...], Meta(max_length=MAX_LAYERS)] = ()
 
 
+class Calibration(_Record, frozen=True, kw_only=True):
+    """What the summed logits are brought to before they become probabilities.
+
+    Attributes:
+        scale: Their factors: one number for each label, or one for all.
+        shift: What is added then, likewise.
+    """
+
+    scale: Annotated[tuple[Number, ...], Meta(min_length=1, max_length=MAX_LABELS)]
+    shift: Annotated[tuple[Number, ...], Meta(min_length=1, max_length=MAX_LABELS)]
+
+
 class Trial(_Record, frozen=True, kw_only=True):
     """One setting that was tried during training.
 
@@ -142,12 +167,28 @@ class Trial(_Record, frozen=True, kw_only=True):
     chosen: bool = False
 
 
+class History(_Record, frozen=True, kw_only=True):
+    """How the training of one member went.
+
+    Attributes:
+        member: Index of the member.
+        logs: What was measured, one number each epoch, by name, such as ``val_loss``.
+    """
+
+    member: Annotated[int, Meta(ge=0, lt=MAX_MEMBERS)]
+    logs: Annotated[
+        dict[Name, Annotated[tuple[Number, ...], Meta(max_length=MAX_EPOCHS)]],
+        Meta(max_length=MAX_LOGS),
+    ]
+
+
 class Training(_Record, frozen=True, kw_only=True):
     """Where a model comes from: facts that are the same for the same training, so no dates.
 
     Attributes:
         documents: Documents that it learnt from.
-        class_counts: Of these, how many had each label, in the order of the labels.
+        class_counts: Of these, how many had each label, in the order of the labels; all 0 where
+            that is not known. They are the answer to a text without a known feature.
         seed: The seed that was given.
         backend: The Keras backend, or what else trained it.
         effort: The effort that was asked for.
@@ -155,6 +196,7 @@ class Training(_Record, frozen=True, kw_only=True):
         versions: Versions of the libraries that trained it.
         settings: What training chose, for people to read.
         trials: What was tried.
+        history: How the training of members went.
     """
 
     documents: Count
@@ -166,6 +208,7 @@ class Training(_Record, frozen=True, kw_only=True):
     versions: Annotated[dict[Name, Remark], Meta(max_length=100)] = {}
     settings: Annotated[dict[Name, Remark], Meta(max_length=1_000)] = {}
     trials: Annotated[tuple[Trial, ...], Meta(max_length=1_000)] = ()
+    history: Annotated[tuple[History, ...], Meta(max_length=MAX_MEMBERS)] = ()
 
 
 class Score(_Record, frozen=True, kw_only=True):
@@ -200,24 +243,28 @@ class Manifest(_Record, frozen=True, kw_only=True):
     """Everything about a model but its numbers, terms and card.
 
     Attributes:
-        format: The version of the format.
+        format: The version of the format. A model that was read from an older one stays in it.
         satchel: The version of Satchel that made the model.
         task: ``single``: one label a document (softmax); ``multiple``: any number (sigmoid).
-        labels: The labels, in the order of the scores.
+        label_type: The type of all labels as people gave them.
+        labels: The labels as text (`labels.text_of`), in the order of the scores.
         views: The views of a document.
         members: The scorers whose scaled logits add up to the scores.
+        calibration: What the sum is brought to; None leaves it.
         thresholds: For ``multiple``, the least probability at which each label holds; else empty.
         training: Where the model comes from.
         scores: How well it did.
         files: The other members of the container; filled in when the parts are written.
     """
 
-    format: Literal[1] = 1
+    format: Literal[1, 2] = 2
     satchel: Name = satchel.__version__
     task: Task
+    label_type: LabelType = "str"
     labels: Annotated[tuple[Label, ...], Meta(min_length=1, max_length=MAX_LABELS)]
     views: Annotated[tuple[View, ...], Meta(min_length=1, max_length=MAX_VIEWS)]
     members: Annotated[tuple[Member, ...], Meta(min_length=1, max_length=MAX_MEMBERS)]
+    calibration: Calibration | None = None
     thresholds: Annotated[
         tuple[Annotated[float, Meta(ge=0.0, le=1.0)], ...], Meta(max_length=MAX_LABELS)
     ] = ()

@@ -5,11 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 
 from satchel.inference.compress import quantized
 from satchel.sealed.card import card
-from satchel.sealed.schema import Layer, Manifest, Member, Parts, RowType, Task, Training
+from satchel.sealed.labels import LabelType
+from satchel.sealed.schema import (
+    MAX_EPOCHS,
+    MAX_LOGS,
+    MAX_NAME,
+    MAX_NUMBER,
+    History,
+    Layer,
+    Manifest,
+    Member,
+    Parts,
+    RowType,
+    Task,
+    Training,
+)
 from satchel.sealed.schema import View as SealedView
 from satchel.search.views import View
 
@@ -57,6 +72,7 @@ def assemble(
     *,
     task: Task,
     labels: Sequence[str],
+    label_type: LabelType,
     thresholds: Sequence[float] | np.ndarray,
     training: Training,
     row_type: RowType = "float16",
@@ -67,7 +83,8 @@ def assemble(
         views: The fitted views; each has at least one share.
         shares: The trained members.
         task: ``single`` or ``multiple``.
-        labels: The labels, in the order of the scores.
+        labels: The labels as text, in the order of the scores.
+        label_type: The type in which they were given.
         thresholds: One a label for ``multiple``, else empty.
         training: Facts for the manifest.
         row_type: ``float32``, ``float16`` or ``int8``, the type in which bag rows are stored.
@@ -78,6 +95,7 @@ def assemble(
     arrays: dict[str, np.ndarray] = {}
     sealed_views = []
     sealed_members: list[Member] = []
+    histories: list[History] = []
     for number, view in enumerate(views):
         own = [share for share in shares if share.view == number]
         prefix = f"view{number}"
@@ -93,6 +111,8 @@ def assemble(
         for share in own:
             stop = start + share.member.rows.shape[1]
             name = f"member{len(sealed_members)}"
+            if share.member.history:
+                histories.append(_history(len(sealed_members), share.member.history))
             arrays[f"{name}.bias"] = share.member.bias.astype(np.float32)
             for key, value in share.member.arrays.items():
                 arrays[f"{name}.{key}"] = np.ascontiguousarray(value, dtype=np.float32)
@@ -117,13 +137,26 @@ def assemble(
         )
     manifest = Manifest(
         task=task,
+        label_type=label_type,
         labels=tuple(labels),
         views=tuple(sealed_views),
         members=tuple(sealed_members),
         thresholds=tuple(float(threshold) for threshold in thresholds),
-        training=training,
+        training=msgspec.structs.replace(training, history=tuple(histories)),
     )
     return Parts(manifest=manifest, arrays=arrays, terms=None, card=card(manifest))
+
+
+def _history(member: int, logs: Mapping[str, list[float]]) -> History:
+    """What a file carries of a history: a callback may have logged what is no number."""
+    fit = {
+        name: tuple(values)
+        for name, values in logs.items()
+        if len(values) <= MAX_EPOCHS
+        and 0 < len(name) <= MAX_NAME
+        and all(abs(value) <= MAX_NUMBER for value in values)
+    }
+    return History(member=member, logs=dict(list(fit.items())[:MAX_LOGS]))
 
 
 def _stored(member: FittedMember, row_type: RowType) -> tuple[np.ndarray, np.ndarray | None]:

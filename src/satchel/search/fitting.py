@@ -17,6 +17,7 @@ from satchel.search.assemble import FittedMember, Share, assemble
 from satchel.search.choosing import Choice, choose
 from satchel.search.corpus import Corpus, LeftOut
 from satchel.search.facts import gather
+from satchel.search.fingerprint import Fingerprint, fingerprint
 from satchel.search.folds import make_folds
 from satchel.search.members import (
     LinearSum,
@@ -80,7 +81,8 @@ def fit(
         SettingError: If a setting has a value that it cannot have here.
     """
     clock = Clock(settings.budget)
-    chosen = plan(gather(texts, targets), settings)
+    data = fingerprint(texts, targets)
+    chosen = plan(gather(texts, targets), settings).with_hash_key(data.hash_key)
     if chosen.nets:
         _import_keras(settings)
     features = chosen.view.features
@@ -96,7 +98,7 @@ def fit(
         seed=settings.seed,
     )
     bench = Bench(corpus, folds, settings, clock, progress)
-    return _train(choose(chosen, bench), corpus, settings, progress, validation)
+    return _train(choose(chosen, bench), corpus, data, settings, progress, validation)
 
 
 def refit(
@@ -125,26 +127,27 @@ def refit(
     corpus = Corpus(
         texts, targets, choice.features, choice.minimum_documents, settings.threads, progress
     ).without_empty(choice.features)
-    return _train(choice, corpus, settings, progress, validation)
+    return _train(choice, corpus, fingerprint(texts, targets), settings, progress, validation)
 
 
 def _train(
     choice: Choice,
     corpus: Corpus,
+    data: Fingerprint,
     settings: Settings,
     progress: Progress,
     validation: Validation | None,
 ) -> Fitted:
     row_type: RowType = "float16" if choice.maximum_features is None else "int8"
     views, shares = _final_fit(choice, corpus, settings, row_type, progress, validation)
-    labels = corpus.targets.labels
     parts = assemble(
         views,
         shares,
         task=corpus.targets.task,
-        labels=[str(label) for label in labels],
-        thresholds=choice.thresholds_for(labels),
-        training=_training(choice, corpus.targets, settings),
+        labels=corpus.targets.label_texts,
+        label_type=corpus.targets.label_type,
+        thresholds=choice.thresholds_for(corpus.targets.labels),
+        training=_training(choice, corpus.targets, settings, data),
         row_type=row_type,
     )
     history = tuple(share.member.history for share in shares if share.member.history)
@@ -247,7 +250,7 @@ def _final_view(recipe: ViewRecipe, corpus: Corpus, choice: Choice, settings: Se
     return view.narrowed(strongest(np.ones(view.size, np.bool_), worth, most))
 
 
-def _training(choice: Choice, targets: Targets, settings: Settings) -> Training:
+def _training(choice: Choice, targets: Targets, settings: Settings, data: Fingerprint) -> Training:
     backend = "none"
     if choice.recipe.networks:
         from satchel.network.backends import use_backend
@@ -259,6 +262,7 @@ def _training(choice: Choice, targets: Targets, settings: Settings) -> Training:
         seed=settings.seed,
         backend=backend,
         effort=settings.preset or settings.effort,
+        fingerprint=data.training,
         versions=_versions(("numpy", "numba", "keras", backend)),
         settings=describe(choice.recipe),
         trials=choice.trials,

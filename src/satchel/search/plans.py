@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from dataclasses import replace as dataclass_replace
 from typing import Any, Literal
@@ -116,6 +117,14 @@ class Plan:
     folds: int = 1
     maximum_features: int | None = None
 
+    def with_hash_key(self, key: int) -> Plan:
+        """The same plan with features under a key."""
+        return dataclasses.replace(
+            self,
+            view=_keyed(self.view, key),
+            characters=None if self.characters is None else _keyed(self.characters, key),
+        )
+
     @property
     def first(self) -> Recipe:
         """The recipe that stands where nothing can be validated."""
@@ -125,6 +134,10 @@ class Plan:
         for net in self.nets:
             recipe = recipe.with_added(Candidate(self.view, net), 1.0 / len(self.nets))
         return recipe
+
+
+def _keyed(view: ViewRecipe, key: int) -> ViewRecipe:
+    return replace(view, features=replace(view.features, hash_key=key))
 
 
 def plan(facts: Facts, settings: Settings) -> Plan:

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from satchel.errors import LabelError
+from satchel.sealed.labels import LabelType, array_of, text_of, type_of
 
 Task = Literal["single", "multiple"]
 LONGEST_LABEL = 1_000
@@ -22,7 +23,9 @@ class Targets:
 
     Attributes:
         task: ``single``: one label per document; ``multiple``: any number of them.
-        labels: The classes, sorted, array of shape ``(n_classes,)``.
+        labels: The classes, sorted, in the type in which they were given: an array of text
+            (objects where a label is very long), integers, floats or booleans, of shape
+            ``(n_classes,)``.
         offsets: int64 array of shape ``(n + 1,)``: document ``i`` has the classes
             ``classes[offsets[i]:offsets[i + 1]]``; for ``single`` exactly one.
         classes: int64 array: the classes of all documents, ascending within a document.
@@ -61,9 +64,19 @@ class Targets:
         """float64 array of shape ``(n,)``: by how much each document counts, ones by default."""
         return np.ones(len(self)) if self.weights is None else self.weights
 
+    @property
+    def label_type(self) -> LabelType:
+        """The type of all labels."""
+        return type_of(self.labels)
+
+    @property
+    def label_texts(self) -> list[str]:
+        """The classes as text, as a model file holds them."""
+        return [text_of(label) for label in self.labels.tolist()]
+
     def names(self) -> list[str] | list[tuple[str, ...]]:
         """Each document's label, or tuple of labels, as text."""
-        names = [str(label) for label in self.labels]
+        names = self.label_texts
         held = [names[k] for k in self.classes.tolist()]
         if self.task == "single":
             return held
@@ -111,8 +124,8 @@ def encode(labels: Sequence[object]) -> Targets:
         labels: One label a document (text, numbers), or one tuple, list or set of labels.
 
     Raises:
-        LabelError: If a label is missing, if they are of mixed kinds, or if there are fewer than
-            two classes.
+        LabelError: If a label is missing, if they are of mixed kinds or of none that a model
+            file carries, or if there are fewer than two classes.
     """
     several = [isinstance(label, (tuple, list, set, frozenset)) for label in labels]
     if any(several):
@@ -152,28 +165,35 @@ def encode_pairs(offsets: np.ndarray, classes: np.ndarray, labels: np.ndarray) -
         labels: The name of each column.
 
     Raises:
-        LabelError: If there are fewer than two columns.
+        LabelError: If there are fewer than two columns, or one has no proper name.
     """
     _require_two(labels)
+    _require_named(labels.tolist())
     return Targets("multiple", labels, offsets.astype(np.int64), classes.astype(np.int64))
 
 
 def _numbered(labels: Sequence[object]) -> tuple[np.ndarray, np.ndarray]:
     """The classes, sorted, and the class of each label: two arrays, the second one int64."""
-    texts = [label for label in labels if isinstance(label, str)]
-    if not texts:
-        try:
-            classes, values = np.unique(np.asarray(labels), return_inverse=True)
-        except TypeError:
-            kinds = sorted({type(label).__name__ for label in labels})
-            raise LabelError(f"expected labels of one type, found {' and '.join(kinds)}") from None
-        return classes, values.astype(np.int64)
-    if len(texts) < len(labels):
+    kinds = {isinstance(label, str) for label in labels}
+    if len(kinds) > 1:
         raise LabelError("expected labels of one type, found text and numbers mixed")
-    # By a dictionary: an array of texts is as wide for every document as for the longest label.
-    names = sorted({str(text) for text in texts})
-    place = {name: column for column, name in enumerate(names)}
-    return np.array(names), np.array([place[text] for text in texts], np.int64)
+    if True in kinds or not labels:
+        # Not by way of an array of text, whose every element has the room of the longest label.
+        texts = [str(label) for label in labels]
+        distinct = sorted(set(texts))
+        place = {label: number for number, label in enumerate(distinct)}
+        values = np.fromiter(map(place.__getitem__, texts), np.int64, len(texts))
+        return array_of(distinct, "str"), values
+    array = np.asarray(labels)
+    # NumPy takes integers that fit no type of 64 bits together for objects or even for floats.
+    whole = array.dtype.kind == "f" and all(isinstance(each, (int, np.integer)) for each in labels)
+    if array.ndim != 1 or array.dtype.kind not in "biuf" or whole or array.dtype.itemsize > 8:
+        raise LabelError(
+            "expected labels to be text, booleans, or integers or floats of at most 64 bits, found "
+            f"{type(labels[0]).__name__} ({labels[0]!r:.60}): turn them into text"
+        )
+    classes, values = np.unique(array, return_inverse=True)
+    return classes, values.astype(np.int64)
 
 
 def _require_named(labels: Sequence[object]) -> None:
@@ -184,7 +204,7 @@ def _require_named(labels: Sequence[object]) -> None:
             raise LabelError(
                 f"expected labels without a NUL character at their end, found {label!r} at {place}"
             )
-        if len(str(label)) > LONGEST_LABEL:
+        if len(text_of(label)) > LONGEST_LABEL:
             raise LabelError(
                 f"expected labels of at most {LONGEST_LABEL:,} characters, found one of "
                 f"{len(str(label)):,} at {place}: {str(label)[:40]!r}…"

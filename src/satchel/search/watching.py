@@ -93,6 +93,7 @@ def _rows_of(view: View, texts: Sequence[str]) -> Rows:
         [Share(0, nothing, 1.0)],
         task="single",
         labels=["nothing"],
+        label_type="str",
         thresholds=(),
         training=Training(documents=0, class_counts=()),
         row_type="float32",

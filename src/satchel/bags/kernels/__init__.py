@@ -6,6 +6,7 @@ import importlib.util
 import sys
 from functools import lru_cache
 
+from satchel.bags.hashing import NO_KEY
 from satchel.errors import warn
 
 # Below this much work the plain path is done before Numba and its cache are loaded. A character is
@@ -26,26 +27,30 @@ def kernels_loaded() -> bool:
     return module is not None and hasattr(module, "document_bag")
 
 
-@lru_cache(maxsize=1)
-def _say_slow() -> None:
-    warn("Numba is not installed, so this takes about 20 times as long: run  pip install numba")
+@lru_cache
+def _say_slow(reason: str) -> None:
+    warn(f"{reason}, so this takes about 20 times as long")
 
 
-def use_kernels(work: int) -> bool:
+def use_kernels(work: int, hash_key: int) -> bool:
     """Whether the kernels are the quicker way for so much text. Both ways give the same answer.
 
     Args:
         work: How much there is to do; more may be said than is known, never less.
+        hash_key: The key of the features. The kernels compute the keyed hash alone.
 
     Returns:
         True where they are loaded already, or are available and the text is worth their start.
-        Warns once where much text meets no Numba.
+        Warns once where much text meets no Numba, or features without a key.
     """
-    if kernels_loaded():
+    if hash_key != NO_KEY and kernels_loaded():
         return True
     if work < WORTH_STARTING:
         return False
+    if hash_key == NO_KEY:
+        _say_slow("the model is of file format 1, whose hash only the slow path knows")
+        return False
     if not numba_available():
-        _say_slow()
+        _say_slow("Numba is not installed (run  pip install numba)")
         return False
     return True

@@ -48,7 +48,13 @@ def _is_address_sign(text: Array, place: Number, size: Number) -> Number:
 
 @helper
 def address_features(
-    text: Array, size: Number, first_sign: Number, last_sign: Number, found: Array, count: Number
+    text: Array,
+    size: Number,
+    first_sign: Number,
+    last_sign: Number,
+    key: Number,
+    found: Array,
+    count: Number,
 ) -> Number:
     """Add the addresses round the signs from the first to the last.
 
@@ -57,6 +63,7 @@ def address_features(
         size: Its size in bytes.
         first_sign: Where the first sign of an address stands.
         last_sign: Where the last one stands.
+        key: The key of the hash, shifted.
         found: Takes the features.
         count: How many features there are already.
 
@@ -92,6 +99,6 @@ def address_features(
             last -= 1
             while kind_at(text, last) == CONTINUATION:
                 last -= 1
-        number = hash_bytes(text, start, end, ADDRESS_START)
+        number = hash_bytes(text, start, end, ADDRESS_START, key)
         count = emit(found, count, number, ONE, start, end)
     return count

@@ -23,10 +23,13 @@ from satchel.bags.kernels.features import (
     KIND,
     PLACE,
     Settings,
+    first_slot,
     settings_type,
+    slot_shift,
 )
 from satchel.bags.kernels.fields import field_features
 from satchel.bags.kernels.grams import character_features
+from satchel.bags.kernels.hashes import shifted_key
 from satchel.bags.kernels.lowering import lower_document
 from satchel.bags.kernels.words import word_features
 
@@ -75,18 +78,19 @@ def make_scratch(longest: Number, settings: Settings) -> Scratch:
 
 
 @helper
-def _merge_equal(found: Array, count: Number, slots_of: Array) -> Number:
+def _merge_equal(found: Array, count: Number, slots_of: Array, placement: Number) -> Number:
     """Keep each feature once, at its first place, and count it; return how many are left."""
     slots = 4
     while slots < 2 * count:
         slots *= 2
     mask = np.uint64(slots - 1)
+    shift = slot_shift(slots)
     for free in range(slots):
         slots_of[free] = -1
     distinct = 0
     for feature in range(count):
         number = found[feature, HASH]
-        slot = np.int64(number & mask)
+        slot = first_slot(number, placement, shift)
         while slots_of[slot] >= 0 and found[slots_of[slot], HASH] != number:
             slot = np.int64(np.uint64(slot + 1) & mask)
         if slots_of[slot] >= 0:
@@ -124,15 +128,17 @@ def document_bag(
         count, first_sign, last_sign = word_features(text, size, settings, chain, found)
         words = count
         if first_sign >= 0:
-            count = address_features(text, size, first_sign, last_sign, found, count)
+            count = address_features(
+                text, size, first_sign, last_sign, shifted_key(settings.hash_key), found, count
+            )
         if settings.fields:
             with_addresses = count
-            count = field_features(text, size, found, ZERO, words, count)
+            count = field_features(text, size, settings, found, ZERO, words, count)
             if with_addresses > words:
-                count = field_features(text, size, found, words, with_addresses, count)
+                count = field_features(text, size, settings, found, words, with_addresses, count)
     if settings.longest > 0:
-        count = character_features(text, size, settings.shortest, settings.longest, found, count)
-    return _merge_equal(found, count, slots_of)
+        count = character_features(text, size, settings, found, count)
+    return _merge_equal(found, count, slots_of, np.uint64(settings.placement))
 
 
 @helper

@@ -23,7 +23,15 @@ from satchel.bags.kernels.compiled import (
     kernel,
     offsets_in,
 )
-from satchel.bags.kernels.features import COUNT_SHIFT, HASH, KIND, Settings, settings_type
+from satchel.bags.kernels.features import (
+    COUNT_SHIFT,
+    HASH,
+    KIND,
+    Settings,
+    first_slot,
+    settings_type,
+    slot_shift,
+)
 from satchel.bags.kernels.sorting import sort_entries
 
 _ONE_DOCUMENT = np.uint64(1 << 32)
@@ -39,13 +47,14 @@ def empty_table() -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
 
 
 @helper
-def _grown_table(table: Array) -> Array:
+def _grown_table(table: Array, placement: Number) -> Array:
     """The same features in twice as many slots."""
     larger = np.zeros((2 * len(table), 2), np.uint64)
     mask = np.uint64(len(larger) - 1)
+    shift = slot_shift(len(larger))
     for old in range(len(table)):
         if table[old, 1] != 0:
-            slot = np.int64(table[old, 0] & mask)
+            slot = first_slot(table[old, 0], placement, shift)
             while larger[slot, 1] != 0:
                 slot = np.int64(np.uint64(slot + 1) & mask)
             larger[slot, 0] = table[old, 0]
@@ -107,6 +116,7 @@ def count_chunk(
     scratch = make_scratch(longest_document(offsets), settings)
     found = scratch[1]
     documents = len(offsets) - 1
+    placement = np.uint64(settings.placement)
     lengths = np.zeros(documents, np.int64)
     entries = np.empty(1024, np.uint64)
     used = ZERO
@@ -116,7 +126,7 @@ def count_chunk(
         )
         lengths[document] = distinct
         while 2 * (size + distinct) > len(table):
-            table = _grown_table(table)
+            table = _grown_table(table, placement)
         while size + distinct > len(hashes):
             hashes = grown(hashes, size)
             kinds = grown(kinds, size)
@@ -124,15 +134,16 @@ def count_chunk(
             while used + distinct > len(entries):
                 entries = grown(entries, used)
         mask = np.uint64(len(table) - 1)
+        shift = slot_shift(len(table))
         # Loads that do not wait for each other fetch the slots several times as fast as probing
         # one by one; the sum is kept so that the compiler does not drop them.
         touched = np.uint64(0)
         for feature in range(distinct):
-            touched += table[np.int64(found[feature, HASH] & mask), 1]
+            touched += table[first_slot(found[feature, HASH], placement, shift), 1]
         scratch[3][0, 0] = touched
         for feature in range(distinct):
             number = found[feature, HASH]
-            slot = np.int64(number & mask)
+            slot = first_slot(number, placement, shift)
             while table[slot, 1] != 0 and table[slot, 0] != number:
                 slot = np.int64(np.uint64(slot + 1) & mask)
             if table[slot, 1] == 0:

@@ -5,15 +5,30 @@ from __future__ import annotations
 import numpy as np
 
 from satchel.bags.fields import FIRST, LONGEST_NAME, QUOTE, SIGNATURE
-from satchel.bags.hashing import FIELD_KIND, PART_KIND, hash_text
-from satchel.bags.hashing import FIELD_SALT as _SALT
+from satchel.bags.hashing import BLOCK, FIELD_KIND, PART_KIND
 from satchel.bags.kernels.compiled import NONE, ZERO, Array, Number, helper
-from satchel.bags.kernels.features import HASH, KIND, PLACE, byte_at, emit
-from satchel.bags.kernels.hashes import FIELD_SALT, FIELD_START, combine, hash_bytes
+from satchel.bags.kernels.features import HASH, KIND, PLACE, Settings, byte_at, emit
+from satchel.bags.kernels.hashes import (
+    FIELD_SALT,
+    FIELD_START,
+    absorb,
+    combine,
+    finished,
+    hash_bytes,
+    shifted_key,
+)
 
-_QUOTE = np.uint64(hash_text(QUOTE, _SALT))
-_SIGNATURE = np.uint64(hash_text(SIGNATURE, _SALT))
-_FIRST = np.uint64(hash_text(FIRST, _SALT))
+
+def _block(text: str, above: bytes = b"\x01") -> np.uint64:
+    """The bytes of a text as a block of the hash; the last block has a 1 above its bytes."""
+    return np.uint64(int.from_bytes(above + text.encode(), "big"))
+
+
+# The names of the parts that are no header field, as blocks.
+_QUOTE = _block(QUOTE)
+_FIRST = _block(FIRST)
+_SIGNATURE_START = _block(SIGNATURE[:BLOCK], above=b"")
+_SIGNATURE_END = _block(SIGNATURE[BLOCK:])
 _FIELD = np.int64(FIELD_KIND)
 _PART = np.int64(PART_KIND)
 _LINE = 10
@@ -83,13 +98,20 @@ def _header_size(text: Array, size: Number) -> Number:
 
 @helper
 def field_features(
-    text: Array, size: Number, found: Array, first: Number, last: Number, count: Number
+    text: Array,
+    size: Number,
+    settings: Settings,
+    found: Array,
+    first: Number,
+    last: Number,
+    count: Number,
 ) -> Number:
     """Add the field tokens of the features ``first`` to ``last``, whose starts ascend.
 
     Args:
         text: The document in lower case, with classes.
         size: Its size in bytes.
+        settings: See ``features.Settings``.
         found: Holds the features, and takes more.
         first: The first feature to look at.
         last: Where to stop.
@@ -98,11 +120,12 @@ def field_features(
     Returns:
         How many there are now.
     """
+    key = shifted_key(settings.hash_key)
     header = _header_size(text, size)
     first_seen = header > 0
     in_signature = False
     has_space = False
-    space = _FIRST
+    space = np.uint64(0)
     line_end = NONE
     value = ZERO
     kind = _FIELD
@@ -118,11 +141,12 @@ def field_features(
             if start < header:
                 colon = _name_end(text, start, line_end)
                 if colon >= 0:
-                    space = hash_bytes(text, start, colon, FIELD_START)
+                    space = hash_bytes(text, start, colon, FIELD_START, key)
                     has_space = True
                     value = colon + 1
             elif in_signature:
-                space = _SIGNATURE
+                space = absorb(FIELD_START, _SIGNATURE_START, key)
+                space = finished(space, _SIGNATURE_END, key)
                 has_space = True
             else:
                 in_signature = (
@@ -135,10 +159,10 @@ def field_features(
                 has_space = False
                 if ink < line_end:
                     if byte_at(text, ink) == _GREATER or byte_at(text, ink) == _BAR:
-                        space = _QUOTE
+                        space = finished(FIELD_START, _QUOTE, key)
                         has_space = True
                     elif not first_seen:
-                        space = _FIRST
+                        space = finished(FIELD_START, _FIRST, key)
                         has_space = True
                     first_seen = True
         if has_space and token >= value:

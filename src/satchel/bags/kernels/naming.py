@@ -19,7 +19,7 @@ from satchel.bags.kernels.compiled import (
     offsets_in,
 )
 from satchel.bags.kernels.features import HASH, KIND, PLACE, Settings, settings_type
-from satchel.bags.kernels.hashes import CHARACTER_START, mix, step
+from satchel.bags.kernels.hashes import CHARACTER_START, EMPTY, add_byte, finished, shifted_key
 
 _PAD = np.uint16(32)
 _KIND_MASK = np.uint64(0xFF)
@@ -27,17 +27,18 @@ _END_MASK = np.uint64(0xFFFFFFFF)
 
 
 @helper
-def _pads(text: Array, start: Number, end: Number, number: Number) -> Number:
+def _pads(text: Array, start: Number, end: Number, number: Number, key: Number) -> Number:
     """Which pads a character n-gram has, told by its hash: 1 before, 2 behind."""
     for pads in range(4):
         state = CHARACTER_START
+        block = EMPTY
         if pads & 1:
-            state = step(state, _PAD)
+            state, block = add_byte(state, block, _PAD, key)
         for place in range(start, end):
-            state = step(state, text[place])
+            state, block = add_byte(state, block, text[place], key)
         if pads & 2:
-            state = step(state, _PAD)
-        if mix(state) == number:
+            state, block = add_byte(state, block, _PAD, key)
+        if finished(state, block, key) == number:
             return pads
     return 0
 
@@ -75,6 +76,7 @@ def name_chunk(
     features = scratch[1]
     places = np.empty(1024, np.int64)
     letters = np.empty(1024, np.uint8)
+    key = shifted_key(settings.hash_key)
     count = ZERO
     used = ZERO
     for document in range(len(offsets) - 1):
@@ -90,7 +92,7 @@ def name_chunk(
             kind = np.int64(features[feature, KIND] & _KIND_MASK)
             start = np.int64(features[feature, PLACE] >> np.uint64(32))
             end = np.int64(features[feature, PLACE] & _END_MASK)
-            pads = _pads(text, start, end, number) if kind == CHARACTER_KIND else 0
+            pads = _pads(text, start, end, number, key) if kind == CHARACTER_KIND else 0
             while used + end - start + 2 > len(letters):
                 letters = grown(letters, used)
             if 4 * count + 4 > len(places):

@@ -28,7 +28,7 @@ from satchel.bags.kernels.compiled import (
 )
 from satchel.bags.kernels.features import Settings, settings_type
 from satchel.bags.kernels.finding import known_entries
-from satchel.bags.weighing import FIELD_LENGTH
+from satchel.bags.weighing import FIELD_LENGTH, LEAST_LENGTH
 
 TERM_FREQUENCIES = ("binary", "count", "freq", "log")
 NORMS = ("none", "l2", "l2_fields")
@@ -37,6 +37,7 @@ _NONE, _L2, _L2_FIELDS = range(3)
 _NOWHERE = np.int64(0xFFFFFFFF)
 _USUAL_COUNTS = 32
 _FIELD_LENGTH = np.float32(FIELD_LENGTH)
+_LEAST_SQUARES = LEAST_LENGTH**2
 
 
 class Layout(NamedTuple):
@@ -120,9 +121,9 @@ def _own_values(
                 field_squares += square
             else:
                 squares += square
-        if squares > 0.0:
+        if squares > _LEAST_SQUARES:
             scale = np.float32(1.0 / math.sqrt(squares))
-        if field_squares > 0.0:
+        if field_squares > _LEAST_SQUARES:
             field_scale = _FIELD_LENGTH * np.float32(1.0 / math.sqrt(field_squares))
         for entry in range(known):
             values[entry] *= field_scale if own[entry] & fields else scale

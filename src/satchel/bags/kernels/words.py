@@ -20,9 +20,20 @@ from satchel.bags.characters import (
     WORD,
     WORD_SPACE,
 )
+from satchel.bags.hashing import BLOCK
 from satchel.bags.kernels.compiled import NONE, ONE, ZERO, Array, Number, helper
 from satchel.bags.kernels.features import Settings, emit, kind_at
-from satchel.bags.kernels.hashes import WORD_START, combine, hash_bytes, mix, step
+from satchel.bags.kernels.hashes import (
+    EMPTY,
+    NOT_ASCII,
+    WORD_START,
+    absorb_full,
+    combine,
+    finished,
+    hash_bytes,
+    shifted_key,
+    with_byte,
+)
 
 _HANGUL = np.int64(HANGUL_LETTER)
 _SPACELESS = np.int64(SPACELESS_LETTER)
@@ -43,6 +54,15 @@ def _number_end(text: Array, start: Number, size: Number) -> Number:
             break
         end = place
     return end
+
+
+@helper
+def _count_characters(text: Array, start: Number, end: Number) -> Number:
+    """How many characters start in ``text[start:end]``."""
+    characters = ZERO
+    for place in range(start, end):
+        characters += kind_at(text, place) != CONTINUATION
+    return characters
 
 
 @helper
@@ -81,6 +101,7 @@ def _character_grams(
     start: Number,
     end: Number,
     letter: Number,
+    key: Number,
     found: Array,
     count: Number,
 ) -> Number:
@@ -94,10 +115,10 @@ def _character_grams(
             continue
         right = _marks_end(text, place + 1, end)
         if letter == SPACELESS_LETTER:
-            number = hash_bytes(text, place, right, WORD_START)
+            number = hash_bytes(text, place, right, WORD_START, key)
             count = emit(found, count, number, ONE, place, right)
         if last_end == place and (letter == SPACELESS_LETTER or last != start or right != end):
-            number = hash_bytes(text, last, right, WORD_START)
+            number = hash_bytes(text, last, right, WORD_START, key)
             count = emit(found, count, number, ONE, last, right)
         last = place
         last_end = right
@@ -137,7 +158,7 @@ def word_features(
     Args:
         text: The document in lower case, with classes.
         size: Its size in bytes.
-        settings: (orders of n-grams, shortest word, …), see ``bag.Settings``.
+        settings: See ``features.Settings``.
         chain: uint64 [orders, 2]; room for the n-grams that end at the last word.
         found: Takes the features.
 
@@ -145,8 +166,9 @@ def word_features(
         How many features there are, and where the first and the last sign of an address stand
         (``@`` or ``:``; −1 for none).
     """
-    orders = settings[0]
-    shortest = settings[1]
+    orders = settings.orders
+    shortest = settings.min_length
+    key = shifted_key(settings.hash_key)
     count = ZERO
     length = ZERO
     first_sign = NONE
@@ -159,29 +181,40 @@ def word_features(
             if kind == DIGIT:
                 place = _number_end(text, start, size)
             if place > start:
-                number = hash_bytes(text, start, place, WORD_START)
+                number = hash_bytes(text, start, place, WORD_START, key)
                 characters = place - start
             else:
                 state = WORD_START
-                characters = ZERO
-                while place < size and kind_at(text, place) <= WORD_SPACE:
-                    state = step(state, text[place])
-                    characters += kind_at(text, place) != CONTINUATION
-                    place += 1
-                number = mix(state)
+                block = EMPTY
+                bits = EMPTY
+                full = min(start + BLOCK, size)
+                while True:
+                    while place < full and kind_at(text, place) <= WORD_SPACE:
+                        block = with_byte(block, text[place])
+                        place += 1
+                    bits |= block
+                    if place < full or place == size or kind_at(text, place) > WORD_SPACE:
+                        break
+                    state = absorb_full(state, block, key)
+                    block = EMPTY
+                    full = min(place + BLOCK, size)
+                number = finished(state, block, key)
+                characters = place - start
+                if bits & NOT_ASCII:
+                    characters = _count_characters(text, start, place)
             if characters >= shortest:
                 count = _emit_word(number, start, place, orders, chain, length, found, count)
                 length = min(length + ONE, np.int64(orders))
                 if characters < place - start:
-                    count = _character_grams(text, start, place, _HANGUL, found, count)
+                    count = _character_grams(text, start, place, _HANGUL, key, found, count)
         elif kind == SPACELESS_LETTER:
             while place < size and kind_at(text, place) == SPACELESS_LETTER:
                 place = _marks_end(text, place + 1, size)
-            count = _character_grams(text, start, place, _SPACELESS, found, count)
+            count = _character_grams(text, start, place, _SPACELESS, key, found, count)
             length = ZERO
         elif kind >= EMOJI_BASE and kind <= REGIONAL:
             place = _emoji_end(text, start, size)
-            number = hash_bytes(text, start, place, WORD_START)
+            number = hash_bytes(text, start, place, WORD_START, key)
             count = _emit_word(number, start, place, orders, chain, length, found, count)
             length = min(length + ONE, np.int64(orders))
         else:

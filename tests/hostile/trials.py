@@ -1,0 +1,100 @@
+"""What must hold for any file: it is refused by a clear error, or it answers like a model."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from hostile.structures import GOOD, TEXTS
+from satchel import sealed
+from satchel.bags.hashing import NO_KEY
+from satchel.bags.kernels import numba_available
+from satchel.errors import ModelFileError, PredictionError, SettingError
+from satchel.inference.compress import compress
+from satchel.satchel import Satchel, load
+from satchel.sealed.card import card
+
+ASKED = ["", "zzzz", *TEXTS, " ".join(TEXTS) * 20, "card " * 3_000]
+
+
+def outcome(data: bytes, name: str) -> str:
+    """Open a file, and ask everything of the model that opens.
+
+    Args:
+        data: The file.
+        name: How it came about.
+
+    Returns:
+        Where it was refused, or ``answered``, or ``overflowed`` where its numbers do.
+
+    Raises:
+        Exception: Something happened that must not: another error, a warning, an answer that is
+            none, or a model that cannot be written again.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            parts = sealed.loads(data)
+        except ModelFileError as error:
+            return f"refused: {error.member or 'container'}"
+        again = sealed.dumps(parts)
+        if name == "bytes":
+            assert again in GOOD, "a mutation opened as another model"
+        assert sealed.dumps(sealed.loads(again)) == again
+        return _ask(Satchel(parts))
+
+
+def outcome_of_file(path: Path) -> str:
+    """The same by way of the disk, without the questions."""
+    try:
+        load(path)
+    except ModelFileError:
+        return "refused"
+    return "opened"
+
+
+def _ask(satchel: Satchel) -> str:
+    """Ask a model for answers on every path, and look at what it says."""
+    model, manifest = satchel.model, satchel.manifest
+    card(manifest)
+    repr(satchel)
+    labels = set(satchel.classes_.tolist())
+    assert len(labels) == len(model.labels)
+    try:
+        _check(model.predict_proba(ASKED), manifest.task)
+        if numba_available() and manifest.views[0].features.hash_key != NO_KEY:
+            sums, known = model._reader.read_fused(ASKED, threads=1)
+            plain = model.known(ASKED)
+            np.testing.assert_array_equal(known.max(axis=1), plain)
+            assert len(sums) == len(manifest.views)
+        answers = satchel.predict(ASKED)
+        for answer in answers.tolist():
+            assert answer in labels if manifest.task == "single" else labels.issuperset(answer)
+        rankings = model.rank(ASKED, k=3)
+        assert [len(ranking.best) for ranking in rankings] == [min(3, len(labels))] * len(ASKED)
+        for ranking in rankings:
+            assert all(0 <= probability <= 1 for _, probability in ranking.best)
+            assert len(ranking.holding) <= 1_000
+        if len(labels) > 1:
+            for text in ASKED[:4]:
+                explanation = model.explain(text)
+                assert np.isfinite([token.value for token in explanation.tokens]).all()
+    except PredictionError:
+        return "overflowed"
+    try:
+        small = compress(satchel.parts, max_bytes=max(2_000, len(sealed.dumps(satchel.parts)) // 2))
+        sealed.loads(sealed.dumps(small))
+    except (SettingError, ModelFileError):
+        return "answered"  # labels and layers alone take more, or numbers do not fit the rows
+    return "answered and compressed"
+
+
+def _check(probabilities: np.ndarray, task: str) -> None:
+    assert probabilities.shape[0] == len(ASKED)
+    assert np.isfinite(probabilities).all()
+    assert (probabilities >= 0).all()
+    assert (probabilities <= 1.0 + 1e-6).all()
+    if task == "single":
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-3)

@@ -1,0 +1,323 @@
+"""What a model may cost and say at most, whatever its file holds."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from satchel import sealed
+from satchel.bags.features import Features
+from satchel.errors import PredictionError, TextError
+from satchel.inference import model as model_module
+from satchel.inference.explain import explain
+from satchel.inference.model import Model
+from satchel.sealed import Calibration, Layer, Manifest, Member, Parts, Training, View
+from small_models import LINEAR, NETWORK, TEXTS, Head, keyed, make_parts, vocabulary
+
+MIXED = [Head(scale=0.5), Head(NETWORK.layers, view=1, columns=6), Head(scale=-2.0, view=1)]
+TWO_VIEWS = [Features(fields=True), Features(words=0, characters=(2, 4))]
+FROZEN = Path(__file__).parent / "formats" / "v1" / "linear.satchel"
+
+
+def changed(parts: Parts, **fields: object) -> Parts:
+    return replace(parts, manifest=msgspec.structs.replace(parts.manifest, **fields))
+
+
+# Numbers that overflow.
+
+
+def overflowing() -> Parts:
+    """Five layers of the largest numbers that a file may hold."""
+    layers = tuple(Layer(kind="dense", units=4) for _ in range(5))
+    parts = make_parts([Head(layers)])
+    kernels = {f"member0.layer{n}.kernel": np.full((4, 4), 1e9, np.float32) for n in range(5)}
+    # The last one turns infinity into NaN, for it multiplies it by zero.
+    kernels["member0.layer4.kernel"][::2] = 0.0
+    return replace(parts, arrays=parts.arrays | kernels)
+
+
+def of_format_1() -> Parts:
+    """A frozen model of format 1, whose numbers have no limit but float32's."""
+    parts = sealed.read(FROZEN)
+    arrays = {
+        name: np.full_like(array, 3e38) if array.dtype == np.float32 else array
+        for name, array in parts.arrays.items()
+    }
+    arrays["view0.rows"][::2] *= -1
+    return replace(parts, arrays=arrays)
+
+
+@pytest.mark.parametrize("make", [overflowing, of_format_1])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_numbers_that_overflow_are_told_and_never_answered(make, threads: int) -> None:
+    model = Model(sealed.loads(sealed.dumps(make())))
+    texts = ["", *TEXTS[:3], "The bike's engine"] if make is overflowing else ["The bike's engine"]
+    first = 1 if make is overflowing else 0
+    for ask in (model.scores, model.predict, model.predict_proba, model.predict_proba_and_known):
+        with pytest.raises(PredictionError, match=f"document {first} are not finite"):
+            ask(texts, threads=threads)
+    for ask in (model.rank, model.top, model.predict_columns):
+        with pytest.raises(PredictionError, match="train it anew"):
+            ask(texts)
+    with pytest.raises(PredictionError):
+        model.explain(texts[-1])
+
+
+def test_the_largest_numbers_of_a_file_make_finite_bags() -> None:
+    parts = make_parts([LINEAR])
+    parts.arrays["view0.rows"][:] = 1e9
+    parts.arrays["view0.weights"][:] = 1e9
+    weighting = msgspec.structs.replace(
+        parts.manifest.views[0].weighting, term_frequency="count", norm="none"
+    )
+    view = msgspec.structs.replace(parts.manifest.views[0], weighting=weighting)
+    scores = Model(changed(parts, views=(view,))).scores(["card " * 100_000])
+    assert np.isfinite(scores).all()
+    assert scores.min() > 1e22
+
+
+def test_large_values_meet_float16_rows_as_they_do_others() -> None:
+    parts = make_parts([LINEAR], rows="float16")
+    parts.arrays["view0.weights"][:] = 1e6
+    weighting = msgspec.structs.replace(parts.manifest.views[0].weighting, norm="none")
+    halves = changed(
+        parts, views=(msgspec.structs.replace(parts.manifest.views[0], weighting=weighting),)
+    )
+    view = msgspec.structs.replace(halves.manifest.views[0], rows="float32")
+    wide = {"view0.rows": parts.arrays["view0.rows"].astype(np.float32)}
+    singles = replace(changed(halves, views=(view,)), arrays=halves.arrays | wide)
+    np.testing.assert_allclose(
+        Model(halves).scores(TEXTS), Model(singles).scores(TEXTS), rtol=1e-4, atol=10
+    )
+
+
+# The prior, on every path.
+
+
+def test_a_text_without_a_known_word_gets_the_shares_of_the_labels_on_every_path() -> None:
+    parts = make_parts(MIXED, features=TWO_VIEWS)
+    texts = ["", "0", *TEXTS]
+    model, warm = Model(parts), Model(parts)
+    unknown = model.known(texts) == 0
+    assert unknown.sum() >= 3
+    for each in (model, warm):
+        rows = each.predict_proba(texts)[unknown]
+        np.testing.assert_allclose(rows, [[0.1, 0.4, 0.2, 0.3]] * len(rows), rtol=1e-6)
+        assert each.predict([""]) == ["graphics"]
+        assert each.top("", k=2) == [
+            ("graphics", pytest.approx(0.4)),
+            ("sport", pytest.approx(0.3)),
+        ]
+        assert [ranking.known for ranking in each.rank(texts)] == each.known(texts).tolist()
+        explanation = each.explain("")
+        assert (explanation.label, explanation.against) == ("graphics", "sport")
+        assert explanation.margin == explanation.base == pytest.approx(np.log(4 / 3), abs=1e-6)
+        assert (explanation.tokens, explanation.known, explanation.remainder) == ((), 0, 0.0)
+        warm.warm_up()  # from here on the kernels read even a short text
+
+
+def test_a_text_without_a_known_word_may_have_no_label_or_several() -> None:
+    model = Model(make_parts([NETWORK], task="multiple"))  # of 10 documents, thresholds 0.5 to 0.3
+    np.testing.assert_allclose(model.predict_proba([""]), [[0.1, 0.4, 0.2, 0.3]], rtol=1e-6)
+    assert model.predict([""]) == [("graphics",)]
+    counts = Training(documents=10, class_counts=(10, 0, 5, 10))
+    parts = changed(make_parts([NETWORK], task="multiple"), training=counts)
+    np.testing.assert_allclose(Model(parts).predict_proba([""]), [[1, 0, 0.5, 1]], atol=1e-7)
+    assert Model(parts).predict([""]) == [("cars", "space", "sport")]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        changed(make_parts([NETWORK]), training=Training(documents=9, class_counts=(0,) * 4)),
+        sealed.read(FROZEN),
+    ],
+    ids=["counts unknown", "format 1"],
+)
+def test_without_shares_the_biases_answer(parts: Parts) -> None:
+    model = Model(parts)
+    nothing = [np.zeros((1, view.width), np.float32) for view in model.views]
+    np.testing.assert_allclose(model.scores([""]), model.scores_of_bags(nothing), atol=1e-6)
+    assert "biases" in model.answer_to_nothing
+    assert "prior" in Model(make_parts()).answer_to_nothing
+
+
+# Calibration.
+
+NUMBERS = st.floats(-4, 4, width=32)
+
+
+@given(
+    st.lists(NUMBERS, min_size=1, max_size=1) | st.lists(NUMBERS, min_size=4, max_size=4),
+    st.lists(NUMBERS, min_size=1, max_size=1) | st.lists(NUMBERS, min_size=4, max_size=4),
+    st.sampled_from(["single", "multiple"]),
+)
+def test_a_calibration_is_applied_to_the_sum(scale: list, shift: list, task: str) -> None:
+    parts = make_parts(MIXED, features=TWO_VIEWS, task=task)
+    calibration = Calibration(scale=tuple(scale), shift=tuple(shift))
+    calibrated = sealed.loads(sealed.dumps(changed(parts, calibration=calibration)))
+    model = Model(calibrated)
+    known = model.known(TEXTS) > 0
+    plain = Model(parts).scores(TEXTS)
+    expected = np.where(known[:, None], plain * np.array(scale) + np.array(shift), plain)
+    np.testing.assert_allclose(model.scores(TEXTS), expected, atol=1e-4)
+    for text, score in zip(TEXTS, model.scores(TEXTS).astype(float), strict=True):
+        explanation = explain(model, text, label="space")
+        margin = score[2]
+        if explanation.against is not None:
+            margin -= score[model.labels.index(explanation.against)]
+        tokens = sum(token.value for token in explanation.tokens)
+        assert explanation.margin == pytest.approx(margin, abs=1e-4)
+        assert explanation.base + tokens == pytest.approx(explanation.margin, abs=1e-4)
+
+
+# Blocks of documents.
+
+
+def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = make_parts(MIXED, features=TWO_VIEWS, task="multiple")
+    whole, texts = Model(parts), TEXTS * 3
+    monkeypatch.setattr(model_module, "_BLOCK", 100)
+    blocks = Model(parts)
+    assert blocks._block < len(texts) / 3
+    np.testing.assert_allclose(blocks.scores(texts), whole.scores(texts), atol=1e-5)
+    np.testing.assert_array_equal(
+        blocks.predict_proba_and_known(texts)[1], whole.predict_proba_and_known(texts)[1]
+    )
+    assert blocks.predict(texts) == whole.predict(texts)
+    assert blocks.predict([]) == blocks.rank([]) == blocks.top([]) == []
+    with pytest.raises(TextError, match="document 20 is not a string"):
+        blocks.predict([*texts[:20], None])
+    with pytest.raises(TextError, match="document 21 holds the lone surrogate"):
+        blocks.predict([*texts[:21], "\ud800"])
+
+
+@given(
+    hnp.arrays(np.float32, st.integers(1, 30), elements=st.sampled_from([0.0, 0.25, 0.5, 1.0])),
+    st.integers(1, 40),
+)
+def test_the_best_are_found_without_ranking_all(row: np.ndarray, k: int) -> None:
+    expected = np.argsort(-row, kind="stable")[:k]
+    np.testing.assert_array_equal(model_module._ranked(row, k), expected)
+
+
+def many_labels(labels: int, task: str = "multiple", views: int = 1) -> Parts:
+    """A model of many labels and of hardly a feature; for ``multiple`` every label always holds."""
+    features = keyed(Features(words=1))
+    hashes, kinds, _ = vocabulary(["word"], features)
+    rows = np.linspace(-1, 1, labels).astype(np.float16)[None]
+    arrays = {}
+    for index in range(views):
+        arrays |= {
+            f"view{index}.hashes": hashes,
+            f"view{index}.kinds": kinds,
+            f"view{index}.weights": np.ones(1, np.float32),
+            f"view{index}.rows": rows,
+            f"member{index}.bias": np.zeros(labels, np.float32),
+        }
+    manifest = Manifest(
+        task=task,
+        labels=tuple(f"label {number}" for number in range(labels)),
+        views=(View(features=features, size=1, width=labels, rows="float16", weighting=TF),)
+        * views,
+        members=tuple(Member(view=index, start=0, stop=labels) for index in range(views)),
+        thresholds=(0.0,) * labels if task == "multiple" else (),
+        training=Training(documents=2, class_counts=(1,) * labels),
+    )
+    return Parts(manifest=manifest, arrays=arrays)
+
+
+TF = make_parts().manifest.views[0].weighting
+
+
+def test_no_more_labels_hold_than_anybody_reads() -> None:
+    model = Model(many_labels(3_000))
+    (answer,) = model.predict(["word"])
+    assert answer == model.labels[2_000:]  # the likeliest, in the order of the labels
+    (ranking,) = model.rank(["word"], k=2)
+    assert [label for label, _ in ranking.holding] == list(reversed(answer))
+    assert ranking.best == ranking.holding[:2]
+    (nothing,) = model.predict([""])
+    assert nothing == model.labels[:1_000]  # all are as likely: the first
+
+
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]) << 20, int(sys.argv[1]) << 20))
+resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+import os
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+"""
+
+
+def run_limited(program: str, mebibytes: int, *arguments: object) -> str:
+    command = [sys.executable, "-c", LIMITED + program, str(mebibytes), *map(str, arguments)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_many_labels_that_all_hold_do_not_fill_the_memory(tmp_path: Path) -> None:
+    # Ranking every label of every line took 4.1 GB.
+    path = tmp_path / "model.satchel"
+    sealed.write(path, many_labels(65_536))
+    (tmp_path / "lines.txt").write_text("word\n" * 200, "utf-8")
+    program = """
+from satchel.cli import program
+program.main(["predict", sys.argv[2], sys.argv[3], "--lines", "--json"], standalone_mode=False)
+"""
+    answers = json.loads(run_limited(program, 900, path, tmp_path / "lines.txt"))
+    assert len(answers) == 200
+    assert {len(answer["labels"]) for answer in answers} == {1_000}
+
+
+def test_wide_views_do_not_fill_the_memory(tmp_path: Path) -> None:
+    # A thousand documents took 1 GB for their sums alone, and as much again for the scores.
+    path = tmp_path / "model.satchel"
+    sealed.write(path, many_labels(65_536, "single", views=4))
+    program = """
+import satchel
+model = satchel.load(sys.argv[2])
+print(len(model.predict(["word"] * 1000)), len(model.model.rank(["word"] * 500, 3)))
+"""
+    assert run_limited(program, 700, path).split() == ["1000", "500"]
+
+
+def test_one_long_label_does_not_fill_the_memory(tmp_path: Path) -> None:
+    # An array of text gives every label the room of the longest: 260 MB here.
+    parts = many_labels(65_536, "single")
+    labels = list(parts.manifest.labels)
+    labels[int(parts.arrays["view0.rows"].argmax())] = "x" * 1_000
+    path = tmp_path / "model.satchel"
+    sealed.write(path, changed(parts, labels=tuple(labels)))
+    program = """
+import satchel
+model = satchel.load(sys.argv[2])
+print(model.classes_.nbytes, model.predict(["word"] * 100).nbytes, len(model.predict(["word"])[0]))
+"""
+    classes, answers, length = map(int, run_limited(program, 450, path).split())
+    assert classes <= 8 * 65_536
+    assert answers <= 8 * 100
+    assert length == 1_000
+
+
+@pytest.mark.parametrize("norm", ["l2", "l2_fields"])
+@pytest.mark.parametrize("weight", [1e-45, 1e-38, 0.0])
+def test_weights_next_to_nothing_are_numbers_on_every_path(norm: str, weight: float) -> None:
+    parts = make_parts([LINEAR], features=[Features(fields=True)], rows="int8")
+    parts.arrays["view0.weights"][:] = weight
+    weighting = msgspec.structs.replace(parts.manifest.views[0].weighting, norm=norm)
+    view = msgspec.structs.replace(parts.manifest.views[0], weighting=weighting)
+    pytest.importorskip("numba")
+    model = Model(changed(parts, views=(view,)))
+    for read in (model._reader.read_plain, model._reader.read_fused):
+        (sums,), _ = read(TEXTS)
+        np.testing.assert_allclose(sums, np.zeros_like(sums), atol=1e-30)
