@@ -107,10 +107,10 @@ def test_documents_left_out_are_counted_with_the_reason(tmp_path: Path) -> None:
     table.write_text("".join(json.dumps({"label": k, "text": t}) + "\n" for k, t in rows))
     model = tmp_path / "m.satchel"
     answer = train(table, "-o", model, "--no-test")
-    assert "left out of training: 25 documents that have no word" in answer.stderr
+    assert "left out of training: 25 documents without a word" in answer.stderr
     assert "learnt from 60 documents" in answer.stdout
     facts = json.loads(train(table, "-o", model, "--no-test", "--json").stdout)
     assert (facts["documents"], facts["documents_left_out"]) == (60, 25)
     with_test = train(table, "-o", model)
-    assert "25 documents that have no word" in with_test.stderr
+    assert "25 documents without a word" in with_test.stderr
     assert re.search(r"then trained on all 60\b", with_test.stdout)

@@ -235,7 +235,7 @@ def test_documents_that_teach_nothing_are_counted_with_the_reason() -> None:
     assert fitted_model.parts.manifest.training.documents == 9_000
     assert len(fitted_model.left_out) == 4
     lines = fitted_model.left_out.lines()
-    assert "2 documents that have no word" in lines[0]
+    assert "2 documents without a word" in lines[0]
     assert "2 documents none of whose words occurs in another" in lines[1]
     assert fitting.fit(TEXTS, TARGETS, asked()).left_out.lines() == []
 

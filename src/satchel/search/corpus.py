@@ -56,7 +56,7 @@ class LeftOut:
     def lines(self) -> list[str]:
         """A line on each reason that occurs."""
         reasons = (
-            (self.without_words, "that have no word"),
+            (self.without_words, "without a word"),
             (self.without_shared_words, "none of whose words occurs in another document"),
         )
         return [
