@@ -15,7 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from satchel.errors import SaveError
-from satchel.files import write_atomically
+from satchel.files import (
+    check_folder_writable,
+    check_writable,
+    write_atomically,
+    write_folder_atomically,
+)
 
 OLD = b"the old file " * 1_000
 NEW = b"the new file, which is longer " * 1_000
@@ -96,6 +101,17 @@ def test_a_writer_that_fails_half_way_leaves_the_old_file(target: Path) -> None:
         raise ValueError("no more")
 
     with pytest.raises(ValueError, match="no more"):
+        write_atomically(target, pieces())
+    assert target.read_bytes() == OLD
+    assert names(target.parent) == ["model.satchel"]
+
+
+def test_an_error_of_the_system_that_is_the_content_s_own_passes_through(target: Path) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield NEW[:100]
+        raise ConnectionResetError("the source went away")
+
+    with pytest.raises(ConnectionResetError, match="went away"):
         write_atomically(target, pieces())
     assert target.read_bytes() == OLD
     assert names(target.parent) == ["model.satchel"]
@@ -285,3 +301,152 @@ def test_writers_at_once_leave_one_whole_file(target: Path) -> None:
         thread.join()
     assert target.read_bytes() in contents
     assert names(target.parent) == ["model.satchel"]
+
+
+# Several files of one folder.
+
+
+@given(files=st.dictionaries(st.sampled_from("abcdef"), st.lists(st.binary(max_size=50))))
+def test_a_folder_holds_what_was_written(files, tmp_path_factory) -> None:
+    folder = tmp_path_factory.mktemp("written") / "made" / "for it"
+    write_folder_atomically(folder, {name: iter(pieces) for name, pieces in files.items()})
+    (folder / "other").write_bytes(b"stays")
+    found = {name: (folder / name).read_bytes() for name in names(folder)}
+    whole = {name: b"".join(pieces) for name, pieces in files.items()}
+    assert found == {**whole, "other": b"stays"}
+
+
+@pytest.mark.parametrize("failing", ["one", "two", "three"])
+def test_a_folder_keeps_all_its_old_files_where_one_cannot_be_written(
+    failing: str, tmp_path: Path
+) -> None:
+    def pieces(name: str) -> Iterator[bytes]:
+        yield NEW
+        if name == failing:
+            raise ValueError("no more")
+
+    three = ("one", "two", "three")
+    for name in three:
+        (tmp_path / name).write_bytes(OLD)
+    with pytest.raises(ValueError, match="no more"):
+        write_folder_atomically(tmp_path, {name: pieces(name) for name in three})
+    assert names(tmp_path) == sorted(three)
+    assert {(tmp_path / name).read_bytes() for name in three} == {OLD}
+
+
+def test_a_folder_that_was_made_for_nothing_goes_again(tmp_path: Path) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield NEW
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_folder_atomically(tmp_path / "a" / "b", {"one": NEW, "two": pieces()})
+    assert names(tmp_path) == []
+
+
+def test_a_folder_s_files_take_their_names_in_the_order_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, order = os.replace, []
+
+    def replace(temporary: Path, target: Path) -> None:
+        assert len(names(tmp_path)) == 3  # all are written by now
+        order.append(target.name)
+        real(temporary, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    write_folder_atomically(tmp_path, {"z.png": NEW, "a.json": NEW, "page.html": NEW})
+    assert order == ["z.png", "a.json", "page.html"]
+
+
+FULL_FOLDER = FULL.replace("import write_atomically", "import write_folder_atomically").replace(
+    "write_atomically(sys.argv[1], bytes(20_000))",
+    "write_folder_atomically(sys.argv[1], {'small': b'new', 'large': bytes(20_000)})",
+)
+
+
+def test_a_folder_that_cannot_take_all_takes_none(tmp_path: Path) -> None:
+    for name in ("small", "large"):
+        (tmp_path / name).write_bytes(OLD)
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_FOLDER, tmp_path], check=True, capture_output=True, text=True
+    )
+    assert "larger than the system allows; the files there before are whole" in done.stdout
+    assert names(tmp_path) == ["large", "small"]
+    assert (tmp_path / "small").read_bytes() == OLD
+
+
+# Asking before the work.
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("missing/model", "there is no folder"),
+        ("file/model", "is not a folder"),
+        (".", "it is a folder; name a file in it"),
+        ("x" * 300, "name is too long"),
+        ("circle", "form a loop"),
+        ("pipe", "device or pipe"),
+    ],
+)
+def test_what_cannot_be_written_is_known_before(where: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(OLD)
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    os.mkfifo(tmp_path / "pipe")
+    before = names(tmp_path)
+    for write in (check_writable, lambda path: write_atomically(path, NEW)):
+        with pytest.raises(SaveError, match=message):
+            write(tmp_path / where)
+    assert names(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("file", "it is a file; name a folder"),
+        ("file/sub", "it is a file; name a folder"),
+        ("x" * 300, "name is too long"),
+        ("circle", "form a loop"),
+    ],
+)
+def test_a_folder_that_cannot_be_made_is_known_before(
+    where: str, message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(OLD)
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    before = names(tmp_path)
+    for write in (check_folder_writable, lambda path: write_folder_atomically(path, {"a": NEW})):
+        with pytest.raises(SaveError, match=message):
+            write(tmp_path / where)
+    assert names(tmp_path) == before
+
+
+def test_asking_leaves_everything_as_it_was(target: Path) -> None:
+    check_writable(target)
+    check_writable(target.parent / "new")
+    check_folder_writable(target.parent)
+    check_folder_writable(target.parent / "new" / "folder")
+    assert names(target.parent) == ["model.satchel"]
+    assert target.read_bytes() == OLD
+
+
+def test_asking_knows_what_may_not_be_written() -> None:
+    code = READ_ONLY.replace('write_atomically(sys.argv[1], b"new")', "check(sys.argv[1])")
+    for check in ("check_writable", "check_folder_writable"):
+        with tempfile.TemporaryDirectory(dir="/tmp") as name:
+            folder = Path(name)
+            folder.chmod(0o555)
+            done = subprocess.run(
+                [
+                    sys.executable,
+                    "-c",
+                    code.replace("import write_atomically", f"import {check} as check"),
+                    folder / "new",
+                ],
+                check=True,
+                capture_output=True,
+                text=True,
+            )
+            assert f"no permission to write in {folder}" in done.stdout
+            folder.chmod(0o755)

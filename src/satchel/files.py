@@ -3,6 +3,8 @@
 The bytes go to a temporary file in the same folder, are forced to the disk, and only then take the
 target's name, which the file system does in one step. A file that is in use (mapped, being read) is
 never changed either: its readers keep the old one.
+
+Whether a file could be written can be asked before the work whose result it is to hold.
 """
 
 from __future__ import annotations
@@ -11,17 +13,18 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from satchel.errors import SaveError
 
+Pieces = Iterable[bytes | bytearray | memoryview]
+"""The content of a file, piece by piece."""
+
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES}
 
 
-def write_atomically(
-    path: str | os.PathLike[str], data: bytes | Iterable[bytes | bytearray | memoryview]
-) -> None:
+def write_atomically(path: str | os.PathLike[str], data: bytes | Pieces) -> None:
     """Replace a file, or make it, in one step.
 
     Permissions of a file that exists are kept; a symbolic link stays, and what it points to is
@@ -38,26 +41,165 @@ def write_atomically(
             is in place but may not outlive a power cut.
     """
     target = Path(os.path.realpath(path))
-    pieces = [data] if isinstance(data, bytes) else data
+    theirs: list[OSError] = []
     try:
         mode = _mode_of(target)
-        temporary = target.with_name(f".satchel-{os.urandom(8).hex()}.tmp")
+        temporary = _temporary_in(target.parent)
         try:
-            _write(temporary, pieces, mode)
+            _write(temporary, _pieces(data, theirs), mode)
             os.replace(temporary, target)
         except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
+            _remove([temporary])
             raise
+    except OSError as error:
+        if isinstance(error, SaveError) or error in theirs:
+            raise
+        raise SaveError(f"cannot write {path}: {_why(error, target)}") from error
+    _confirm(target.parent, f"{path} is written")
+
+
+def write_folder_atomically(
+    folder: str | os.PathLike[str], files: Mapping[str, bytes | Pieces]
+) -> None:
+    """Replace, or make, several files of one folder; a failure leaves those of before.
+
+    All are written under temporary names first. Only when each is whole and on the disk do they
+    take their names, one after another in the order given: so put last what refers to the others.
+    Other files of the folder stay.
+
+    Args:
+        folder: The folder; made, with its parents, where it is not there.
+        files: Name in the folder → content, as `write_atomically` takes it.
+
+    Raises:
+        SaveError: A file could not be written. The message says why, and what was left.
+    """
+    home = Path(os.path.realpath(folder))
+    made: list[Path] = []
+    written: list[tuple[Path, Path]] = []  # temporary name, final name
+    replaced = 0
+    theirs: list[OSError] = []
+    try:
+        try:
+            for missing in reversed(_missing_folders(home)):
+                os.mkdir(missing)
+                made.append(missing)
+            for name, data in files.items():
+                target = Path(os.path.realpath(home / name))
+                mode = _mode_of(target)
+                written.append((_temporary_in(target.parent), target))
+                _write(written[-1][0], _pieces(data, theirs), mode)
+            for temporary, target in written:
+                os.replace(temporary, target)
+                replaced += 1
+        except BaseException:
+            _remove([temporary for temporary, _ in written[replaced:]])
+            for empty in reversed(made):
+                with contextlib.suppress(OSError):
+                    os.rmdir(empty)
+            raise
+    except OSError as error:
+        if isinstance(error, SaveError) or error in theirs:
+            raise
+        left = (
+            "the files there before are whole" if os.path.isdir(home) else "nothing was left behind"
+        )
+        if replaced:
+            left = f"{replaced} of {len(written)} files are new, the others as before: write again"
+        raise SaveError(f"cannot write into {folder}: {_reason(error, home)}; {left}") from error
+    _confirm(home, f"{folder} is written")
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Refuse a file that `write_atomically` could not write, before work is spent on its content.
+
+    A temporary file is made beside it and removed, so that all but the room for the content is
+    known to be there.
+
+    Args:
+        path: The file that is to be written.
+
+    Raises:
+        SaveError: As `write_atomically` would.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        _mode_of(target)
+        _probe(target.parent)
     except OSError as error:
         if isinstance(error, SaveError):
             raise
         raise SaveError(f"cannot write {path}: {_why(error, target)}") from error
+
+
+def check_folder_writable(folder: str | os.PathLike[str]) -> None:
+    """Refuse a folder that `write_folder_atomically` could not make or write into.
+
+    Args:
+        folder: The folder, which need not be there; it is not made.
+
+    Raises:
+        SaveError: As `write_folder_atomically` would.
+    """
+    home = Path(os.path.realpath(folder))
     try:
-        _sync_folder(target.parent)
+        missing = _missing_folders(home)
+        _probe(missing[-1].parent if missing else home)
+    except OSError as error:
+        if isinstance(error, SaveError):
+            raise
+        raise SaveError(f"cannot write into {folder}: {_reason(error, home)}") from error
+
+
+def _pieces(data: bytes | Pieces, theirs: list[OSError]) -> Pieces:
+    """Yield the pieces, and note an error of the system that is theirs and not the writing's."""
+    try:
+        yield from [data] if isinstance(data, bytes) else data
+    except OSError as error:
+        theirs.append(error)
+        raise
+
+
+def _temporary_in(folder: Path) -> Path:
+    return folder / f".satchel-{os.urandom(8).hex()}.tmp"
+
+
+def _remove(temporaries: Iterable[Path]) -> None:
+    for temporary in temporaries:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+
+
+def _probe(folder: Path) -> None:
+    """Make a temporary file in a folder and remove it."""
+    temporary = _temporary_in(folder)
+    try:
+        _write(temporary, [], None)
+    finally:
+        _remove([temporary])
+
+
+def _missing_folders(folder: Path) -> list[Path]:
+    """Return a folder and those of its parents that are not there, the innermost first."""
+    missing = []
+    while True:
+        try:
+            mode = os.stat(folder).st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            missing.append(folder)
+            folder = folder.parent
+            continue
+        if not stat.S_ISDIR(mode):
+            raise SaveError(f"cannot write into {folder}: it is a file; name a folder")
+        return missing
+
+
+def _confirm(folder: Path, what: str) -> None:
+    try:
+        _sync_folder(folder)
     except OSError as error:
         raise SaveError(
-            f"{path} is written, but the disk did not confirm it ({error.strerror}): "
+            f"{what}, but the disk did not confirm it ({error.strerror}): "
             "after a power cut the old file may be back; check the disk and save again"
         ) from error
 
@@ -75,9 +217,7 @@ def _mode_of(target: Path) -> int | None:
     return stat.S_IMODE(found.st_mode)
 
 
-def _write(
-    temporary: Path, pieces: Iterable[bytes | bytearray | memoryview], mode: int | None
-) -> None:
+def _write(temporary: Path, pieces: Pieces, mode: int | None) -> None:
     """Write the temporary file and force it to the disk."""
     # Not mkstemp: a new model gets the permissions that the user's umask gives any new file.
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -98,30 +238,37 @@ def _sync_folder(folder: Path) -> None:
     """Force the new name to the disk, where the system can."""
     if os.name == "nt":  # Windows opens no folders
         return
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         if error.errno not in _NO_FOLDER_SYNC:
             raise
-    finally:
-        os.close(descriptor)
 
 
 def _why(error: OSError, target: Path) -> str:
     """Say what happened and what is left."""
+    left = "the file there before is whole" if os.path.isfile(target) else "nothing was left behind"
+    return f"{_reason(error, target.parent)}; {left}"
+
+
+def _reason(error: OSError, folder: Path) -> str:
+    """Say what happened where a file was to be written into a folder."""
+    if error.filename is not None:
+        folder = Path(error.filename).parent
     reasons = {
         errno.ENOSPC: "the disk is full",
         errno.EDQUOT: "the disk quota is used up",
         errno.EFBIG: "the file is larger than the system allows",
-        errno.ENOENT: f"there is no folder {target.parent}",
-        errno.ENOTDIR: f"{target.parent} is not a folder",
-        errno.EACCES: f"no permission to write in {target.parent}",
-        errno.EPERM: f"not permitted in {target.parent}",
-        errno.EROFS: f"{target.parent} is read-only",
+        errno.ENOENT: f"there is no folder {folder}",
+        errno.ENOTDIR: f"{folder} is not a folder",
+        errno.EACCES: f"no permission to write in {folder}",
+        errno.EPERM: f"not permitted in {folder}",
+        errno.EROFS: f"{folder} is read-only",
         errno.ENAMETOOLONG: "the name is too long",
         errno.ELOOP: "its symbolic links form a loop",
     }
-    reason = reasons.get(error.errno or 0, error.strerror or str(error))
-    left = "the file there before is whole" if os.path.isfile(target) else "nothing was left behind"
-    return f"{reason}; {left}"
+    return reasons.get(error.errno or 0, error.strerror or str(error))
