@@ -23,7 +23,7 @@ ROOMS = [
     "exchange",
     "cli",
 ]
-COMMON = {"compiled", "errors", "files", "progress"}
+COMMON = {"compiled", "errors", "escaping", "files", "progress"}
 # Where each heavy package may be imported; a folder covers all below it.
 HOMES = {
     "keras": ["network", "exchange/keras_export.py"],

@@ -1,0 +1,99 @@
+"""Text from outside, made harmless where it is shown or opened: one home for every output.
+
+Labels, file names, documents and what a model file says of itself may hold anything. A terminal
+would obey control characters in them, a line-breaking character would forge a row, and a
+spreadsheet would run a cell that looks like a formula.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+Cell = str | int | float | bool | None
+"""What a cell of a table holds; None leaves it empty."""
+
+# Scripts that need joiners have no ASCII letters; between ASCII letters they only deceive.
+_JOINER_AT_WORK = re.compile(r"(?<=[^\x00-\x7f])[\u200c\u200d](?=[^\x00-\x7f])")
+_JOINERS = "\u200c\u200d"
+
+# OWASP, "CSV Injection": the characters that start a formula, some in their full-width form too.
+# Spreadsheets skip white space before them; tabs and carriage returns may start a cell of its own.
+_FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[ \n]*[\t\r]")
+# Numbers are no formulas, and neither is "-" or "-:12": standard input and its twelfth line.
+_NO_FORMULA = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|-(:\d+)?", re.ASCII)
+_QUOTED = re.compile(r'[",\r\n]|^\s|\s$')
+
+
+def printable(text: object) -> str:
+    r"""Return text that fits on one line and does nothing to whatever shows it.
+
+    Control and format characters, which could steer a terminal or turn text around, those that
+    break lines, lone surrogates and unassigned code points appear as escapes such as ``\x1b``.
+    All else stays, joiners inside words of a script that needs them included.
+
+    Args:
+        text: The text, or what is shown as its ``str``.
+    """
+    line = str(text)
+    if line.isprintable():
+        return line
+    joined = {found.start() for found in _JOINER_AT_WORK.finditer(line)}
+    return "".join(
+        character
+        if character.isprintable() or place in joined or unicodedata.category(character) == "Zs"
+        else character.encode("unicode_escape").decode("ascii")
+        for place, character in enumerate(line)
+    )
+
+
+def printable_lines(text: str) -> list[str]:
+    """Return the lines of a text, each as `printable` gives it; only line feeds end a line."""
+    return [printable(line) for line in text.replace("\r\n", "\n").split("\n")]
+
+
+def inert(cell: str) -> str:
+    """Return a cell that no spreadsheet runs: what starts like a formula gets an apostrophe.
+
+    Text that is a plain number stays as it is.
+
+    Args:
+        cell: The text of the cell.
+    """
+    if _FORMULA.match(cell) and not _NO_FORMULA.fullmatch(cell):
+        return f"'{cell}"
+    return cell
+
+
+def table_row(cells: Iterable[Cell], delimiter: str = ",") -> str:
+    r"""Return one row of a CSV or TSV table with its line feed.
+
+    Cells of text are made `inert`. In CSV they are otherwise exact (lone surrogates excepted, which
+    UTF-8 cannot hold) and quoted where needed; in TSV, which line-based tools read, they are
+    `printable` too, so that a row is always one line.
+
+    Args:
+        cells: The cells; numbers stay numbers, truth values are ``true`` and ``false``.
+        delimiter: ``","`` or ``"\t"``.
+    """
+    return delimiter.join(_written(cell, delimiter) for cell in cells) + "\n"
+
+
+def _written(cell: Cell, delimiter: str) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    if not isinstance(cell, str):
+        return repr(cell)
+    text = inert(cell)
+    if delimiter == "\t":
+        text = printable(text)
+    else:
+        # Not the csv module: before Python 3.13 it leaves a lone carriage return unquoted.
+        text = text.encode("utf-8", "backslashreplace").decode()
+    if _QUOTED.search(text):
+        quoted = text.replace('"', '""')
+        return f'"{quoted}"'
+    return text
