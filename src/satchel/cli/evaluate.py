@@ -35,7 +35,7 @@ def command(
         terminal.remark(line)
     evaluation = judge(satchel, documents, threads=threads)
     if report:
-        save_report(evaluation, report)
+        save_report(evaluation, report, model=model, data=source)
     if as_json:
         terminal.print_json(evaluation.to_dict())
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import numpy as np
 
 from satchel.cli import terminal
 from satchel.errors import SourceError
+from satchel.evaluation.context import ReportContext
 from satchel.sources.duplicates import text_keys
 
 if TYPE_CHECKING:
@@ -52,9 +54,40 @@ def judge(
     )
 
 
-def save_report(evaluation: Evaluation, folder: str | Path) -> None:
-    """Write the report of an evaluation and say where it is."""
-    terminal.remark(f"wrote the report: {evaluation.save_report(folder)}")
+def save_report(
+    evaluation: Evaluation,
+    folder: str | Path,
+    *,
+    model: str | Path | None = None,
+    data: str | None = None,
+    trained_on: str | None = None,
+) -> None:
+    """Write the report of an evaluation and say where it is.
+
+    Args:
+        evaluation: What to report.
+        folder: Where to.
+        model: The model file.
+        data: What it was judged on, as the user named it.
+        trained_on: The source that it learnt from, where it is known.
+    """
+    context = evaluation.context or ReportContext()
+    learnt = context.trained_on
+    if trained_on is not None:
+        source = _last_part(trained_on)
+        learnt = source if learnt is None else f"{learnt} ({source})"
+    context = dataclasses.replace(
+        context,
+        model=None if model is None else _last_part(str(model)),
+        data=None if data is None else _last_part(data),
+        trained_on=learnt,
+    )
+    terminal.remark(f"wrote the report: {evaluation.save_report(folder, context)}")
+
+
+def _last_part(path: str) -> str:
+    """Return the name at the end of a path; a report may travel, so no folder of this machine."""
+    return Path(path).name or path
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
