@@ -56,7 +56,7 @@ def render(evaluation: Evaluation, context: ReportContext, reasons: Reasons) -> 
 </head>
 <body>
 <a class="skip" href="#summary">Skip to the summary</a>
-<nav class="bar" aria-label="Sections"><ul id="sections"></ul></nav>
+<nav class="sections" aria-label="Sections"><ul id="sections"></ul></nav>
 <main>
 {_summary(evaluation, context)}
 <div id="rest"></div>
@@ -142,12 +142,12 @@ def _notes(context: ReportContext) -> str:
 def _tiles(evaluation: Evaluation) -> str:
     low, high = evaluation.intervals["accuracy"]
     macro = evaluation.intervals["macro_f1"]
-    right = f"{low:.1%} to {high:.1%} (95% interval)"
+    right = f"95% interval {100 * low:.1f}–{high:.1%}"
     tiles = [
         (
             "Macro-F1",
             f"{evaluation.macro_f1:.3f}",
-            f"{macro.low:.3f} to {macro.high:.3f} (95% interval)",
+            f"95% interval {macro.low:.3f}–{macro.high:.3f}",
             "Mean over classes, small ones counting as much as large ones",
         ),
     ]
@@ -157,7 +157,7 @@ def _tiles(evaluation: Evaluation) -> str:
             (
                 "Micro-F1",
                 f"{evaluation.micro_f1:.3f}",
-                f"{micro.low:.3f} to {micro.high:.3f} (95% interval)",
+                f"95% interval {micro.low:.3f}–{micro.high:.3f}",
                 "F1 of all decisions pooled",
             ),
             *tiles,

@@ -52,6 +52,7 @@ def page_data(evaluation: Evaluation, context: ReportContext, reasons: Reasons) 
         "order": shown.order(),
         **shown.cells(),
         "explained": len(reasons.spans),
+        "too_long": reasons.too_long,
         **_documents(evaluation, order, reasons, shown),
         "calibration": _calibration(evaluation),
         "risk": _risk(evaluation),

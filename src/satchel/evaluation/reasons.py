@@ -49,11 +49,13 @@ class Reasons:
         spans: Document → what spoke for and against its label.
         words: Class → the words that speak for it, strongest first.
         explained: How many documents were explained, by class that they were given.
+        too_long: How many were left out for their length.
     """
 
     spans: dict[int, list[Span]]
     words: dict[int, list[ClassWord]]
     explained: dict[int, int]
+    too_long: int = 0
 
 
 def find_reasons(evaluation: Evaluation, explain: Explain | None) -> Reasons:
@@ -66,11 +68,14 @@ def find_reasons(evaluation: Evaluation, explain: Explain | None) -> Reasons:
     documents: list[int] = []
     questions: list[Question] = []
     given: dict[int, list[int]] = defaultdict(list)
-    left = MOST_CHARACTERS
+    left, too_long = MOST_CHARACTERS, 0
     for document in _worth_explaining(evaluation):
         text = evaluation.texts[document]
         label, against = _question(evaluation, document)
-        if label is None or len(text) > LONGEST:
+        if label is None:
+            continue
+        if len(text) > LONGEST:
+            too_long += 1
             continue
         left -= len(text)
         if left < 0 or len(documents) == MOST_DOCUMENTS:
@@ -85,7 +90,7 @@ def find_reasons(evaluation: Evaluation, explain: Explain | None) -> Reasons:
         for document, found in zip(documents, explain(questions), strict=True)
     }
     words = {label: _words(evaluation, spans, each) for label, each in given.items()}
-    return Reasons(spans, words, {label: len(each) for label, each in given.items()})
+    return Reasons(spans, words, {label: len(each) for label, each in given.items()}, too_long)
 
 
 def _worth_explaining(evaluation: Evaluation) -> Iterator[int]:

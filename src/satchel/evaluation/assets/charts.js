@@ -1,6 +1,6 @@
 // Curves and diagrams, each with its figures as a table.
 // Letters keep their size on a phone, where the plane is narrower.
-const WIDTH = innerWidth < 600 ? 330 : 480, HEIGHT = innerWidth < 600 ? 260 : 320, EDGE = { left: 56, right: 18, top: 12, bottom: 44 };
+const WIDTH = innerWidth < 600 ? 330 : 480, HEIGHT = innerWidth < 600 ? 260 : 320, EDGE = { left: 66, right: 18, top: 12, bottom: 44 };
 
 /** A plane with axes; x and y map values to pixels. */
 function plane({ x: [xLow, xHigh], y: [yLow, yHigh], xTicks, yTicks, xName, yName, xText = percent, yText = percent, logarithmic = false, label, height = HEIGHT }) {
@@ -90,14 +90,15 @@ function calibrationSection() {
 function curveFigure(title, curves, yText) {
   const all = curves.flatMap(([, values]) => values).filter((value) => value !== null);
   const longest = Math.max(...curves.map(([, values]) => values.length)), low = Math.min(...all), high = Math.max(...all), room = (high - low || 1) * 0.08;
-  const chart = plane({ x: [1, Math.max(longest, 2)], y: [low - room, high + room], xTicks: steps(1, longest, 8).filter(Number.isInteger), yTicks: steps(low - room, high + room), xText: String, yText, xName: "epoch", yName: title, label: `${title} by epoch` });
+  const chart = plane({ x: [1, Math.max(longest, 2)], y: [low - room, high + room], xTicks: steps(1, longest, 8).filter(Number.isInteger), yTicks: steps(low - room, high + room), xText: String, yText, xName: "epoch", yName: "", label: `${title} by epoch` });
   curves.forEach(([name, values], place) => {
     const points = values.map((value, epoch) => [chart.x(epoch + 1), value === null ? null : chart.y(value)]).filter(([, y]) => y !== null);
     const faint = (1 - (0.65 * place) / curves.length).toFixed(2);
     chart.svg.append(draw("path", { class: "curve", "stroke-opacity": faint, d: path(points) }, draw("title", { text: name })),
       ...points.map(([x, y]) => draw("circle", { class: "dot", "fill-opacity": faint, r: 3, cx: x, cy: y })));
   });
-  return make("figure", {}, make("figcaption", {}, make("h3", { text: title })), chart.svg,
+  const order = curves.length > 1 ? make("p", { class: "soft", text: `From dark to light: ${curves.map(([name]) => name).join("; ")}.` }) : null;
+  return make("figure", {}, make("figcaption", {}, make("h3", { text: title })), chart.svg, order,
     table("The figures", ["network", ...Array.from({ length: longest }, (_, epoch) => `epoch ${epoch + 1}`)], curves.map(([name, values]) => [name, ...values.map((value) => (value === null ? "–" : value.toFixed(4)))])));
 }
 
@@ -117,7 +118,7 @@ function trainingSection() {
   if (data.history.length) {
     figures.push(curveFigure("Training loss", data.history.map((one) => [one.name, one.loss]), (value) => value.toFixed(2)));
     const names = [...new Set(data.history.flatMap((one) => Object.keys(one.validation)))].sort();
-    for (const name of names) figures.push(curveFigure(name, data.history.filter((one) => name in one.validation).map((one) => [one.name, one.validation[name]]), (value) => value.toFixed(3)));
+    for (const name of names) figures.push(curveFigure(`${name} on held-out documents`, data.history.filter((one) => name in one.validation).map((one) => [one.name, one.validation[name]]), (value) => value.toFixed(3)));
   }
   if (data.learning.length) figures.push(learningFigure());
   const trials = data.trials.length ? [make("h3", { text: "What was tried" }), make("p", { class: "soft", text: "Measured on documents held out of the training part; ✓ marks what the model uses." }),

@@ -94,7 +94,7 @@ function errorsSection() {
   update();
   const intro = ofAll(data.mistakes_shown, data.mistakes, data.mistakes === 1 ? "document was answered wrongly" : "documents were answered wrongly");
   return section("errors", "Errors",
-    make("p", { class: "soft" }, intro, data.explained ? ` ${documents(data.explained)} of the test ${data.explained === 1 ? "was" : "were"} explained, mistakes and right answers in turns, the surest mistakes first.` : ""),
+    make("p", { class: "soft" }, intro, data.explained ? ` ${documents(data.explained)} of the test ${data.explained === 1 ? "was" : "were"} explained, mistakes and right answers in turns, the surest mistakes first.${data.too_long ? ` ${number(data.too_long)} very long ones were not.` : ""}` : ""),
     make("div", { class: "controls" },
       data.suspects ? make("div", { class: "group", role: "group", "aria-label": "Which mistakes" }, buttons) : null,
       truth.label, given.label, data.sure ? order.label : null, make("label", {}, "Search names and texts", search)),

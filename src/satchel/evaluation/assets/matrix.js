@@ -1,6 +1,9 @@
 // The confusion matrix: zoom, keyboard, filters, and the documents of a cell.
 const MATRIX_LEAST = 3, MATRIX_MOST = 110; // pixels of a cell
 const MATRIX_PALE = 0.15; // share of a class that is drawn in the full colour at least, so that few mistakes look few
+const MATRIX_FLAT = 24; // height of names that lie flat above their columns
+/** Letters of a name, those of East Asian scripts counting twice. */
+const wide = (name) => [...name].reduce((sum, letter) => sum + (/[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60]|[^\u0000-\uffff]/u.test(letter) ? 2 : 1), 0);
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
 function matrixSection() {
@@ -47,22 +50,24 @@ function matrixSection() {
 
   function layout() {
     const narrow = box.parentElement && box.parentElement.clientWidth < 560;
-    const longest = Math.max(4, ...rows.map((place) => classAt(place).name.length));
-    letter = rows.length < 12 ? 7.6 : 6.4;
-    left = Math.min(longest * letter + 14, narrow ? 92 : rows.length < 12 ? 240 : 170);
+    const longest = Math.max(4, ...rows.map((place) => wide(classAt(place).name)));
+    letter = rows.length < 12 ? 7.8 : 6.9;
+    left = Math.min(longest * letter + 14, narrow ? 92 : rows.length < 12 ? 240 : 180);
     const room = (box.parentElement?.clientWidth || 800) - left - 4;
     const fit = clamp(Math.floor((10 * room) / Math.max(rows.length, 1)) / 10, MATRIX_LEAST, MATRIX_MOST);
     cell = state.cell || fit;
-    top = longest * letter + 12 < cell ? 24 : Math.min(longest * letter + 14, narrow ? 84 : 140);
+    top = longest * letter + 12 < cell ? MATRIX_FLAT : Math.min(longest * letter + 14, narrow ? 84 : 165);
     return fit;
   }
 
   /** Shorten a name to pixels by leaving out its middle: names differ at their ends. */
   function short(name, pixels) {
-    const letters = Math.floor(pixels / letter);
-    if (name.length <= letters) return name;
-    const tail = Math.floor((letters - 1) / 2);
-    return `${name.slice(0, Math.max(1, letters - 1 - tail))}…${tail > 0 ? name.slice(-tail) : ""}`;
+    const room = pixels / (0.6 * headSize());
+    if (wide(name) <= room) return name;
+    let head = [...name], tail = [];
+    while (head.length > tail.length) tail.unshift(head.pop());
+    while (head.length + tail.length && wide(head.join("")) + wide(tail.join("")) + 1 > room) (wide(head.join("")) > wide(tail.join("")) ? head.pop() : tail.shift());
+    return `${head.join("")}…${tail.join("")}`;
   }
 
   function render() {
@@ -114,16 +119,34 @@ function matrixSection() {
     body.append(layer, rules, numbers);
   }
 
+  const flat = () => top === MATRIX_FLAT;
+  const headSize = () => (rows.length < 12 ? 13 : clamp(cell * 0.9, 7.5, 11.5));
+
+  /** The name of a row, at its place. */
+  function rowName(index) {
+    return draw("text", { "data-index": index, x: left - 6, y: (index + 0.5) * cell, "text-anchor": "end", "dominant-baseline": "central", "font-size": headSize(), text: short(nameDown(rows[index]), left - 10) });
+  }
+
+  /** The name of a column, at its place. */
+  function columnName(index) {
+    const middle = (index + 0.5) * cell, size = headSize(), name = nameAcross(rows[index]);
+    return draw("text", flat()
+      ? { "data-index": index, x: middle, y: top - 7, "text-anchor": "middle", "font-size": size, text: name }
+      : { "data-index": index, transform: `translate(${middle} ${top - 5}) rotate(-90)`, "dominant-baseline": "central", "font-size": size, text: short(name, top - 10) });
+  }
+
   function drawHeads() {
-    const every = Math.max(1, Math.ceil(10 / cell)), flat = top === 24;
-    rows.forEach((place, index) => {
-      if (index % every) return;
-      const middle = (index + 0.5) * cell, size = rows.length < 12 ? 13 : clamp(cell * 0.9, 7.5, 11.5), one = classAt(place);
-      leftHead.append(draw("text", { "data-index": index, x: left - 6, y: middle, "text-anchor": "end", "dominant-baseline": "central", "font-size": size, class: place === NONE ? "dim" : null, text: short(nameDown(place), left - 10) }));
-      topHead.append(draw("text", flat
-        ? { "data-index": index, x: middle, y: top - 7, "text-anchor": "middle", "font-size": size, text: nameAcross(place) }
-        : { "data-index": index, transform: `translate(${middle} ${top - 5}) rotate(-90)`, "dominant-baseline": "central", "font-size": size, class: place === NONE ? "dim" : null, text: short(nameAcross(place), top - 8) }));
-    });
+    // Where cells are smaller than letters, some names are left out; the one pointed at is shown.
+    const every = Math.max(1, Math.ceil(10 / cell));
+    for (let index = 0; index < rows.length; index += every) { leftHead.append(rowName(index)); topHead.append(columnName(index)); }
+  }
+
+  function nameAloud(head, index, nameAt) {
+    for (const text of [...head.children]) if (text.classList.contains("extra")) text.remove(); else text.classList.toggle("on", Number(text.dataset.index) === index);
+    if (head.querySelector(".on")) return;
+    const extra = nameAt(index);
+    extra.setAttribute("class", "on extra");
+    head.append(extra);
   }
 
   const nameDown = (place) => (place === NONE ? "nothing missed" : classAt(place).name);
@@ -150,9 +173,7 @@ function matrixSection() {
     fill(crossColumn, { x: column * cell, y: 0, width: cell, height: size }, []);
     fill(cursor, { x: column * cell + 1, y: row * cell + 1, width: Math.max(cell - 2, 2), height: Math.max(cell - 2, 2), visibility: "visible" }, []);
     if (aloud) readout.textContent = say(row, column);
-    for (const [head, index] of [[leftHead, row], [topHead, column]]) {
-      for (const text of head.children) text.classList.toggle("on", Number(text.dataset.index) === index);
-    }
+    nameAloud(leftHead, row, rowName); nameAloud(topHead, column, columnName);
   }
 
   function cellUnder(event) {
