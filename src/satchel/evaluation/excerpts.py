@@ -111,13 +111,14 @@ def _best_start(
     """Return where the stretch with the most that speaks for the label begins."""
     if len(text) <= limit:
         return 0
+    before = limit // 10  # a little of what stands before makes it readable
     sums = np.concatenate([[0.0], np.cumsum(np.maximum(values, 0))])
-    stops = np.searchsorted(ends, starts + limit, side="right")
+    stops = np.searchsorted(ends, starts + (limit - before), side="right")
     found = sums[stops] - sums[np.arange(len(starts))]
     if found[0] >= 0.8 * found.max():
         return 0  # the beginning of a document is the easiest to place
-    # A little of what stands before makes it readable.
-    return max(0, min(int(starts[found.argmax()]) - limit // 10, len(text) - limit))
+    best = int(np.flatnonzero(found == found.max())[-1])  # the last: it begins with what counts
+    return max(0, min(int(starts[best]) - before, len(text) - limit))
 
 
 def _strongest(

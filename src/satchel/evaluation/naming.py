@@ -11,6 +11,8 @@ from satchel.escaping import printable as printable
 
 def columns(text: str) -> int:
     """Return how many character cells a text takes, East Asian wide characters taking two."""
+    if text.isascii():
+        return len(text)
     return sum(
         0
         if unicodedata.combining(character)

@@ -45,10 +45,13 @@ class Assigned:
         """Return how many labels each document has, int64 ``[documents]``."""
         return np.bincount(self.document, minlength=self.documents)
 
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [0, *np.cumsum(self.lengths()).tolist()]
+
     def of(self, document: int) -> np.ndarray:
         """Return the labels of one document."""
-        start, stop = np.searchsorted(self.document, [document, document + 1])
-        return self.label[start:stop]
+        return self.label[self._starts[document] : self._starts[document + 1]]
 
 
 @dataclass(frozen=True)

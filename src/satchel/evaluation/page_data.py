@@ -23,7 +23,21 @@ from satchel.evaluation.reasons import Reasons
 _CLASSES = 1_500  # rows of the table
 _CELLS = 20_000
 _DOCUMENT_BYTES = 1_900_000
-_EXCERPTS = (480, 320, 200, 120, 60, 0)  # characters of a document, as many as fit
+_EXCERPTS = (
+    480,
+    400,
+    320,
+    260,
+    200,
+    160,
+    120,
+    90,
+    60,
+    0,
+)  # characters of a document, as many as fit
+_RIGHT_EXCERPT = 200
+_SAMPLE = 300  # mistakes by which the length of excerpts is chosen
+_MOST_MISTAKES = 40_000  # no more would fit
 _RIGHT_DOCUMENTS = 600  # right answers shown in all, the least sure of each class
 _RIGHT_OF_A_CLASS = 3
 _LABELS_SHOWN = 12  # labels of one document, of several
@@ -149,29 +163,45 @@ def _documents(
 ) -> dict[str, Any]:
     """Return the mistakes, the surest first, and a few right answers, within a number of bytes."""
     right = evaluation.outcomes.right[order]
-    mistakes = order[~right].tolist()
+    mistakes = order[~right][:_MOST_MISTAKES].tolist()
     examples = _least_sure(evaluation, order[right])
-    for limit in _EXCERPTS:
-        rows = [_document(evaluation, index, limit, reasons, shown) for index in mistakes]
-        rows += [
-            _document(evaluation, index, min(limit, 200), reasons, shown) for index in examples
-        ]
-        sizes = [len(embedded_json(row).encode()) + 1 for row in rows]
-        if sum(sizes) <= _DOCUMENT_BYTES:
+    limit = _excerpt_limit(evaluation, mistakes, len(examples), reasons, shown)
+    right_rows = [
+        _document(evaluation, index, min(limit, _RIGHT_EXCERPT), reasons, shown)
+        for index in examples
+    ]
+    room = _DOCUMENT_BYTES - sum(map(_size, right_rows))
+    rows: list[list[Any]] = []
+    for index in mistakes:
+        row = _document(evaluation, index, limit, reasons, shown)
+        room -= _size(row)
+        if room < 0:  # even so short they are too many: the least sure mistakes go
             break
-        if evaluation.texts is None:
-            limit = 0
-            break
-    # Even without their texts they may be too many: the least sure mistakes go first.
-    examples_size = sum(sizes[len(mistakes) :])
-    room = np.cumsum(sizes[: len(mistakes)]) <= _DOCUMENT_BYTES - examples_size
-    kept = int(room.sum())
+        rows.append(row)
     return {
-        "documents": rows[:kept] + rows[len(mistakes) :],
-        "mistakes_shown": kept,
-        "excerpt": limit if evaluation.texts is not None else None,
+        "documents": rows + right_rows,
+        "mistakes_shown": len(rows),
         "sure": evaluation.answer_confidence is not None,
     }
+
+
+def _excerpt_limit(
+    evaluation: Evaluation, mistakes: list[int], others: int, reasons: Reasons, shown: _Shown
+) -> int:
+    """Return the longest excerpt with which all mistakes should fit, going by some of them."""
+    if evaluation.texts is None or not mistakes:
+        return _EXCERPTS[0]
+    some = mistakes[:: max(1, len(mistakes) // _SAMPLE)]
+    for limit in _EXCERPTS:
+        sizes = [_size(_document(evaluation, index, limit, reasons, shown)) for index in some]
+        typical = sum(sizes) / len(sizes)
+        if 1.1 * typical * (len(mistakes) + others) <= _DOCUMENT_BYTES:
+            return limit
+    return _EXCERPTS[-1]
+
+
+def _size(row: list[Any]) -> int:
+    return len(embedded_json(row).encode()) + 1
 
 
 def _least_sure(evaluation: Evaluation, right: np.ndarray) -> list[int]:
