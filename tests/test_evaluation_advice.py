@@ -73,7 +73,8 @@ def test_every_sentence_has_a_count_and_a_step(evaluation):
 def test_no_sentence_is_vacuous(evaluation):
     for found in advise(evaluation):
         text = str(found)
-        text = text.replace("right for 0 of", "")  # which does say something
+        # These two do say something.
+        text = text.replace("right for 0 of", "").replace("Expect 0.0% on", "")
         assert not re.search(r"(?<![\d.,])0(\.0+)?(%| %| documents| points| of)", text), text
         assert not re.search(r"\bnan\b|\binf\b", text), text
         assert not re.search(r"\b1 documents\b", text), text
@@ -144,6 +145,16 @@ def test_leaks_that_flatter_name_the_accuracy_to_expect():
     assert "500 documents" in found.finding
     assert "25.0 points" in found.finding
     assert "Expect 50.0%" in found.step
+
+
+def test_what_few_documents_show_is_not_what_to_expect():
+    # One copy, answered rightly, and one other document: "expect 0.0 %" would be absurd.
+    evaluation = evaluate("ab", "aa", "ab", leaked=[True, False])
+    assert "leaked" not in kinds(evaluation)
+    leaked = np.array([True] * 50 + [False] * 5)
+    evaluation = evaluate(["a", "b"] * 27 + ["a"], ["a", "b"] * 25 + ["b"] * 5, "ab", leaked=leaked)
+    found = only(evaluation, "all leaked")
+    assert "50 of 55 test documents" in found.finding
 
 
 def test_a_small_test_says_how_many_documents_it_wants():

@@ -19,6 +19,8 @@ from satchel.inference.model import Model
 from satchel.inference.places import Places
 
 _STRONGEST = 100  # features of one document that are looked for in its text
+_TOGETHER = 256  # documents counted together
+_NUMBERS = 4_000_000  # of their sums and scores, held at once
 
 
 class ModelReasons:
@@ -38,14 +40,18 @@ class ModelReasons:
 
     def __call__(self, questions: Sequence[Question]) -> Iterator[list[Span]]:
         """Yield what spoke for each label; nothing where the model does not know it."""
+        columns = sum(view.rows.shape[1] for view in self._model.views) + len(self._place)
+        step = min(max(1, _NUMBERS // columns), _TOGETHER)
+        for start in range(0, len(questions), step):
+            yield from self._explain(questions[start : start + step])
+
+    def _explain(self, questions: Sequence[Question]) -> Iterator[list[Span]]:
         model = self._model
         bags = model.weighed([question.text for question in questions])
         sums = [
             np.array([_values(rows, n) @ _matrix(view, rows, n) for n in range(len(questions))])
             for view, rows in zip(model.views, bags, strict=True)
         ]
-        if not questions:
-            return
         scores = model.scores_of_bags([bag_sum.astype(np.float32) for bag_sum in sums])
         for number, question in enumerate(questions):
             direction = self._direction(question, scores[number])

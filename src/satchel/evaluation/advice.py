@@ -17,6 +17,7 @@ from satchel.evaluation.evaluation import Evaluation
 from satchel.evaluation.intervals import Z_95, wilson
 from satchel.evaluation.metrics import ClassCounts, count_classes, divide
 from satchel.evaluation.naming import abbreviate, printable
+from satchel.evaluation.outcomes import Assigned
 
 _ROUGH = 0.05  # half an interval from which on the accuracy is called rough
 _WANTED = 0.025  # half an interval to aim at
@@ -83,6 +84,10 @@ class _Facts:
         self.back = _counts_back(self.errors)
         self.mistakes = int((~evaluation.outcomes.right).sum())
 
+    def documents_with(self, side: Assigned, places: np.ndarray) -> int:
+        """Return how many documents have any of these labels."""
+        return len(np.unique(side.document[np.isin(side.label, places)]))
+
     def names(self, places: np.ndarray, top: int = 3) -> str:
         shown = ", ".join(self.name(place) for place in places[:top].tolist())
         rest = len(places) - top
@@ -133,8 +138,7 @@ def _no_skill(facts: _Facts) -> Iterator[Advice]:
 def _unknown_labels(facts: _Facts) -> Iterator[Advice]:
     unknown = np.arange(facts.known, len(facts.evaluation.labels))
     if len(unknown):
-        true = facts.evaluation.outcomes.true
-        documents = len(np.unique(true.document[true.label >= facts.known]))
+        documents = facts.documents_with(facts.evaluation.outcomes.true, unknown)
         yield Advice(
             "unknown labels",
             f"{_documents(documents)} {_has(documents)} labels that the model does not know "
@@ -148,15 +152,21 @@ def _leaked(facts: _Facts) -> Iterator[Advice]:
     leaks = facts.evaluation.leaks
     if leaks is None or not leaks.count:
         return
-    if leaks.accuracy_without is None:
+    rest = facts.n - leaks.count
+    if leaks.accuracy_without is None or rest < min(_FEW, leaks.count):
+        finding = f"All {leaks.count:,} test documents stand in the training part too, so the"
+        if rest:
+            finding = (
+                f"{leaks.count:,} of {facts.n:,} test documents stand in the training part too, "
+                "and the others are too few to judge by: the"
+            )
         yield Advice(
             "all leaked",
-            f"All {leaks.count:,} test documents stand in the training part too, so the figures "
-            "say nothing about new documents.",
+            f"{finding} figures say nothing about new documents.",
             "Judge on documents that training has not seen.",
             leaks.count,
         )
-    elif facts.evaluation.accuracy - leaks.accuracy_without >= _FLATTERED:
+    elif rest >= _FEW and facts.evaluation.accuracy - leaks.accuracy_without >= _FLATTERED:
         points = 100 * (facts.evaluation.accuracy - leaks.accuracy_without)
         yield Advice(
             "leaked",
@@ -242,7 +252,7 @@ def _never_predicted(facts: _Facts) -> Iterator[Advice]:
     never = never[never < facts.known]
     if len(never):
         never = never[np.argsort(-facts.counts.support[never], kind="stable")]
-        documents = int(facts.counts.support[never].sum())
+        documents = facts.documents_with(facts.evaluation.outcomes.true, never)
         yield Advice(
             "never predicted",
             f"{facts.names(never)} {'is' if len(never) == 1 else 'are'} never predicted, though "
@@ -308,7 +318,7 @@ def _no_label_given(facts: _Facts) -> Iterator[Advice]:
 def _untested(facts: _Facts) -> Iterator[Advice]:
     untested = np.flatnonzero(facts.counts.support[: facts.known] == 0)
     if len(untested) and facts.known > len(untested):
-        given = int(facts.counts.predicted[untested].sum())
+        given = facts.documents_with(facts.evaluation.outcomes.predicted, untested)
         yield Advice(
             "untested classes",
             f"{len(untested):,} of the model's {facts.known:,} labels have no test documents "

@@ -20,6 +20,8 @@ from satchel.evaluation.excerpts import aligned_words
 MOST_DOCUMENTS = 2_000
 MOST_CHARACTERS = 1_000_000
 LONGEST = 20_000  # characters; a longer document would use up what many others could have
+_MOST_SCORES = 10_000_000  # a score for each label is computed for every document explained
+_LEAST_DOCUMENTS = 50
 _RIGHT_OF_A_CLASS = 12  # right answers explained of each class, for its words
 
 WORDS = 15
@@ -69,6 +71,7 @@ def find_reasons(evaluation: Evaluation, explain: Explain | None) -> Reasons:
     questions: list[Question] = []
     given: dict[int, list[int]] = defaultdict(list)
     left, too_long = MOST_CHARACTERS, 0
+    most = min(MOST_DOCUMENTS, max(_LEAST_DOCUMENTS, _MOST_SCORES // len(evaluation.labels)))
     for document in _worth_explaining(evaluation):
         text = evaluation.texts[document]
         label, against = _question(evaluation, document)
@@ -78,7 +81,7 @@ def find_reasons(evaluation: Evaluation, explain: Explain | None) -> Reasons:
             too_long += 1
             continue
         left -= len(text)
-        if left < 0 or len(documents) == MOST_DOCUMENTS:
+        if left < 0 or len(documents) == most:
             break
         names = evaluation.labels
         other = None if against is None else names[against]
