@@ -1,4 +1,4 @@
-"""``satchel evaluate --report``: the page says what was judged, and names no folder of the machine."""
+"""``satchel evaluate --report``: the page names what was judged, and no folder of the machine."""
 
 from __future__ import annotations
 

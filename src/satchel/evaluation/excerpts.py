@@ -77,7 +77,7 @@ def aligned_words(text: str, spans: Sequence[Span]) -> list[tuple[str, float]]:
     found = []
     for start, end, value in spans:
         word = text[start:end]
-        if word.strip() and not (_inside(text, start) or _inside(text, end)):
+        if any(map(str.isalnum, word)) and not (_inside(text, start) or _inside(text, end)):
             found.append((" ".join(word.split()).lower(), value))
     return found
 
@@ -118,7 +118,9 @@ def _best_start(
     if found[0] >= 0.8 * found.max():
         return 0  # the beginning of a document is the easiest to place
     best = int(np.flatnonzero(found == found.max())[-1])  # the last: it begins with what counts
-    return max(0, min(int(starts[best]) - before, len(text) - limit))
+    first = max(0, min(int(starts[best]) - before, len(text) - limit))
+    whole = int(starts[min(int(np.searchsorted(starts, first)), best)])
+    return whole if 0 < whole - first < before else first  # not in the middle of a word
 
 
 def _strongest(

@@ -16,3 +16,4 @@ const watcher = new IntersectionObserver((entries) => {
 }, { rootMargin: "-30% 0px -60% 0px" });
 for (const id of links.keys()) watcher.observe(document.getElementById(id));
 addEventListener("beforeprint", () => { matrix?.beforePrint(); explorer.beforePrint(); });
+addEventListener("afterprint", () => matrix?.afterPrint());

@@ -1,13 +1,14 @@
 // The confusion matrix: zoom, keyboard, filters, and the documents of a cell.
 const MATRIX_LEAST = 3, MATRIX_MOST = 110; // pixels of a cell
 const MATRIX_PALE = 0.15; // share of a class that is drawn in the full colour at least, so that few mistakes look few
+const MATRIX_PAPER = 660; // pixels across a page of A4 or Letter
 const MATRIX_FLAT = 24; // height of names that lie flat above their columns
 /** Letters of a name, those of East Asian scripts counting twice. */
 const wide = (name) => [...name].reduce((sum, letter) => sum + (/[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60]|[^\u0000-\uffff]/u.test(letter) ? 2 : 1), 0);
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
 function matrixSection() {
-  const state = { pointed: false, errorsOnly: false, order: "confused", focus: "", least: 1, cell: 0, row: 0, column: 0 };
+  const state = { pointed: false, paper: 0, errorsOnly: false, order: "confused", focus: "", least: 1, cell: 0, row: 0, column: 0 };
   let rows = [], cell = 20, left = 100, top = 100, letter = 6.4, peak = 1, at = new Map();
   const body = draw("svg", { class: "body" }), leftHead = draw("svg", { class: "left" }), topHead = draw("svg", { class: "top" });
   const corner = make("div", { class: "corner", "aria-hidden": "true" },
@@ -49,11 +50,11 @@ function matrixSection() {
   const shareOf = (one) => ratio(one.count, one.true === NONE ? data.n : classAt(one.true).support);
 
   function layout() {
-    const narrow = box.parentElement && box.parentElement.clientWidth < 560;
+    const width = state.paper || box.parentElement?.clientWidth || 800, narrow = width < 560;
     const longest = Math.max(4, ...rows.map((place) => wide(classAt(place).name)));
     letter = rows.length < 12 ? 7.8 : 6.9;
     left = Math.min(longest * letter + 14, narrow ? 92 : rows.length < 12 ? 240 : 180);
-    const room = (box.parentElement?.clientWidth || 800) - left - 4;
+    const room = width - left - 4;
     const fit = clamp(Math.floor((10 * room) / Math.max(rows.length, 1)) / 10, MATRIX_LEAST, MATRIX_MOST);
     cell = state.cell || fit;
     top = longest * letter + 12 < cell ? MATRIX_FLAT : Math.min(longest * letter + 14, narrow ? 84 : 165);
@@ -109,7 +110,7 @@ function matrixSection() {
       const strength = right ? 0.08 + 0.87 * share : 0.16 + 0.84 * Math.sqrt(share / peak);
       const x = at.get(one.predicted) * cell, y = at.get(one.true) * cell;
       layer.append(draw("rect", { class: right ? "cell-right" : "cell-wrong", x, y, width: cell, height: cell, "fill-opacity": Math.min(strength, 1).toFixed(3) }));
-      if (cell >= 24) {
+      if (cell >= 22) {
         const kind = `number${strength > turn ? " inverse" : ""}`, middle = { x: x + cell / 2, class: kind };
         const high = cell >= 56; // room for the share as well
         numbers.append(draw("text", { ...middle, y: y + cell / 2 - (high ? 9 : 0), "font-size": high ? 15 : cell >= 34 ? 12 : 10, text: number(one.count) }));
@@ -280,6 +281,7 @@ function matrixSection() {
       render();
       readout.textContent = errors.length ? "Point at a cell, or move with the arrow keys." : "No mistakes.";
     },
-    beforePrint() { state.cell = 0; render(); },
+    beforePrint() { state.cell = 0; state.paper = MATRIX_PAPER; render(); },
+    afterPrint() { state.paper = 0; render(); },
   };
 }
