@@ -206,7 +206,7 @@ def test_documents_carry_the_words_that_decided():
     assert marked["not"] < 0
     words = data["classes"][0]["words"]
     assert words[0][0] == "extraordinary"
-    assert words[0][2] == data["classes"][0]["explained"]
+    assert words[0][1] == data["classes"][0]["explained"]
 
 
 def test_the_number_of_explained_documents_is_bounded():

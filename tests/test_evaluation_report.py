@@ -23,6 +23,8 @@ from satchel.evaluation import (
     evaluate,
     evaluate_multiple,
 )
+from satchel.evaluation.page import render
+from satchel.evaluation.reasons import find_reasons
 
 DAY = datetime.date(2026, 11, 24)
 FULL = ReportContext(
@@ -208,6 +210,28 @@ def test_the_page_is_bounded(tmp_path, classes, documents, skill):
     page = evaluation.save_report(tmp_path)
     assert page.stat().st_size <= 3_000_000
     assert sum(len(content) for content in files_of(tmp_path).values()) <= 20_000_000
+
+
+def test_a_context_without_bounds_makes_no_page_without_bounds(tmp_path):
+    long = "日本 <b>" * 500
+    context = ReportContext(
+        model=long,
+        data=long,
+        trained_on=long,
+        training={f"{place} {long}": long for place in range(1000)},
+        notes=[long] * 1000,
+        baselines=[Baseline(long, 0.5)] * 1000,
+        history=[TrainingCurve(long, [0.5] * 5000, {long: [0.5] * 5000})] * 100,
+        learning_curve=[LearningPoint(place, 0.5) for place in range(1, 5000)],
+        trials=[TrialResult(long, long, 0.5, place == 999) for place in range(1000)],
+    )
+    labels = [f"{place} " + "e\u0301\u0323" * 500 for place in range(1500)]
+    texts = [f"{long} {place}" for place in range(3000)]
+    true = labels * 2
+    evaluation = evaluate(true, true[1:] + true[:1], labels, texts=texts)
+    page = render(evaluation, context, find_reasons(evaluation, None))
+    assert len(page.encode()) <= 3_000_000
+    assert '"trials_left_out":800' in page
 
 
 MANY = """

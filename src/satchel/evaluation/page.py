@@ -24,6 +24,8 @@ from satchel.evaluation.verdict import verdict
 
 _SCRIPTS = ("base.js", "documents.js", "matrix.js", "classes.js", "charts.js", "main.js")
 _STEPS_FIRST = 3  # pieces of advice on the first screen
+_NOTES, _NOTE = 20, 500  # how many sentences of the caller, of how many characters
+_METHODS = 12
 
 
 def render(evaluation: Evaluation, context: ReportContext, reasons: Reasons) -> str:
@@ -86,10 +88,6 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
 
 
-def _text(value: object) -> str:
-    return escape(printable(value))
-
-
 def _title(context: ReportContext) -> str:
     if context.model and context.data:
         return f"{_short(context.model)} judged on {_short(context.data)}"
@@ -98,8 +96,8 @@ def _title(context: ReportContext) -> str:
     return "Evaluation report"
 
 
-def _short(value: object) -> str:
-    return escape(abbreviate(printable(value), 80))
+def _short(value: object, limit: int = 120) -> str:
+    return escape(abbreviate(printable(value), limit))
 
 
 def _summary(evaluation: Evaluation, context: ReportContext) -> str:
@@ -129,13 +127,13 @@ def _facts(evaluation: Evaluation, context: ReportContext) -> str:
         f"Judged on {evaluation.n:,} documents of {len(evaluation.labels):,} classes, "
         f"{several} each"
     )
-    parts = [f"Trained on {_text(context.trained_on)}"] if context.trained_on else []
+    parts = [f"Trained on {_short(context.trained_on)}"] if context.trained_on else []
     parts.append(judged + (f" ({_short(context.data)})" if context.data else ""))
     return ". ".join(parts) + "."
 
 
 def _notes(context: ReportContext) -> str:
-    items = "".join(f"<li>{_text(note)}</li>" for note in context.notes)
+    items = "".join(f"<li>{_short(note, _NOTE)}</li>" for note in context.notes[:_NOTES])
     return f'<ul class="notes">{items}</ul>' if items else ""
 
 
@@ -211,7 +209,7 @@ def _comparison(evaluation: Evaluation, context: ReportContext) -> str:
     ours = evaluation.micro_f1 if several else evaluation.accuracy
     ends = evaluation.intervals["micro_f1" if several else "accuracy"]
     rows: list[tuple[str, float, Interval | None]] = [("This model", ours, ends)]
-    for baseline in context.baselines:
+    for baseline in context.baselines[:_METHODS]:
         value = baseline.micro_f1 if several else baseline.accuracy
         if value is not None:
             rows.append((baseline.name, value, None))

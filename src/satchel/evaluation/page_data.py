@@ -20,21 +20,15 @@ from satchel.evaluation.ordering import busiest, matrix_places
 from satchel.evaluation.outcomes import Assigned
 from satchel.evaluation.reasons import Reasons
 
+MOST_BYTES = 2_800_000
+"""Bytes of the data at most, so that the page with its script stays below 3 MB."""
+
 _CLASSES = 1_500  # rows of the table
+_MANY_CLASSES = 300  # beyond these each has fewer words
+_FEW_WORDS = 5
 _CELLS = 20_000
-_DOCUMENT_BYTES = 1_900_000
-_EXCERPTS = (
-    480,
-    400,
-    320,
-    260,
-    200,
-    160,
-    120,
-    90,
-    60,
-    0,
-)  # characters of a document, as many as fit
+# Characters of a document: as many as fit for all mistakes.
+_EXCERPTS = (480, 400, 320, 260, 200, 160, 120, 90, 60, 0)
 _RIGHT_EXCERPT = 200
 _SAMPLE = 300  # mistakes by which the length of excerpts is chosen
 _MOST_MISTAKES = 40_000  # no more would fit
@@ -43,6 +37,11 @@ _RIGHT_OF_A_CLASS = 3
 _LABELS_SHOWN = 12  # labels of one document, of several
 _CURVE_POINTS = 200
 _NAME = 60  # character cells
+_SENTENCE = 300
+_TRIALS = 200
+_SETTINGS = 100
+_NETWORKS = 20
+_EPOCHS = 500
 
 NONE = -1
 """The class "no label" in cells and documents."""
@@ -54,7 +53,6 @@ def page_data(evaluation: Evaluation, context: ReportContext, reasons: Reasons) 
     Classes are referred to by their place in ``classes``; ``number`` is the place in
     ``evaluation.labels``, from 1, in every picture, table and list.
     """
-    order = answer_order(evaluation)
     shown = _Shown(evaluation)
     data: dict[str, Any] = {
         "task": evaluation.task,
@@ -67,29 +65,47 @@ def page_data(evaluation: Evaluation, context: ReportContext, reasons: Reasons) 
         **shown.cells(),
         "explained": len(reasons.spans),
         "too_long": reasons.too_long,
-        **_documents(evaluation, order, reasons, shown),
         "calibration": _calibration(evaluation),
         "risk": _risk(evaluation),
+        **_training(context),
+    }
+    return {**data, **_documents(evaluation, reasons, shown, MOST_BYTES - _size(data))}
+
+
+def _training(context: ReportContext) -> dict[str, Any]:
+    """Return what the caller told of the training, within bounds."""
+    trials = sorted(context.trials, key=lambda trial: not trial.chosen)[:_TRIALS]
+    kept = {id(trial) for trial in trials}
+    return {
         "history": [
             {
-                "name": printable(curve.name),
-                "loss": _rounded(curve.loss),
+                "name": _sentence(curve.name),
+                "loss": _rounded(curve.loss[:_EPOCHS]),
                 "validation": {
-                    printable(name): _rounded(values) for name, values in curve.validation.items()
+                    _sentence(name): _rounded(values[:_EPOCHS])
+                    for name, values in list(curve.validation.items())[:5]
                 },
             }
-            for curve in context.history
+            for curve in context.history[:_NETWORKS]
         ],
-        "learning": [[point.documents, point.accuracy] for point in context.learning_curve],
+        "learning": [
+            [point.documents, point.accuracy] for point in context.learning_curve[:_EPOCHS]
+        ],
         "training": [
-            [printable(name), printable(value)] for name, value in context.training.items()
+            [_sentence(name), _sentence(value)]
+            for name, value in list(context.training.items())[:_SETTINGS]
         ],
         "trials": [
-            [printable(trial.name), printable(trial.metric), trial.value, trial.chosen]
+            [_sentence(trial.name), _sentence(trial.metric), trial.value, trial.chosen]
             for trial in context.trials
+            if id(trial) in kept
         ],
+        "trials_left_out": len(context.trials) - len(trials),
     }
-    return data
+
+
+def _sentence(text: object) -> str:
+    return abbreviate(printable(text), _SENTENCE)
 
 
 class _Shown:
@@ -130,8 +146,8 @@ class _Shown:
             if words:
                 row["explained"] = reasons.explained[place]
                 row["words"] = [
-                    [abbreviate(printable(each.word), 30), round(each.value, 4), each.documents]
-                    for each in words
+                    [abbreviate(printable(each.word), 30), each.documents]
+                    for each in words[: _FEW_WORDS if len(places) > _MANY_CLASSES else None]
                 ]
             rows.append(row)
         return rows
@@ -159,18 +175,19 @@ class _Shown:
 
 
 def _documents(
-    evaluation: Evaluation, order: np.ndarray, reasons: Reasons, shown: _Shown
+    evaluation: Evaluation, reasons: Reasons, shown: _Shown, room: int
 ) -> dict[str, Any]:
     """Return the mistakes, the surest first, and a few right answers, within a number of bytes."""
+    order = answer_order(evaluation)
     right = evaluation.outcomes.right[order]
     mistakes = order[~right][:_MOST_MISTAKES].tolist()
     examples = _least_sure(evaluation, order[right])
-    limit = _excerpt_limit(evaluation, mistakes, len(examples), reasons, shown)
+    limit = _excerpt_limit(evaluation, mistakes, len(examples), reasons, shown, room)
     right_rows = [
         _document(evaluation, index, min(limit, _RIGHT_EXCERPT), reasons, shown)
         for index in examples
     ]
-    room = _DOCUMENT_BYTES - sum(map(_size, right_rows))
+    room -= sum(map(_size, right_rows))
     rows: list[list[Any]] = []
     for index in mistakes:
         row = _document(evaluation, index, limit, reasons, shown)
@@ -186,7 +203,12 @@ def _documents(
 
 
 def _excerpt_limit(
-    evaluation: Evaluation, mistakes: list[int], others: int, reasons: Reasons, shown: _Shown
+    evaluation: Evaluation,
+    mistakes: list[int],
+    others: int,
+    reasons: Reasons,
+    shown: _Shown,
+    room: int,
 ) -> int:
     """Return the longest excerpt with which all mistakes should fit, going by some of them."""
     if evaluation.texts is None or not mistakes:
@@ -195,13 +217,13 @@ def _excerpt_limit(
     for limit in _EXCERPTS:
         sizes = [_size(_document(evaluation, index, limit, reasons, shown)) for index in some]
         typical = sum(sizes) / len(sizes)
-        if 1.1 * typical * (len(mistakes) + others) <= _DOCUMENT_BYTES:
+        if 1.1 * typical * (len(mistakes) + others) <= room:
             return limit
     return _EXCERPTS[-1]
 
 
-def _size(row: list[Any]) -> int:
-    return len(embedded_json(row).encode()) + 1
+def _size(value: object) -> int:
+    return len(embedded_json(value).encode()) + 1
 
 
 def _least_sure(evaluation: Evaluation, right: np.ndarray) -> list[int]:

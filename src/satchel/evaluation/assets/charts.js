@@ -121,7 +121,7 @@ function trainingSection() {
     for (const name of names) figures.push(curveFigure(`${name} on held-out documents`, data.history.filter((one) => name in one.validation).map((one) => [one.name, one.validation[name]]), (value) => value.toFixed(3)));
   }
   if (data.learning.length) figures.push(learningFigure());
-  const trials = data.trials.length ? [make("h3", { text: "What was tried" }), make("p", { class: "soft", text: "Measured on documents held out of the training part; ✓ marks what the model uses." }),
+  const trials = data.trials.length ? [make("h3", { text: "What was tried" }), make("p", { class: "soft", text: `Measured on documents held out of the training part; ✓ marks what the model uses.${data.trials_left_out ? ` ${number(data.trials_left_out)} more are in report.json.` : ""}` }),
     make("div", { class: "scroll" }, make("table", { class: "list" }, make("thead", {}, make("tr", {}, ["Setting", "Measure", "Value", "Used"].map((text, place) => make("th", { scope: "col", class: place === 2 ? "n" : null, text })))),
       make("tbody", {}, data.trials.map(([name, metric, value, chosen]) => make("tr", {}, make("td", { class: "name", text: name }), make("td", { text: metric }), make("td", { class: "n", text: value.toFixed(4) }), make("td", { text: chosen ? "✓" : "" }))))))] : [];
   const settings = data.training.length ? [make("h3", { text: "Settings" }), make("dl", { class: "settings" }, data.training.flatMap(([name, value]) => [make("dt", { text: name }), make("dd", { text: value })]))] : [];

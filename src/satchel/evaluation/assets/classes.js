@@ -92,7 +92,7 @@ function classDetail(one, go) {
   parts.push(make("p", { class: "soft", text: `${documents(one.support)} of the test; given to ${number(one.predicted)}. In brackets the 95% intervals.` }));
   if (one.words?.length) {
     parts.push(make("h4", { text: "Words that speak for it" }),
-      make("ul", { class: "words" }, one.words.map(([word, , count]) => make("li", { title: `in ${documents(count)}` }, word, make("small", { class: "soft", text: ` ${number(count)}` })))),
+      make("ul", { class: "words" }, one.words.map(([word, count]) => make("li", { title: `in ${documents(count)}` }, word, make("small", { class: "soft", text: ` ${number(count)}` })))),
       make("p", { class: "soft", text: `What added most to this answer in ${documents(one.explained)} that were explained; the numbers say in how many of them a word stood.` }));
   } else if (data.explained) parts.push(make("p", { class: "soft", text: "None of its documents was explained." }));
   const kept = (found) => found.slice(0, 6);

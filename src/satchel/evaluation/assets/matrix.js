@@ -161,6 +161,7 @@ function matrixSection() {
 
   function say(row, column) {
     const truth = classAt(rows[row]), count = countAt(rows[row], rows[column]);
+    if (row === column && rows[row] === NONE) return "Nothing missed and nothing given wrongly: right answers are in the cells of their labels.";
     if (row === column) return `${truth.name}: ${number(count)} of ${documents(truth.support)} right (${percent(ratio(count, truth.support))}).`;
     const part = truth.support ? `, ${percent(ratio(count, truth.support), 1)} of its ${number(truth.support)}` : "";
     return `${happened(rows[row], rows[column])}: ${documents(count)}${part}.`;
@@ -224,7 +225,7 @@ function matrixSection() {
   box.addEventListener("focus", () => { if (rows.length) point(state.row, state.column, true); });
   box.addEventListener("keydown", (event) => {
     const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-    if (event.altKey || event.metaKey || (event.ctrlKey && step)) return;
+    if (!rows.length || event.altKey || event.metaKey || (event.ctrlKey && step)) return;
     if (step) {
       const next = event.shiftKey ? jump(state.row, state.column, ...step) : [clamp(state.row + step[0], 0, rows.length - 1), clamp(state.column + step[1], 0, rows.length - 1)];
       point(...next, true); reveal();

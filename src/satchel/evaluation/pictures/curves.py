@@ -18,6 +18,8 @@ from satchel.evaluation.pictures.lettering import BASE, letter
 DPI = 110
 _BLUE = "#1f5fa8"
 _MOST_NETWORKS = 8
+_MOST_FIGURES = 4
+_MOST_TICKS = 12
 
 
 def risk_coverage_picture(evaluation: Evaluation) -> Figure:
@@ -44,7 +46,7 @@ def risk_coverage_picture(evaluation: Evaluation) -> Figure:
 def training_picture(history: Sequence[TrainingCurve]) -> Figure:
     """Draw loss, and figures on held-out documents, after each epoch of each network."""
     shown = list(history)[:_MOST_NETWORKS]
-    figures = sorted({name for each in shown for name in each.validation})
+    figures = sorted({name for each in shown for name in each.validation})[:_MOST_FIGURES]
     figure, panels = _canvas(1 + len(figures))
     names = letter([each.name for each in shown])
     titles = letter(["training loss", *figures])
@@ -83,8 +85,9 @@ def learning_picture(points: Sequence[LearningPoint]) -> Figure:
     axes.plot(documents, shares, color=_BLUE, marker="o", markersize=4, linewidth=1.4)
     if min(documents) > 0:
         axes.set_xscale("log")
-        axes.set_xticks(documents, [f"{count:,}" for count in documents])
-        axes.minorticks_off()
+        if len(documents) <= _MOST_TICKS:
+            axes.set_xticks(documents, [f"{count:,}" for count in documents])
+            axes.minorticks_off()
     _name(axes, "documents learnt from", "accuracy (%)")
     _title(figure, "What more documents brought")
     return figure
