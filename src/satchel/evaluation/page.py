@@ -26,6 +26,10 @@ _SCRIPTS = ("base.js", "documents.js", "matrix.js", "classes.js", "charts.js", "
 _STEPS_FIRST = 3  # pieces of advice on the first screen
 _NOTES, _NOTE = 20, 500  # how many sentences of the caller, of how many characters
 _METHODS = 12
+# Not strftime, whose months depend on the locale that the program has set.
+_MONTHS = (
+    "January February March April May June July August September October November December"
+).split()
 
 
 def render(evaluation: Evaluation, context: ReportContext, reasons: Reasons) -> str:
@@ -118,7 +122,7 @@ def _summary(evaluation: Evaluation, context: ReportContext) -> str:
 
 
 def _day(day: datetime.date) -> str:
-    return f"{day.day} {day:%B %Y}"
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
 def _facts(evaluation: Evaluation, context: ReportContext) -> str:
@@ -127,7 +131,7 @@ def _facts(evaluation: Evaluation, context: ReportContext) -> str:
         f"Judged on {evaluation.n:,} documents of {len(evaluation.labels):,} classes, "
         f"{several} each"
     )
-    parts = [f"Trained on {_short(context.trained_on)}"] if context.trained_on else []
+    parts = [f"Trained on {_short(context.trained_on, 300)}"] if context.trained_on else []
     parts.append(judged + (f" ({_short(context.data)})" if context.data else ""))
     return ". ".join(parts) + "."
 
