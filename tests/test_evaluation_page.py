@@ -20,7 +20,6 @@ from satchel.evaluation import (
     Baseline,
     Evaluation,
     ReportContext,
-    TrainingCurve,
     evaluate,
     evaluate_multiple,
 )
@@ -97,7 +96,7 @@ def test_only_the_pages_own_script_and_style_may_act():
         training={EVIL: EVIL},
         notes=[EVIL],
         baselines=[Baseline(EVIL, 0.5)],
-        history=[TrainingCurve(EVIL, [1.0], {EVIL: [0.5]})],
+        history=[{EVIL: [1.0], "loss": [0.5]}],
         explain=explain,
     )
     page = page_of(judged(HOSTILE, skill=1.0, names=[EVIL] * 400, texts=[EVIL] * 400), context)

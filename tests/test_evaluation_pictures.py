@@ -22,7 +22,6 @@ from satchel.errors import InputError, SaveError
 from satchel.evaluation import (
     LearningPoint,
     ReportContext,
-    TrainingCurve,
     evaluate,
     evaluate_multiple,
     pictures,
@@ -217,10 +216,8 @@ def test_of_very_many_classes_the_matrix_shows_those_with_most_mistakes():
 def test_every_figure_has_its_picture():
     context = ReportContext(
         history=[
-            TrainingCurve(
-                f"network {place} $x$ \U00012345", [1.0, float("nan"), 0.2], {"a$b$": [0.1] * 3}
-            )
-            for place in range(10)
+            {"loss": [1.0, float("nan"), 0.2], "val_a$b$ \U00012345": [0.1] * 3, "other": []}
+            for _ in range(10)
         ],
         learning_curve=[LearningPoint(100, 0.5), LearningPoint(1000, 0.7)],
     )

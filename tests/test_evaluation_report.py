@@ -18,7 +18,6 @@ from satchel.evaluation import (
     Baseline,
     LearningPoint,
     ReportContext,
-    TrainingCurve,
     TrialResult,
     evaluate,
     evaluate_multiple,
@@ -35,7 +34,7 @@ FULL = ReportContext(
     training={"effort": "balanced"},
     notes=["Thirty documents had no text."],
     baselines=[Baseline("linear SVM", 0.5, 0.4)],
-    history=[TrainingCurve("network 0", [1.0, 0.5], {"accuracy": [0.4, float("inf")]})],
+    history=[{"loss": [1.0, 0.5], "val_accuracy": [0.4, float("inf")]}],
     learning_curve=[LearningPoint(100, 0.4), LearningPoint(200, 0.5)],
     trials=[TrialResult("with networks", "accuracy", 0.5, True)],
 )
@@ -67,7 +66,7 @@ def test_the_json_report_holds_the_figures_and_those_of_every_picture(tmp_path):
         "coverage": 1.0,
         "risk": pytest.approx(1 - evaluation.accuracy),
     }
-    assert stored["training_curves"][0]["validation"]["accuracy"] == [0.4, None]
+    assert stored["training_curves"][0]["val_accuracy"] == [0.4, None]
     assert stored["learning_curve"][1] == {"documents": 200, "accuracy": 0.5}
     assert stored["trials"][0]["chosen"] is True
     assert stored["other_methods"][0]["name"] == "linear SVM"
@@ -221,7 +220,8 @@ def test_a_context_without_bounds_makes_no_page_without_bounds(tmp_path):
         training={f"{place} {long}": long for place in range(1000)},
         notes=[long] * 1000,
         baselines=[Baseline(long, 0.5)] * 1000,
-        history=[TrainingCurve(long, [0.5] * 5000, {long: [0.5] * 5000})] * 100,
+        history=[{"loss": [0.5] * 5000, **{f"{place}{long}": [0.5] * 5000 for place in range(50)}}]
+        * 100,
         learning_curve=[LearningPoint(place, 0.5) for place in range(1, 5000)],
         trials=[TrialResult(long, long, 0.5, place == 999) for place in range(1000)],
     )

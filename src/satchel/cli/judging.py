@@ -11,7 +11,7 @@ import numpy as np
 
 from satchel.cli import terminal
 from satchel.errors import SourceError
-from satchel.evaluation.context import ReportContext
+from satchel.evaluation.context import History, ReportContext
 from satchel.sources.duplicates import text_keys
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def save_report(
     model: str | Path | None = None,
     data: str | None = None,
     trained_on: str | None = None,
+    history: Sequence[History] = (),
 ) -> None:
     """Write the report of an evaluation and say where it is.
 
@@ -70,6 +71,7 @@ def save_report(
         model: The model file.
         data: What it was judged on, as the user named it.
         trained_on: The source that it learnt from, where it is known.
+        history: The logs of its networks, where they are at hand.
     """
     context = evaluation.context or ReportContext()
     learnt = context.trained_on
@@ -81,6 +83,7 @@ def save_report(
         model=None if model is None else _last_part(str(model)),
         data=None if data is None else _last_part(data),
         trained_on=learnt,
+        history=tuple(history),
     )
     terminal.remark(f"wrote the report: {evaluation.save_report(folder, context)}")
 

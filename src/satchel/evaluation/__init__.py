@@ -10,7 +10,6 @@ from satchel.evaluation.context import (
     Baseline,
     LearningPoint,
     ReportContext,
-    TrainingCurve,
     TrialResult,
 )
 from satchel.evaluation.evaluation import ClassScore, Confused, Evaluation
@@ -26,7 +25,6 @@ __all__ = [
     "Leaks",
     "LearningPoint",
     "ReportContext",
-    "TrainingCurve",
     "TrialResult",
     "evaluate",
     "evaluate_multiple",

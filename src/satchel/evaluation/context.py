@@ -13,6 +13,13 @@ from typing import Protocol, TypeAlias
 
 from satchel.evaluation.outcomes import Label
 
+History: TypeAlias = Mapping[str, Sequence[float]]
+"""A network's logs, one value an epoch, by Keras's names: ``loss``, ``accuracy`` and, on documents
+that it does not learn from, the same with ``val_`` before them."""
+
+HELD_OUT = "val_"
+"""What the names of logs on held-out documents begin with."""
+
 Span: TypeAlias = tuple[int, int, float]
 """Start, end and value of a stretch of a text, in code points; values above 0 speak for a label."""
 
@@ -64,22 +71,6 @@ class Baseline:
 
 
 @dataclass(frozen=True)
-class TrainingCurve:
-    """How one network's training went.
-
-    Attributes:
-        name: Which network.
-        loss: Training loss after each epoch.
-        validation: Figures on held-out documents after each epoch, such as ``accuracy``, by name;
-            each as long as ``loss``.
-    """
-
-    name: str
-    loss: Sequence[float]
-    validation: Mapping[str, Sequence[float]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class LearningPoint:
     """What a model learnt from fewer documents reaches.
 
@@ -121,7 +112,7 @@ class ReportContext:
         training: Settings of the training, name → value.
         notes: Sentences that a reader of the figures must know, such as what was left out.
         baselines: Simpler methods on the same documents.
-        history: Training curves, one a network.
+        history: The logs of each network that was trained.
         learning_curve: Accuracy by number of training documents.
         trials: What was tried during training.
         explain: Says why a document got a label; None leaves out deciding words.
@@ -134,7 +125,7 @@ class ReportContext:
     training: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
     baselines: Sequence[Baseline] = ()
-    history: Sequence[TrainingCurve] = ()
+    history: Sequence[History] = ()
     learning_curve: Sequence[LearningPoint] = ()
     trials: Sequence[TrialResult] = ()
     explain: Explain | None = None

@@ -27,9 +27,20 @@ _STEPS_FIRST = 3  # pieces of advice on the first screen
 _NOTES, _NOTE = 20, 500  # how many sentences of the caller, of how many characters
 _METHODS = 12
 # Not strftime, whose months depend on the locale that the program has set.
-_MONTHS = (
-    "January February March April May June July August September October November December"
-).split()
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 
 
 def render(evaluation: Evaluation, context: ReportContext, reasons: Reasons) -> str:

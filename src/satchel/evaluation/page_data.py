@@ -79,14 +79,10 @@ def _training(context: ReportContext) -> dict[str, Any]:
     return {
         "history": [
             {
-                "name": _sentence(curve.name),
-                "loss": _rounded(curve.loss[:_EPOCHS]),
-                "validation": {
-                    _sentence(name): _rounded(values[:_EPOCHS])
-                    for name, values in list(curve.validation.items())[:5]
-                },
+                _sentence(name): _rounded(values[:_EPOCHS])
+                for name, values in list(logs.items())[:10]
             }
-            for curve in context.history[:_NETWORKS]
+            for logs in context.history[:_NETWORKS]
         ],
         "learning": [
             [point.documents, point.accuracy] for point in context.learning_curve[:_EPOCHS]

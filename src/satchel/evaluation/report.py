@@ -92,12 +92,7 @@ def _figures(evaluation: Evaluation, context: ReportContext) -> dict[str, Any]:
         figures["other_methods"] = [vars(baseline) for baseline in context.baselines]
     if context.history:
         figures["training_curves"] = [
-            {
-                "name": each.name,
-                "loss": _finite(each.loss),
-                "validation": {name: _finite(values) for name, values in each.validation.items()},
-            }
-            for each in context.history
+            {name: _finite(values) for name, values in logs.items()} for logs in context.history
         ]
     if context.learning_curve:
         figures["learning_curve"] = [vars(point) for point in context.learning_curve]

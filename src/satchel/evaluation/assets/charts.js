@@ -87,19 +87,24 @@ function calibrationSection() {
   return section("calibration", "Calibration", make("div", { class: "charts" }, reliabilityFigure(), data.risk ? riskFigure() : null));
 }
 
-function curveFigure(title, curves, yText) {
-  const all = curves.flatMap(([, values]) => values).filter((value) => value !== null);
-  const longest = Math.max(...curves.map(([, values]) => values.length)), low = Math.min(...all), high = Math.max(...all), room = (high - low || 1) * 0.08;
-  const chart = plane({ x: [1, Math.max(longest, 2)], y: [low - room, high + room], xTicks: steps(1, longest, 8).filter(Number.isInteger), yTicks: steps(low - room, high + room), xText: String, yText, xName: "epoch", yName: "", label: `${title} by epoch` });
-  curves.forEach(([name, values], place) => {
-    const points = values.map((value, epoch) => [chart.x(epoch + 1), value === null ? null : chart.y(value)]).filter(([, y]) => y !== null);
-    const faint = (1 - (0.65 * place) / curves.length).toFixed(2);
-    chart.svg.append(draw("path", { class: "curve", "stroke-opacity": faint, d: path(points) }, draw("title", { text: name })),
-      ...points.map(([x, y]) => draw("circle", { class: "dot", "fill-opacity": faint, r: 3, cx: x, cy: y })));
-  });
-  const order = curves.length > 1 ? make("p", { class: "soft", text: `From dark to light: ${curves.map(([name]) => name).join("; ")}.` }) : null;
-  return make("figure", {}, make("figcaption", {}, make("h3", { text: title })), chart.svg, order,
-    table("The figures", ["network", ...Array.from({ length: longest }, (_, epoch) => `epoch ${epoch + 1}`)], curves.map(([name, values]) => [name, ...values.map((value) => (value === null ? "–" : value.toFixed(4)))])));
+/** One log of every network by epoch; dashed on documents that it does not learn from. */
+function logFigure(name) {
+  const lines = data.history.flatMap((logs, network) => [[name, false], [`val_${name}`, true]].filter(([key]) => logs[key]?.length).map(([key, heldOut]) => ({ network, heldOut, values: logs[key] })));
+  const all = lines.flatMap((line) => line.values).filter((value) => value !== null);
+  if (!all.length) return null;
+  const longest = Math.max(...lines.map((line) => line.values.length)), low = Math.min(...all), high = Math.max(...all), room = (high - low || 1) * 0.08;
+  const title = name[0].toUpperCase() + name.slice(1);
+  const chart = plane({ x: [1, Math.max(longest, 2)], y: [low - room, high + room], xTicks: steps(1, longest, 8).filter(Number.isInteger), yTicks: steps(low - room, high + room), xText: String, yText: (value) => value.toFixed(2), xName: "epoch", yName: "", label: `${title} by epoch` });
+  const called = (line) => `network ${line.network + 1}${line.heldOut ? ", held-out documents" : ", training documents"}`;
+  for (const line of lines) {
+    const points = line.values.map((value, epoch) => [chart.x(epoch + 1), value === null ? null : chart.y(value)]).filter(([, y]) => y !== null);
+    const faint = (1 - (0.65 * line.network) / data.history.length).toFixed(2);
+    chart.svg.append(draw("path", { class: "curve", "stroke-opacity": faint, "stroke-dasharray": line.heldOut ? "6 4" : null, d: path(points) }, draw("title", { text: called(line) })),
+      ...points.map(([x, y]) => draw("circle", { class: "dot", "fill-opacity": faint, r: 2.5, cx: x, cy: y })));
+  }
+  const kinds = [lines.some((line) => line.heldOut) ? "solid on training documents, dashed on held-out ones" : "on training documents", data.history.length > 1 ? `networks 1 to ${data.history.length} from dark to light` : null].filter(Boolean).join("; ");
+  return make("figure", {}, make("figcaption", {}, make("h3", { text: title }), make("span", { class: "soft", text: `${kinds[0].toUpperCase()}${kinds.slice(1)}.` })), chart.svg,
+    table("The figures", ["", ...Array.from({ length: longest }, (_, epoch) => `epoch ${epoch + 1}`)], lines.map((line) => [called(line), ...line.values.map((value) => (value === null ? "–" : value.toFixed(4)))])));
 }
 
 function learningFigure() {
@@ -115,11 +120,8 @@ function learningFigure() {
 
 function trainingSection() {
   const figures = [];
-  if (data.history.length) {
-    figures.push(curveFigure("Training loss", data.history.map((one) => [one.name, one.loss]), (value) => value.toFixed(2)));
-    const names = [...new Set(data.history.flatMap((one) => Object.keys(one.validation)))].sort();
-    for (const name of names) figures.push(curveFigure(`${name} on held-out documents`, data.history.filter((one) => name in one.validation).map((one) => [one.name, one.validation[name]]), (value) => value.toFixed(3)));
-  }
+  const logs = [...new Set(data.history.flatMap((each) => Object.keys(each).map((name) => name.replace(/^val_/, ""))))];
+  figures.push(...logs.map(logFigure).filter(Boolean));
   if (data.learning.length) figures.push(learningFigure());
   const trials = data.trials.length ? [make("h3", { text: "What was tried" }), make("p", { class: "soft", text: `Measured on documents held out of the training part; ✓ marks what the model uses.${data.trials_left_out ? ` ${number(data.trials_left_out)} more are in report.json.` : ""}` }),
     make("div", { class: "scroll" }, make("table", { class: "list" }, make("thead", {}, make("tr", {}, ["Setting", "Measure", "Value", "Used"].map((text, place) => make("th", { scope: "col", class: place === 2 ? "n" : null, text })))),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from satchel.errors import InputError
-from satchel.evaluation.context import LearningPoint, TrainingCurve
+from satchel.evaluation.context import HELD_OUT, History, LearningPoint
 from satchel.evaluation.evaluation import Evaluation
 from satchel.evaluation.pictures.lettering import BASE, letter
 
@@ -43,36 +42,34 @@ def risk_coverage_picture(evaluation: Evaluation) -> Figure:
     return figure
 
 
-def training_picture(history: Sequence[TrainingCurve]) -> Figure:
-    """Draw loss, and figures on held-out documents, after each epoch of each network."""
+def training_picture(history: Sequence[History]) -> Figure:
+    """Draw each log of each network by epoch; dashed on documents that it does not learn from."""
     shown = list(history)[:_MOST_NETWORKS]
-    figures = sorted({name for each in shown for name in each.validation})[:_MOST_FIGURES]
-    figure, panels = _canvas(1 + len(figures))
-    names = letter([each.name for each in shown])
-    titles = letter(["training loss", *figures])
-    for place, each in enumerate(shown):
-        epochs = np.arange(1, len(each.loss) + 1)
-        look: dict[str, Any] = {
-            "color": _BLUE,
-            "alpha": 0.95 - 0.7 * place / len(shown),
-            "marker": "o",
-            "markersize": 3,
-            "linewidth": 1.4,
-        }
-        panels[0].plot(epochs, each.loss, label=names.names[place], **look)
-        for axes, name in zip(panels[1:], figures, strict=True):
-            if name in each.validation:
-                axes.plot(epochs, each.validation[name], **look)
-    for axes, name in zip(panels, titles.names, strict=True):
+    names = list(dict.fromkeys(name.removeprefix(HELD_OUT) for logs in shown for name in logs))
+    names = names[:_MOST_FIGURES] or ["loss"]
+    figure, panels = _canvas(len(names))
+    written = letter(names)
+    for axes, name, label in zip(panels, names, written.names, strict=True):
+        for place, logs in enumerate(shown):
+            for key, line in ((name, "-"), (HELD_OUT + name, "--")):
+                values = logs.get(key, ())
+                axes.plot(
+                    np.arange(1, len(values) + 1),
+                    values,
+                    color=_BLUE,
+                    alpha=0.95 - 0.7 * place / len(shown),
+                    linestyle=line,
+                    marker="o",
+                    markersize=3,
+                    linewidth=1.4,
+                )
         _name(axes, "epoch", "")
-        axes.set_ylabel(name, fontproperties=titles.font(9), parse_math=False)
-    if len(shown) > 1:
-        for text in panels[0].legend(frameon=False, prop=names.font(7)).get_texts():
-            text.set_parse_math(False)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_ylabel(label, fontproperties=written.font(9), parse_math=False)
     some = (
-        f" (the first {len(shown)} of {len(history)} networks)" if len(shown) < len(history) else ""
+        f"the first {len(shown)} of {len(history)} networks; " if len(shown) < len(history) else ""
     )
-    _title(figure, f"Training, epoch by epoch{some}")
+    _title(figure, f"Training, epoch by epoch ({some}dashed: documents held out)")
     return figure
 
 
