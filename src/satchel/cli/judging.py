@@ -62,6 +62,7 @@ def save_report(
     data: str | None = None,
     trained_on: str | None = None,
     history: Sequence[History] = (),
+    notes: Sequence[str] = (),
 ) -> None:
     """Write the report of an evaluation and say where it is.
 
@@ -72,6 +73,7 @@ def save_report(
         data: What it was judged on, as the user named it.
         trained_on: The source that it learnt from, where it is known.
         history: The logs of its networks, where they are at hand.
+        notes: Sentences that a reader must know, such as which model was judged.
     """
     context = evaluation.context or ReportContext()
     learnt = context.trained_on
@@ -84,6 +86,7 @@ def save_report(
         data=None if data is None else _last_part(data),
         trained_on=learnt,
         history=tuple(history),
+        notes=tuple(notes),
     )
     terminal.remark(f"wrote the report: {evaluation.save_report(folder, context)}")
 
