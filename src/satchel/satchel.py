@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from satchel.sealed import Manifest, Parts
 
 Label = str | tuple[str, ...]
+
+_PROBABILITIES = 2**24  # held at once while a model is judged
 
 
 class Satchel:
@@ -104,10 +106,19 @@ class Satchel:
             LabelError: If a label is missing.
             TextError: If a document is not text.
         """
-        probabilities = self.predict_proba(texts, threads=threads)
+        documents = list(texts)
+        probabilities = self._probability_blocks(documents, threads)
         return evaluate_answers(
-            self.model, texts, labels, probabilities, names=names, leaked=leaked
+            self.model, documents, labels, probabilities, names=names, leaked=leaked
         )
+
+    def _probability_blocks(
+        self, documents: list[str], threads: int | None
+    ) -> Iterator[np.ndarray]:
+        """Yield what `predict_proba` returns, in blocks of bounded size whatever the labels."""
+        step = max(256, _PROBABILITIES // len(self.model.labels))
+        for start in range(0, len(documents), step):
+            yield self.predict_proba(documents[start : start + step], threads=threads)
 
     def with_scores(self, part: str, evaluation: Evaluation) -> Satchel:
         """The same model with an evaluation's figures in its manifest and card.
@@ -155,7 +166,7 @@ def evaluate_answers(
     model: Model,
     texts: Sequence[str],
     labels: Sequence[Any],
-    probabilities: np.ndarray,
+    probabilities: np.ndarray | Iterator[np.ndarray],
     *,
     classes: Sequence[Any] | None = None,
     names: Sequence[str] | None = None,
@@ -167,7 +178,7 @@ def evaluate_answers(
         model: Whose probabilities they are.
         texts: The documents, of length ``n``.
         labels: The truth, of length ``n``.
-        probabilities: float array of shape ``(n, n_classes)``.
+        probabilities: float array of shape ``(n, n_classes)``, or its rows in blocks, in order.
         classes: The labels in their original type; None for the model's, which are text.
         names: The documents' names, or None.
         leaked: bool array of shape ``(n,)``, or None where nobody looked.
@@ -177,28 +188,31 @@ def evaluate_answers(
             it gives one.
     """
     from satchel.evaluation import evaluate, evaluate_multiple
+    from satchel.reporting import report_context
 
     _check_labels_fit(model, labels)
+    context = report_context(model)
     if model.task == "multiple":
         return evaluate_multiple(
             [[str(label) for label in row] for row in labels],
-            model.decide(probabilities),
+            None,
             model.labels,
             probabilities=probabilities,
+            thresholds=model.thresholds,
             leaked=leaked,
             names=names,
             texts=texts,
+            context=context,
         )
-    truth = list(labels) if classes is not None else [str(label) for label in labels]
-    known = list(classes) if classes is not None else list(model.labels)
     return evaluate(
-        truth,
-        [known[column] for column in probabilities.argmax(axis=1)],
-        known,
+        list(labels) if classes is not None else [str(label) for label in labels],
+        None,
+        list(classes) if classes is not None else list(model.labels),
         probabilities=probabilities,
         leaked=leaked,
         names=names,
         texts=texts,
+        context=context,
     )
 
 
