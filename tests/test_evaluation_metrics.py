@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -247,10 +250,184 @@ def test_numpy_labels_become_plain_ones():
     assert all(type(label) is int for label in result.labels)
 
 
-@settings(deadline=None, max_examples=40)
-@given(answered(), st.integers(0, 9))
-def test_the_same_seed_gives_the_same_intervals(case, seed):
-    first, second = (evaluate(*case, seed=seed).intervals for _ in range(2))
+@st.composite
+def blocks(draw: st.DrawFn, n: int) -> list[slice]:
+    """Ways to cut ``n`` rows into blocks, empty ones included."""
+    cuts = sorted(draw(st.lists(st.integers(0, n), max_size=4)))
+    return [slice(start, stop) for start, stop in zip([0, *cuts], [*cuts, n], strict=True)]
+
+
+@given(st.data(), st.integers(1, 30), st.integers(2, 5), st.integers(0, 99))
+def test_probabilities_in_blocks_give_the_same_figures(data, n, classes, seed):
+    probabilities = probabilities_for(n, classes, seed).astype(np.float32)
+    true = np.random.default_rng(seed).integers(0, classes + 1, n)  # one label is not the model's
+    pieces = data.draw(blocks(n))
+    whole = evaluate(
+        true, probabilities.argmax(axis=1), range(classes), probabilities=probabilities
+    )
+    cut = evaluate(
+        true, None, range(classes), probabilities=(probabilities[piece] for piece in pieces)
+    )
+    assert_same_figures(whole, cut)
+
+
+@given(st.data(), several(), st.integers(0, 99))
+def test_probabilities_of_several_labels_in_blocks_give_the_same_figures(data, case, seed):
+    true, _ = case
+    probabilities = np.random.default_rng(seed).random(true.shape).astype(np.float32)
+    thresholds = [0.2, 0.5, 0.6, 0.9]
+    predicted = as_sets(probabilities >= np.float32(thresholds))
+    pieces = data.draw(blocks(len(true)))
+    whole = evaluate_multiple(as_sets(true), predicted, LABELS[:4], probabilities=probabilities)
+    cut = evaluate_multiple(
+        as_sets(true),
+        None,
+        LABELS[:4],
+        thresholds=np.float32(thresholds),
+        probabilities=(probabilities[piece] for piece in pieces),
+    )
+    assert_same_figures(whole, cut)
+
+
+def assert_same_figures(one: Evaluation, other: Evaluation) -> None:
+    first, second = one.to_dict(), other.to_dict()
+    for loose in ("log_loss", "calibration_error"):  # sums in another order
+        assert first.pop(loose) == pytest.approx(second.pop(loose))
     assert first == second
-    for low, high in first.values():
-        assert 0 <= low <= high <= 1
+    np.testing.assert_array_equal(one.answer_confidence, other.answer_confidence)
+    np.testing.assert_allclose(one.reliability.accuracy, other.reliability.accuracy)
+    np.testing.assert_array_equal(one.suspect, other.suspect)
+
+
+@pytest.mark.parametrize(
+    ("given_blocks", "says"),
+    [
+        ([[[0.5, 0.5]]], r"shape \(2, 2\), found \(1, 2\)"),
+        ([[[0.5, 0.5]] * 2, [[0.5, 0.5]]], r"shape \(2, 2\), found \(3, 2\)"),
+        ([[[0.5, 0.5]], [[0.5, 0.5, 0.0]]], r"shape \(2, 2\), found \(2, 3\)"),
+        ([[[0.5, 0.5]], [[0.5, 1.5]]], "document 1"),
+    ],
+)
+def test_blocks_that_do_not_fit_are_refused(given_blocks, says):
+    with pytest.raises(InputError, match=says):
+        evaluate("ab", None, "ab", probabilities=iter(given_blocks))
+
+
+def test_answers_come_from_somewhere():
+    with pytest.raises(InputError, match="found neither"):
+        evaluate("ab", None, "ab")
+    with pytest.raises(InputError, match=r"expected 2 thresholds.*found none"):
+        evaluate_multiple([["a"]], None, "ab", probabilities=[[0.5, 0.5]])
+
+
+@given(answered())
+def test_the_pairs_hold_what_the_matrix_holds(case):
+    result = evaluate(*case)
+    pairs = result.confusion
+    assert (pairs.count > 0).all()
+    assert pairs.count.sum() == result.n
+    np.testing.assert_array_equal(pairs.matrix(), result.confusion_matrix)
+    errors = result.confusion_matrix.copy()
+    np.fill_diagonal(errors, 0)
+    assert pairs.errors().count.sum() == errors.sum()
+    assert [pair.count for pair in result.most_confused] == sorted(
+        pairs.errors().count.tolist(), reverse=True
+    )[:20]
+
+
+def test_with_several_labels_what_was_missed_meets_what_was_given_instead():
+    result = evaluate_multiple(
+        [["a"], ["a", "b"], ["c"], ["c"], []], [["b"], ["a"], ["a", "c"], ["c"], []], "abc"
+    )
+    none = 3
+    cells = zip(
+        result.confusion.true.tolist(),
+        result.confusion.predicted.tolist(),
+        result.confusion.count.tolist(),
+        strict=True,
+    )
+    # a for b, a right, b missed, c right twice, a given beside c.
+    assert list(cells) == [(0, 0, 1), (0, 1, 1), (1, none, 1), (2, 2, 2), (none, 0, 1)]
+
+
+def test_documents_with_very_many_wrong_labels_are_not_paired():
+    labels = [str(place) for place in range(200)]
+    result = evaluate_multiple([labels[:100], ["1"]], [labels[100:], ["2"]], labels)
+    assert result.confusion.unpaired == 1
+    assert len(result.confusion) == 1
+
+
+def test_beyond_two_thousand_classes_the_square_is_refused_and_the_pairs_serve():
+    result = evaluate(["0", "1"], ["0", "2"], map(str, range(2001)))
+    with pytest.raises(InputError, match=r"at most 2,000 classes.*use evaluation\.confusion"):
+        result.confusion_matrix  # noqa: B018
+    assert result.confusion.count.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(("classes", "form"), [(500, "matrix"), (501, "triples")])
+def test_the_json_says_in_which_form_the_confusion_is(classes, form):
+    figures = evaluate(["0", "1"], ["0", "2"], map(str, range(classes))).to_dict()
+    assert figures["confusion_form"] == form
+    assert ("confusion_matrix" in figures) is (form == "matrix")
+    if form == "triples":
+        assert figures["confusion_triples"] == [[0, 0, 1], [1, 2, 1]]
+
+
+def test_suspects_are_wrong_answers_as_sure_as_right_ones():
+    probabilities = [[0.9, 0.1]] * 8 + [[0.95, 0.05], [0.6, 0.4]] + [[0.1, 0.9]] * 4
+    true = ["a"] * 8 + ["b", "b"] + ["b"] * 4
+    result = evaluate(true, None, "ab", probabilities=probabilities)
+    assert np.flatnonzero(result.suspect).tolist() == [8]
+    assert not evaluate(["new"], None, "ab", probabilities=[[1.0, 0.0]]).suspect.any()
+
+
+def test_suspects_among_several_labels():
+    probabilities = [[0.9, 0.1], [0.8, 0.2], [0.95, 0.1], [0.1, 0.4], [0.1, 0.45]]
+    true = [["a"], ["a"], [], ["b"], []]
+    result = evaluate_multiple(true, None, "ab", probabilities=probabilities, thresholds=[0.5, 0.3])
+    # a is given surer than where it is right; b is too, but is less likely than not.
+    assert np.flatnonzero(result.suspect).tolist() == [2]
+
+
+def test_risk_and_coverage_of_a_known_case():
+    curve = evaluate(
+        "aabb", None, "ab", probabilities=[[0.9, 0.1], [0.8, 0.2], [0.8, 0.2], [0.3, 0.7]]
+    ).risk_coverage
+    # Answers of equal confidence come together: 0.9 right; both of 0.8, one of them wrong; 0.7.
+    assert curve.coverage.tolist() == [0.25, 0.75, 1.0]
+    assert curve.risk.tolist() == pytest.approx([0, 1 / 3, 1 / 4])
+    assert curve.coverage_at(0.25) == 1.0
+    assert curve.coverage_at(0.1) == 0.25
+
+
+MANY_LABELS = """
+import resource
+import numpy as np
+from satchel.evaluation import evaluate, evaluate_multiple
+generator = np.random.default_rng(0)
+resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+labels = [f"label {place}" for place in range(65_536)]
+true = generator.integers(0, 65_536, 20_000)
+predicted = np.where(generator.random(20_000) < 0.8, true, generator.integers(0, 65_536, 20_000))
+def rows(n):
+    for start in range(0, n, 50):
+        yield np.full((min(50, n - start), 65_536), 1 / 65_536, np.float32)
+name = labels.__getitem__
+one = evaluate(map(name, true), map(name, predicted), labels)
+sure = evaluate(map(name, true[:400]), None, labels, probabilities=rows(400))
+sets = [[name(place), name(place - 1)] for place in true]
+many = evaluate_multiple(sets, [row[:1] for row in sets], labels)
+for each in (one, sure, many):
+    assert len(str(each.to_dict())) < 30_000_000
+    each.summary()
+print(one.accuracy, sure.accuracy, many.micro_f1)
+"""
+
+
+def test_tens_of_thousands_of_labels_cost_no_square():
+    # A square would take 32 GB, documents times labels 1.3 GB as bytes and 10 GB as float64.
+    done = subprocess.run(
+        [sys.executable, "-c", MANY_LABELS], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]

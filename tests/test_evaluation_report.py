@@ -1,188 +1,55 @@
-"""Summary, pictures and report: there, complete, and deaf to hostile labels and texts."""
+"""The report's folder: complete, written together or not at all, for people and for programs."""
 
 from __future__ import annotations
 
 import csv
+import datetime
 import json
-import re
-import struct
 import subprocess
 import sys
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from matplotlib import pyplot
 
-from satchel.errors import InputError, SaveError
-from satchel.evaluation import Evaluation, evaluate, evaluate_multiple, pictures
-from satchel.evaluation.naming import abbreviate, columns, printable, short_names
-from satchel.evaluation.pictures.lettering import MISSING, letter
-
-HOSTILE = [
-    "<script>alert(1)</script>",
-    '"><img src=x onerror=alert(1)>',
-    "=HYPERLINK(1)",
-    "$\\frac{1}{0$ and $",
-    "new\nline\x1b[31m",
-    "日本語のニュース",
-    "हिन्दी",
-    "🎒",
-    "عربى",
-    "\u202egnp.exe",
-    "lone \udc80 surrogate",
-    "long " * 60,
-]
-
-
-def judged(
-    labels: list, n: int = 400, *, sure: bool = True, skill: float = 3.0, **more: object
-) -> Evaluation:
-    generator = np.random.default_rng(0)
-    truth = generator.integers(0, len(labels), n)
-    scores = generator.normal(size=(n, len(labels)))
-    scores[np.arange(n), truth] += skill
-    powers = np.exp(scores)
-    probabilities = powers / powers.sum(axis=1, keepdims=True)
-    return evaluate(
-        [labels[place] for place in truth],
-        [labels[place] for place in scores.argmax(axis=1)],
-        labels,
-        probabilities=probabilities if sure else None,
-        **more,
-    )
-
-
-def size_of(path: Path) -> tuple[int, int]:
-    content = path.read_bytes()
-    assert content.startswith(b"\x89PNG\r\n\x1a\n")
-    return struct.unpack(">II", content[16:24])
-
-
-@pytest.mark.parametrize(
-    ("classes", "smallest", "largest"), [(1, 400, 900), (2, 400, 900), (20, 900, 1600)]
+from evaluations import HOSTILE, judged
+from satchel.errors import SaveError
+from satchel.evaluation import (
+    Baseline,
+    LearningPoint,
+    ReportContext,
+    TrialResult,
+    evaluate,
+    evaluate_multiple,
 )
-def test_the_confusion_picture_grows_with_the_classes(tmp_path, classes, smallest, largest):
-    judged([f"class {place}" for place in range(classes)]).plot(tmp_path / "matrix.png")
-    for side in size_of(tmp_path / "matrix.png"):
-        assert smallest <= side <= largest
+from satchel.evaluation.page import render
+from satchel.evaluation.reasons import find_reasons
+
+DAY = datetime.date(2026, 11, 24)
+FULL = ReportContext(
+    model="news.satchel",
+    data="test.csv",
+    trained_on="300 documents",
+    date=DAY,
+    training={"effort": "balanced"},
+    notes=["Thirty documents had no text."],
+    baselines=[Baseline("linear SVM", 0.5, 0.4)],
+    history=[{"loss": [1.0, 0.5], "val_accuracy": [0.4, float("inf")]}],
+    learning_curve=[LearningPoint(100, 0.4), LearningPoint(200, 0.5)],
+    trials=[TrialResult("with networks", "accuracy", 0.5, True)],
+)
 
 
-@pytest.mark.parametrize(("classes", "named"), [(150, 150), (400, 200)])
-def test_the_confusion_picture_stays_bounded_and_names_what_it_can(tmp_path, classes, named):
-    figure = judged([f"class {place}" for place in range(classes)]).plot(tmp_path / "matrix.png")
-    assert max(size_of(tmp_path / "matrix.png")) <= 3000
-    axes = figure.axes[0]
-    assert len(axes.get_yticklabels()) == named
-    assert min(text.get_fontsize() for text in axes.get_yticklabels()) >= 6.5
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_cells_hold_numbers_only_where_they_fit():
-    numbers = [
-        len(judged([str(place) for place in range(classes)]).plot().axes[0].texts) - classes
-        for classes in (10, 60)
-    ]
-    assert numbers[0] >= 10
-    assert numbers[1] == 0
-
-
-def test_pictures_leave_pyplot_alone(tmp_path):
-    judged(["a", "b"]).save_report(tmp_path)
-    assert pyplot.get_fignums() == []
-
-
-def test_labels_of_any_script_are_drawn_without_a_warning(tmp_path):
-    judged(HOSTILE).save_report(tmp_path)  # pytest turns a missing glyph's warning into an error
-    assert max(size_of(tmp_path / "confusion_matrix.png")) <= 3000
-
-
-def test_letters_that_no_font_has_become_numbered_boxes():
-    lettering = letter(["plain", "a\U00012345b"])  # a cuneiform sign: few machines have it
-    assert lettering.names[0] == "plain"
-    assert lettering.names[1] in (f"#2 a{MISSING}b", "a\U00012345b")
-    assert lettering.incomplete is (MISSING in lettering.names[1])
-
-
-def test_another_font_is_found_for_letters_that_the_first_lacks():
-    # In the STIX fonts, which matplotlib brings, and not in DejaVu Sans.
-    lettering = letter(["⌚⌗"])
-    assert lettering.names == ("⌚⌗",)
-    assert len(lettering.families) > 1
-    assert not lettering.incomplete
-
-
-def test_equal_figures_give_equal_bytes():
-    first, second = (pictures.png(judged(["a", "b"]).plot()) for _ in range(2))
-    assert first == second
-
-
-@settings(deadline=None)
-@given(st.text(max_size=80), st.integers(3, 30))
-def test_abbreviations_fit_and_keep_both_ends(text, limit):
-    name = printable(text)
-    short = abbreviate(name, limit)
-    assert columns(short) <= limit
-    if short != name:
-        head, tail = short.split("…", 1) if name.count("…") == 0 else (short[0], short[-1])
-        assert name.startswith(head)
-        assert name.endswith(tail)
-
-
-@settings(deadline=None)
-@given(st.text())
-def test_printable_text_has_no_control_characters(text):
-    assert not re.search(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]", printable(text))
-
-
-@settings(deadline=None)
-@given(st.lists(st.text(max_size=20), min_size=1, max_size=20, unique=True))
-def test_names_stay_different(labels):
-    names = short_names(labels, 6)
-    assert len(names) == len(labels)
-    doubles = [name for name in names if " #" in name]
-    assert len(set(doubles)) == len(doubles)
-
-
-class Page(HTMLParser):
-    """Collects what a browser would act on."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: set[str] = set()
-        self.attributes: list[tuple[str, str]] = []
-        self.text = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.add(tag)
-        self.attributes += [(name, value or "") for name, value in attrs]
-
-    def handle_data(self, data):
-        self.text += data
-
-
-def test_the_page_escapes_labels_names_and_texts(tmp_path):
-    hostile = ["<script>alert(2)</script></pre></table>"] * 400
-    path = judged(HOSTILE, skill=1.0, names=hostile, texts=hostile).save_report(tmp_path)
-    page = Page(path.read_text(encoding="utf-8"))
-    assert page.tags.isdisjoint({"script", "iframe", "object", "link", "base", "form", "svg"})
-    assert not [name for name, _ in page.attributes if name.startswith("on")]
-    sources = [value for name, value in page.attributes if name in ("src", "href")]
-    assert len(sources) == 3
-    assert all(source.startswith("data:image/png;base64,") for source in sources)
-    assert "<script>alert(1)</script>" in page.text
-    assert "<script>alert(2)</script></pre></table>" in page.text
-    assert any(value.startswith("default-src 'none'") for _, value in page.attributes)
-
-
-def test_the_json_report_holds_the_figures(tmp_path):
+def test_the_json_report_holds_the_figures_and_those_of_every_picture(tmp_path):
     evaluation = judged(["a", "b/c"])
-    evaluation.save_report(tmp_path)
+    evaluation.save_report(tmp_path, FULL)
     stored = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
-    assert stored == json.loads(json.dumps(evaluation.to_dict()))
+    figures = json.loads(json.dumps(evaluation.to_dict()))
+    assert {name: stored[name] for name in figures} == figures
     assert list(stored)[:6] == [
         "n",
         "accuracy",
@@ -192,6 +59,17 @@ def test_the_json_report_holds_the_figures(tmp_path):
         "labels",
     ]
     assert set(stored["per_class"]["b/c"]) >= {"precision", "recall", "f1", "support"}
+    assert stored["about"]["model"] == "news.satchel"
+    assert stored["about"]["date"] == "2026-11-24"
+    assert sum(stored["reliability"]["count"]) == evaluation.n
+    assert stored["risk_coverage"][-1] == {
+        "coverage": 1.0,
+        "risk": pytest.approx(1 - evaluation.accuracy),
+    }
+    assert stored["training_curves"][0]["val_accuracy"] == [0.4, None]
+    assert stored["learning_curve"][1] == {"documents": 200, "accuracy": 0.5}
+    assert stored["trials"][0]["chosen"] is True
+    assert stored["other_methods"][0]["name"] == "linear SVM"
 
 
 def test_predictions_begin_with_the_surest_errors_and_run_no_formula(tmp_path):
@@ -206,14 +84,20 @@ def test_predictions_begin_with_the_surest_errors_and_run_no_formula(tmp_path):
     assert wrong == sorted(wrong, reverse=True)
     cells = [row[name] for row in rows for name in ("name", "true", "predicted")]
     assert not [cell for cell in cells if cell.startswith(("=", "+"))]
+    suspects = [row for row in rows if row["suspected_label_error"] == "true"]
+    assert len(suspects) == evaluation.suspect.sum() > 0
+    assert all(row["right"] == "false" for row in suspects)
 
 
 def test_without_probabilities_there_is_no_reliability(tmp_path):
-    evaluation = judged(["a", "b"], sure=False)
-    evaluation.save_report(tmp_path)
-    assert not (tmp_path / "reliability.png").exists()
-    with pytest.raises(InputError, match="give `probabilities`"):
-        pictures.reliability_diagram(evaluation)
+    judged(["a", "b"], sure=False).save_report(tmp_path)
+    assert sorted(files_of(tmp_path)) == [
+        "classes.png",
+        "confusion_matrix.png",
+        "predictions.csv",
+        "report.html",
+        "report.json",
+    ]
 
 
 def test_several_labels_a_document_have_a_report_too(tmp_path):
@@ -224,65 +108,154 @@ def test_several_labels_a_document_have_a_report_too(tmp_path):
         probabilities=[[0.9, 0.2, 0.1], [0.1, 0.1, 0.1], [0.4, 0.8, 0.1]],
     )
     evaluation.save_report(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
+    assert sorted(files_of(tmp_path)) == [
         "classes.png",
         "predictions.csv",
         "reliability.png",
         "report.html",
         "report.json",
+        "risk_coverage.png",
     ]
-    with pytest.raises(InputError, match="one label a document"):
-        pictures.confusion_picture(evaluation)
     assert "micro-F1" in evaluation.summary()
 
 
-def test_no_test_documents_for_any_label_still_makes_a_report(tmp_path):
-    evaluate_multiple([[]], [[]], ["a"]).save_report(tmp_path)
+@pytest.mark.parametrize("task", ["one", "several"])
+def test_the_smallest_test_still_makes_a_report(tmp_path, task):
+    if task == "one":
+        evaluate(["a"], ["a"], ["a"]).save_report(tmp_path)
+    else:
+        evaluate_multiple([[]], [[]], ["a"]).save_report(tmp_path)
     assert (tmp_path / "report.html").exists()
 
 
-def test_the_summary_names_pairs_weak_classes_and_what_to_do():
-    true = ["ibm"] * 30 + ["mac"] * 30 + ["space"] * 30 + ["med"] * 5 + ["new"]
-    predicted = (["ibm"] * 20 + ["mac"] * 10 + ["mac"] * 22 + ["ibm"] * 8 + ["space"] * 30) + [
-        "space"
-    ] * 6
-    text = evaluate(true, predicted, ["ibm", "mac", "space", "med", "spare"]).summary()
-    assert re.search(r"ibm +→ +mac +10 \(33% of the class\)", text)
-    assert re.search(r"weakest classes\n +(med|new)", text)
-    assert "ibm and mac are mixed up both ways (18 documents)" in text
-    assert "Never predicted: med" in text
-    assert "does not know new" in text
-    assert "No test documents for spare" in text
-    assert "Fewer than 20 test documents for med, new" in text
+def test_the_same_evaluation_gives_the_same_files(tmp_path):
+    for name in ("one", "two"):
+        judged(HOSTILE, skill=1.0, texts=["some text"] * 400).save_report(tmp_path / name, FULL)
+    assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
 
 
-def test_the_summary_tells_of_leaks_bold_probabilities_and_a_useless_model():
-    text = evaluate(
-        "aab", "aaa", "ab", probabilities=[[0.99, 0.01]] * 3, leaked=[True, False, False]
-    ).summary()
-    assert "accuracy without them 50.0%" in text
-    assert "too high" in text
-    assert "no better than always giving the commonest answer" in text
+def test_a_second_report_leaves_no_picture_of_the_first(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    judged(["a", "b"]).save_report(tmp_path, FULL)
+    assert (tmp_path / "training_curves.png").exists()
+    judged(["a", "b"], sure=False).save_report(tmp_path, ReportContext(date=DAY))
+    assert not {"training_curves.png", "learning_curve.png", "reliability.png"} & set(
+        files_of(tmp_path)
+    )
+    assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
-def test_the_summary_cannot_steer_the_terminal():
-    text = judged(HOSTILE, skill=0.5).summary()
-    assert "\x1b" not in text
-    assert "\u202e" not in text
+FULL_DISK = """
+import resource, signal, sys
+from evaluations import judged
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))  # pictures fit, the page does not
+from satchel.errors import SaveError
+evaluation = judged([f"class {place}" for place in range(30)], n=2000, texts=["word " * 40] * 2000)
+try:
+    evaluation.save_report(sys.argv[1])
+except SaveError as error:
+    print(error)
+"""
 
 
-@pytest.mark.parametrize("what", ["names", "texts"])
-def test_names_and_texts_must_fit(what):
-    with pytest.raises(InputError, match=f"expected {what} for 400 documents, found 1"):
-        judged(["a", "b"], **{what: ["one"]})
+def test_a_full_disk_leaves_the_old_report_whole(tmp_path):
+    judged(["old", "older"]).save_report(tmp_path)
+    before = files_of(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parent,
+    )
+    assert "the files there before are whole" in done.stdout, done.stderr
+    assert files_of(tmp_path) == before
 
 
 def test_a_folder_that_cannot_be_written_is_a_save_error(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(SaveError, match="could not be written"):
+    with pytest.raises(SaveError, match="cannot write"):
         judged(["a", "b"]).save_report(tmp_path / "file")
-    with pytest.raises(SaveError, match="could not be written"):
-        judged(["a", "b"]).plot(tmp_path / "absent" / "matrix.png")
+
+
+@pytest.mark.parametrize("what", ["names", "texts"])
+def test_names_and_texts_must_fit(what):
+    from satchel.errors import InputError
+
+    with pytest.raises(InputError, match=f"expected {what} for 400 documents, found 1"):
+        judged(["a", "b"], **{what: ["one"]})
+
+
+@pytest.mark.parametrize(
+    ("classes", "documents", "skill"),
+    [(4, 20_000, 0.0), (150, 20_000, 1.0), (20, 20_000, 4.0), (6_000, 8_000, 0.5)],
+)
+def test_the_page_is_bounded(classes, documents, skill):
+    labels = [
+        f"a class with a long name, number {place} of very many" * 2 for place in range(classes)
+    ]
+    generator = np.random.default_rng(0)
+    true = generator.integers(0, classes, documents)
+    right = generator.random(documents) < skill / 5
+    predicted = np.where(right, true, generator.integers(0, classes, documents))
+    evaluation = evaluate(
+        [labels[place] for place in true],
+        [labels[place] for place in predicted],
+        labels,
+        names=[f"a/long/folder/of/documents/{place}.txt" for place in range(documents)],
+        texts=["日本語の長い文章 and <b>English</b> words. " * 40] * documents,
+    )
+    page = render(evaluation, ReportContext(), find_reasons(evaluation, None))
+    assert len(page.encode()) <= 3_000_000
+
+
+def test_a_context_without_bounds_makes_no_page_without_bounds():
+    long = "日本 <b>" * 500
+    context = ReportContext(
+        model=long,
+        data=long,
+        trained_on=long,
+        training={f"{place} {long}": long for place in range(1000)},
+        notes=[long] * 1000,
+        baselines=[Baseline(long, 0.5)] * 1000,
+        history=[{"loss": [0.5] * 5000, **{f"{place}{long}": [0.5] * 5000 for place in range(50)}}]
+        * 100,
+        learning_curve=[LearningPoint(place, 0.5) for place in range(1, 5000)],
+        trials=[TrialResult(long, long, 0.5, place == 999) for place in range(1000)],
+    )
+    labels = [f"{place} " + "e\u0301\u0323" * 500 for place in range(1500)]
+    texts = [f"{long} {place}" for place in range(3000)]
+    true = labels * 2
+    evaluation = evaluate(true, true[1:] + true[:1], labels, texts=texts)
+    page = render(evaluation, context, find_reasons(evaluation, None))
+    assert len(page.encode()) <= 3_000_000
+    assert '"trials_left_out":800' in page
+
+
+MANY = """
+import resource, sys, datetime
+import numpy as np
+from satchel.evaluation import evaluate
+resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+generator = np.random.default_rng(0)
+labels = [f"label {place}" for place in range(65_536)]
+true = generator.integers(0, 65_536, 20_000)
+predicted = np.where(generator.random(20_000) < 0.8, true, generator.integers(0, 65_536, 20_000))
+name = labels.__getitem__
+evaluation = evaluate(map(name, true), map(name, predicted), labels, texts=["some text"] * 20_000)
+print(evaluation.save_report(sys.argv[1]).stat().st_size)
+"""
+
+
+def test_tens_of_thousands_of_labels_have_a_report_of_bounded_size_and_cost(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", MANY, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert int(done.stdout) <= 3_000_000
+    assert (tmp_path / "report.json").stat().st_size <= 15_000_000
 
 
 def test_evaluating_needs_numpy_only():

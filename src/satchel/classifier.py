@@ -269,8 +269,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         if sample_weight is None:
             return evaluation.accuracy
         outcomes = evaluation.outcomes
-        right = outcomes.true == outcomes.predicted
-        right = right.all(axis=1) if right.ndim == 2 else right
+        right = outcomes.right
         return float(np.average(right, weights=weights_of(sample_weight, len(right))))
 
     def evaluate(self, texts: Texts, labels: Labels) -> Evaluation:

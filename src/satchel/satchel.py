@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from satchel.sealed import Manifest, Parts
 
 Label = LabelValue | Sequence[LabelValue]
+
+_PROBABILITIES = 2**24  # held at once while a model is judged
 
 
 class Satchel:
@@ -111,10 +113,19 @@ class Satchel:
             LabelError: If a label is missing.
             TextError: If a document is not text.
         """
-        probabilities = self.predict_proba(texts, threads=threads)
+        documents = list(texts)
+        probabilities = self._probability_blocks(documents, threads)
         return evaluate_answers(
-            self.model, texts, labels, probabilities, names=names, leaked=leaked
+            self.model, documents, labels, probabilities, names=names, leaked=leaked
         )
+
+    def _probability_blocks(
+        self, documents: list[str], threads: int | None
+    ) -> Iterator[np.ndarray]:
+        """Yield what `predict_proba` returns, in blocks of bounded size whatever the labels."""
+        step = max(256, _PROBABILITIES // len(self.model.labels))
+        for start in range(0, len(documents), step):
+            yield self.predict_proba(documents[start : start + step], threads=threads)
 
     def with_scores(self, part: str, evaluation: Evaluation) -> Satchel:
         """The same model with an evaluation's figures in its manifest and card.
@@ -162,7 +173,7 @@ def evaluate_answers(
     model: Model,
     texts: Sequence[str],
     labels: Sequence[Any],
-    probabilities: np.ndarray,
+    probabilities: np.ndarray | Iterator[np.ndarray],
     *,
     classes: Sequence[Any] | None = None,
     names: Sequence[str] | None = None,
@@ -174,7 +185,7 @@ def evaluate_answers(
         model: Whose probabilities they are.
         texts: The documents, of length ``n``.
         labels: The truth, of length ``n``.
-        probabilities: float array of shape ``(n, n_classes)``.
+        probabilities: float array of shape ``(n, n_classes)``, or its rows in blocks, in order.
         classes: The labels in their original type; None for that of the model's file.
         names: The documents' names, or None.
         leaked: bool array of shape ``(n,)``, or None where nobody looked.
@@ -184,8 +195,10 @@ def evaluate_answers(
             it gives one.
     """
     from satchel.evaluation import evaluate, evaluate_multiple
+    from satchel.reporting import report_context
 
     _check_labels_fit(model, labels)
+    context = report_context(model)
     manifest = model.parts.manifest
     known = values_of(model.labels, manifest.label_type) if classes is None else list(classes)
     by_text = {text_of(label): label for label in known}
@@ -198,24 +211,26 @@ def evaluate_answers(
         return by_text.get(text, text if manifest.label_type == "str" else label)
 
     if model.task == "multiple":
-        columns: Any = model.columns(probabilities)
         return evaluate_multiple(
             [[truth(label) for label in row] for row in labels],
-            [[known[column] for column in row] for row in columns],
+            None,
             known,
             probabilities=probabilities,
+            thresholds=model.thresholds,
             leaked=leaked,
             names=names,
             texts=texts,
+            context=context,
         )
     return evaluate(
         [truth(label) for label in labels],
-        [known[column] for column in probabilities.argmax(axis=1)],
+        None,
         known,
         probabilities=probabilities,
         leaked=leaked,
         names=names,
         texts=texts,
+        context=context,
     )
 
 

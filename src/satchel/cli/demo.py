@@ -63,7 +63,7 @@ def command(folder: str, backend: Backend | None) -> None:
     evaluation = judge(satchel, parts.test, learnt=parts.train.texts)
     terminal.say()
     print_evaluation(evaluation)
-    save_report(evaluation, target / "report")
+    save_report(evaluation, target / "report", model=model, data="BBC News (held-out part)")
     satchel.with_scores("test", evaluation).save(model)
     terminal.say()
     terminal.say(f"Articles that no stage has seen, filed by {model} as loaded again:")

@@ -37,7 +37,7 @@ def command(
     for line in documents.remarks.lines():
         terminal.remark(line)
     if report is not None:
-        save_report(evaluation, report)
+        save_report(evaluation, report, model=model, data=source)
     if as_json:
         terminal.print_json(evaluation.to_dict())
     else:

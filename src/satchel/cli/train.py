@@ -204,7 +204,13 @@ def command(
     satchel.save(output)
     seconds = time.perf_counter() - start
     if report is not None and evaluation is not None:
-        save_report(evaluation, report)
+        save_report(
+            evaluation,
+            report,
+            model=output,
+            data=test or f"{source} (held-out part)",
+            trained_on=source,
+        )
     held_out = _predict_held_out(satchel, parts.held_out)
     if as_json:
         answer: dict[str, Any] = {

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from satchel.evaluation.confidence import Reliability
+from satchel.evaluation.confidence import Reliability, RiskCoverage, risk_coverage
+from satchel.evaluation.confusion import Confusion
+from satchel.evaluation.context import ReportContext
 from satchel.evaluation.intervals import Interval
 from satchel.evaluation.leaks import Leaks
+from satchel.evaluation.metrics import count_classes, label_tables
 from satchel.evaluation.outcomes import Label, Outcomes
 
 if TYPE_CHECKING:
     from satchel.evaluation.pictures import Figure
+
+SQUARE_IN_JSON = 500
+"""Classes up to which `Evaluation.to_dict` holds the confusion matrix as a square."""
 
 
 @dataclass(frozen=True)
@@ -67,19 +74,22 @@ class Evaluation:
         micro_f1: F1 of all decisions pooled (for ``single`` the accuracy).
         weighted_f1: Mean of the classes' F1 weighted by support.
         per_class: Each label's figures.
-        confusion_matrix: int64 ``[K, K]``, rows true and columns predicted; for ``multiple``
-            int64 ``[K, 2, 2]``, each label's ``[[neither, wrongly given], [missed, right]]``.
+        confusion: Which class was taken for which, as pairs with counts, for any number of classes.
         most_confused: The pairs with the most errors, largest first (``single`` only).
-        intervals: 95 % intervals of ``accuracy`` (Wilson) and ``macro_f1`` (bootstrap).
-        baselines: ``majority_class``: the accuracy of always giving the commonest answer.
+        intervals: 95 % intervals of ``accuracy`` (Wilson), ``macro_f1`` and, for ``multiple``,
+            ``micro_f1`` (jackknife).
+        baselines: ``majority_class``: the accuracy of always giving the commonest answer; for
+            ``multiple`` also ``majority_label_micro_f1``, that of the commonest label alone.
         log_loss: Mean negative log probability of the truth, where probabilities were given.
         calibration_error: Expected calibration error, where probabilities were given.
         reliability: Accuracy by confidence, where probabilities were given.
         leaks: What documents known from training do to the accuracy, where these were named.
         outcomes: The answers themselves.
         answer_confidence: float64 ``[n]``, how sure each answer was, where known.
+        suspect: bool ``[n]``, wrong answers whose label may be the wrong one, where known.
         names: The documents' names, where given.
         texts: The documents, where given.
+        context: What a report says of the model and the data, where known.
     """
 
     n: int
@@ -91,7 +101,7 @@ class Evaluation:
     micro_f1: float
     weighted_f1: float
     per_class: dict[Label, ClassScore]
-    confusion_matrix: np.ndarray
+    confusion: Confusion
     most_confused: tuple[Confused, ...]
     intervals: dict[str, Interval]
     baselines: dict[str, float]
@@ -101,8 +111,10 @@ class Evaluation:
     leaks: Leaks | None
     outcomes: Outcomes
     answer_confidence: np.ndarray | None
+    suspect: np.ndarray | None
     names: tuple[str, ...] | None
     texts: tuple[str, ...] | None
+    context: ReportContext | None
 
     def __repr__(self) -> str:
         return (
@@ -110,18 +122,44 @@ class Evaluation:
             f"classes={len(self.labels)})"
         )
 
+    @cached_property
+    def confusion_matrix(self) -> np.ndarray:
+        """The confusion matrix as an array, for up to 2,000 classes.
+
+        int64 ``[K, K]``, rows true and columns predicted; for ``multiple`` int64 ``[K, 2, 2]``,
+        each label's ``[[neither, wrongly given], [missed, right]]``, for any number of labels.
+
+        Raises:
+            InputError: There are more classes; use ``confusion``, the pairs that occur.
+        """
+        if self.task == "multiple":
+            return label_tables(count_classes(self.outcomes), self.n)
+        return self.confusion.matrix()
+
+    @cached_property
+    def risk_coverage(self) -> RiskCoverage | None:
+        """Mistakes left when only the surest answers are kept; None without probabilities."""
+        if self.answer_confidence is None:
+            return None
+        return risk_coverage(self.answer_confidence, self.outcomes.right)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the figures as plain Python values, ready for JSON.
 
-        ``per_class`` has the labels as text for its keys; ``labels`` keeps their type.
+        ``per_class`` has the labels as text for its keys; ``labels`` keeps their type. Up to 500
+        classes ``confusion_form`` is ``matrix`` and ``confusion_matrix`` holds the square (for
+        ``multiple`` it is ``tables``, two by two for each label); beyond, it is ``triples``, and
+        ``confusion_triples`` holds ``[true, predicted, count]`` for each pair of classes that
+        occurs, as positions in ``labels``.
         """
         figures: dict[str, Any] = {
             "n": self.n,
             "accuracy": self.accuracy,
             "macro_f1": self.macro_f1,
             "per_class": {str(label): vars(score) for label, score in self.per_class.items()},
-            "confusion_matrix": self.confusion_matrix.tolist(),
+            **self._confusion_to_dict(),
             "labels": list(self.labels),
+            "confusion_form": self._confusion_form(),
             "task": self.task,
             "micro_f1": self.micro_f1,
             "weighted_f1": self.weighted_f1,
@@ -136,6 +174,17 @@ class Evaluation:
         if self.leaks is not None:
             figures["leaks"] = vars(self.leaks)
         return figures
+
+    def _confusion_form(self) -> str:
+        if self.task == "multiple":
+            return "tables"
+        return "matrix" if len(self.labels) <= SQUARE_IN_JSON else "triples"
+
+    def _confusion_to_dict(self) -> dict[str, Any]:
+        if self._confusion_form() != "triples":
+            return {"confusion_matrix": self.confusion_matrix.tolist()}
+        cells = (self.confusion.true, self.confusion.predicted, self.confusion.count)
+        return {"confusion_triples": np.stack(cells, axis=1).tolist()}
 
     def summary(self) -> str:
         """Return what a person should know first, as lines of text for a terminal."""
@@ -163,16 +212,18 @@ class Evaluation:
             pictures.save(figure, Path(path))
         return figure
 
-    def save_report(self, directory: str | Path) -> Path:
+    def save_report(self, directory: str | Path, context: ReportContext | None = None) -> Path:
         """Write a folder that explains the result to a person and to a program.
 
-        It holds ``report.html`` (with its pictures inside), ``report.json``, ``predictions.csv``
-        (wrong answers first, the surest on top), ``classes.png``, for one label a document
-        ``confusion_matrix.png`` and, with probabilities, ``reliability.png``.
+        It holds ``report.html`` (one page, complete in itself), ``report.json``,
+        ``predictions.csv`` (wrong answers first, the surest on top) and the figures as PNG.
+        A failure leaves an older report whole.
 
         Args:
             directory: The folder; made where it is not there. Files of an older report are
                 replaced.
+            context: What the page should say of the model, its training and the data, and how to
+                explain an answer; None takes what the evaluation knows.
 
         Returns:
             The path of ``report.html``.
@@ -183,4 +234,4 @@ class Evaluation:
         """
         from satchel.evaluation.report import write_report
 
-        return write_report(self, Path(directory))
+        return write_report(self, Path(directory), context or self.context or ReportContext())

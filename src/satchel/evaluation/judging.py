@@ -2,129 +2,159 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
 
-from satchel.errors import InputError, LabelError
-from satchel.evaluation import confidence, metrics
+from satchel.errors import InputError
+from satchel.evaluation import metrics
+from satchel.evaluation.confidence import Confidence, read_probabilities
+from satchel.evaluation.confusion import Confusion, count_confusion
+from satchel.evaluation.context import ReportContext
 from satchel.evaluation.evaluation import ClassScore, Confused, Evaluation
-from satchel.evaluation.intervals import bootstrap_macro_f1, wilson
+from satchel.evaluation.intervals import macro_f1_interval, micro_f1_interval, wilson
 from satchel.evaluation.leaks import without_leaked
-from satchel.evaluation.outcomes import Label, Outcomes, encode_multiple, encode_single
+from satchel.evaluation.outcomes import Assigned, Label, Outcomes, Truth, encode_truth
+
+_MOST_CONFUSED = 20
 
 
 def evaluate(
     true: Iterable[object],
-    predicted: Iterable[object],
+    predicted: Iterable[object] | None,
     labels: Iterable[object],
     *,
     probabilities: object = None,
     leaked: object = None,
     names: Iterable[object] | None = None,
     texts: Iterable[str] | None = None,
-    seed: int = 0,
+    context: ReportContext | None = None,
 ) -> Evaluation:
     """Judge answers of one label a document.
 
     Args:
         true: The right label of each document; labels that the model does not know are welcome.
-        predicted: The predicted label of each document.
+        predicted: The predicted label of each document; None takes the most probable one.
         labels: The model's labels, in its order.
-        probabilities: float ``[n, len(labels)]``, each row summing to 1; None leaves out what
+        probabilities: float ``[n, len(labels)]``, each row summing to 1, or an iterator over
+            blocks of such rows, in order, where they are too many to hold; None leaves out what
             needs them.
         leaked: bool ``[n]``, test documents that training has seen; None where nobody looked.
-        names: The documents' names, for the report's list of wrong answers; None numbers them.
-        texts: The documents, for the report to show the beginning of those answered wrongly.
-        seed: Of the bootstrap interval.
+        names: The documents' names, for the report; None numbers them from 0.
+        texts: The documents, for the report to show those answered wrongly.
+        context: What a report should say of the model and the data.
 
     Raises:
         InputError: No documents, unequal lengths, or probabilities that are none.
         LabelError: A label is missing, or a predicted label is not the model's.
     """
-    outcomes = encode_single(true, predicted, labels)
-    return _judge(outcomes, probabilities, leaked, names, texts, seed)
+    truth = encode_truth(true, labels, multiple=False)
+    answers = None if predicted is None else truth.encode_predicted(predicted)
+    outcomes, sure = _outcomes(truth, answers, probabilities, None)
+    return _judge(outcomes, sure, leaked, names, texts, context)
 
 
 def evaluate_multiple(
     true: Iterable[Iterable[object]],
-    predicted: Iterable[Iterable[object]],
+    predicted: Iterable[Iterable[object]] | None,
     labels: Iterable[object],
     *,
     probabilities: object = None,
+    thresholds: Iterable[float] | None = None,
     leaked: object = None,
     names: Iterable[object] | None = None,
     texts: Iterable[str] | None = None,
-    seed: int = 0,
+    context: ReportContext | None = None,
 ) -> Evaluation:
     """Judge answers of several labels a document (or none).
 
     Args:
         true: The right labels of each document.
-        predicted: The predicted labels of each document.
+        predicted: The predicted labels of each document; None takes the labels whose probability
+            reaches their threshold.
         labels: The model's labels, in its order.
-        probabilities: float ``[n, len(labels)]``, each label's own probability.
+        probabilities: float ``[n, len(labels)]``, each label's own probability, or an iterator
+            over blocks of such rows, in order.
+        thresholds: The threshold of each label; needed where ``predicted`` is None.
         leaked: As in `evaluate`.
         names: As in `evaluate`.
         texts: As in `evaluate`.
-        seed: Of the bootstrap interval.
+        context: As in `evaluate`.
 
     Raises:
         InputError: No documents, unequal lengths, or probabilities that are none.
         LabelError: A label is missing, or a predicted label is not the model's.
     """
-    outcomes = encode_multiple(true, predicted, labels)
-    return _judge(outcomes, probabilities, leaked, names, texts, seed)
+    truth = encode_truth(true, labels, multiple=True)
+    answers = None if predicted is None else truth.encode_predicted(predicted)
+    least = None if thresholds is None else np.array(list(thresholds), dtype=np.float64)
+    if answers is None and (least is None or least.shape != (truth.model_labels,)):
+        found = "none" if least is None else f"{len(least)}"
+        raise InputError(
+            f"expected {truth.model_labels} thresholds, one a label, to take the predicted labels "
+            f"from the probabilities, found {found}: give thresholds or predicted"
+        )
+    outcomes, sure = _outcomes(truth, answers, probabilities, least)
+    return _judge(outcomes, sure, leaked, names, texts, context)
+
+
+def _outcomes(
+    truth: Truth,
+    predicted: Assigned | None,
+    probabilities: object,
+    thresholds: np.ndarray | None,
+) -> tuple[Outcomes, Confidence | None]:
+    if probabilities is not None:
+        return read_probabilities(probabilities, truth, predicted, thresholds)
+    if predicted is None:
+        raise InputError("expected predicted labels or probabilities, found neither")
+    return truth.outcomes(predicted), None
 
 
 def _judge(
     outcomes: Outcomes,
-    probabilities: object,
+    sure: Confidence | None,
     leaked: object,
     names: Iterable[object] | None,
     texts: Iterable[str] | None,
-    seed: int,
+    context: ReportContext | None,
 ) -> Evaluation:
-    _check_differ_as_text(outcomes)
-    classes = len(outcomes.labels)
+    counts = metrics.count_classes(outcomes)
+    confusion = count_confusion(outcomes)
+    right = int(outcomes.right.sum())
+    intervals = {
+        "accuracy": wilson(right, len(outcomes)),
+        "macro_f1": macro_f1_interval(outcomes),
+    }
+    baselines = {"majority_class": _majority(outcomes.true)}
     if outcomes.multiple:
-        matrix = metrics.label_confusion(outcomes.true, outcomes.predicted)
-        counts = metrics.counts_of_label_tables(matrix)
-    else:
-        matrix = metrics.confusion_matrix(outcomes.true, outcomes.predicted, classes)
-        counts = metrics.counts_of_matrix(matrix)
-    accuracy = metrics.accuracy(outcomes.true, outcomes.predicted)
-    given = (
-        None if probabilities is None else confidence.check_probabilities(probabilities, outcomes)
-    )
-    reliability = None if given is None else confidence.reliability(outcomes, given)
+        intervals["micro_f1"] = micro_f1_interval(outcomes)
+        baselines["majority_label_micro_f1"] = _majority_micro_f1(counts, len(outcomes))
     return Evaluation(
         n=len(outcomes),
         task="multiple" if outcomes.multiple else "single",
         labels=outcomes.labels,
         only_in_test=outcomes.labels[outcomes.model_labels :],
-        accuracy=accuracy,
-        macro_f1=float(metrics.macro_f1(counts)),
+        accuracy=right / len(outcomes),
+        macro_f1=metrics.macro_f1(counts),
         micro_f1=metrics.micro_f1(counts),
         weighted_f1=metrics.weighted_f1(counts),
         per_class=_per_class(outcomes, counts),
-        confusion_matrix=matrix,
-        most_confused=() if outcomes.multiple else _most_confused(outcomes, matrix),
-        intervals={
-            "accuracy": wilson(round(accuracy * len(outcomes)), len(outcomes)),
-            "macro_f1": bootstrap_macro_f1(outcomes, seed),
-        },
-        baselines={"majority_class": _majority(outcomes.true)},
-        log_loss=None if given is None else confidence.log_loss(outcomes, given),
-        calibration_error=None if reliability is None else reliability.expected_calibration_error,
-        reliability=reliability,
+        confusion=confusion,
+        most_confused=() if outcomes.multiple else _most_confused(outcomes, confusion, counts),
+        intervals=intervals,
+        baselines=baselines,
+        log_loss=None if sure is None else sure.log_loss,
+        calibration_error=None if sure is None else sure.reliability.expected_calibration_error,
+        reliability=None if sure is None else sure.reliability,
         leaks=None if leaked is None else without_leaked(outcomes, leaked),
         outcomes=outcomes,
-        answer_confidence=(
-            None if given is None else confidence.answer_confidence(outcomes, given)
-        ),
+        answer_confidence=None if sure is None else sure.answer,
+        suspect=None if sure is None else sure.suspect,
         names=None if names is None else _one_each("names", map(str, names), len(outcomes)),
         texts=None if texts is None else _one_each("texts", texts, len(outcomes)),
+        context=context,
     )
 
 
@@ -133,16 +163,6 @@ def _one_each(what: str, given: Iterable[str], documents: int) -> tuple[str, ...
     if len(found) != documents:
         raise InputError(f"expected {what} for {documents} documents, found {len(found)}")
     return found
-
-
-def _check_differ_as_text(outcomes: Outcomes) -> None:
-    names = [str(label) for label in outcomes.labels]
-    if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise LabelError(
-            f"expected labels that differ as text, found {twice!r} as text and as a number: "
-            "convert all labels to one type"
-        )
 
 
 def _per_class(outcomes: Outcomes, counts: metrics.ClassCounts) -> dict[Label, ClassScore]:
@@ -157,22 +177,31 @@ def _per_class(outcomes: Outcomes, counts: metrics.ClassCounts) -> dict[Label, C
     return {label: ClassScore(*row) for label, row in zip(outcomes.labels, rows, strict=True)}
 
 
-def _most_confused(outcomes: Outcomes, matrix: np.ndarray, top: int = 20) -> tuple[Confused, ...]:
-    errors = matrix.copy()
-    np.fill_diagonal(errors, 0)
-    # A stable sort of the negated counts: equal counts stay in label order on every machine.
-    order = np.argsort(-errors, axis=None, kind="stable")[:top]
-    support = matrix.sum(axis=1)
-    pairs = []
-    for true, predicted in zip(*np.unravel_index(order, errors.shape), strict=True):
-        count = int(errors[true, predicted])
-        if count:
-            share = count / int(support[true])
-            pairs.append(Confused(outcomes.labels[true], outcomes.labels[predicted], count, share))
-    return tuple(pairs)
+def _most_confused(
+    outcomes: Outcomes, confusion: Confusion, counts: metrics.ClassCounts
+) -> tuple[Confused, ...]:
+    worst = confusion.errors().largest(_MOST_CONFUSED)
+    cells = zip(worst.true.tolist(), worst.predicted.tolist(), worst.count.tolist(), strict=True)
+    return tuple(
+        Confused(
+            outcomes.labels[true],
+            outcomes.labels[predicted],
+            count,
+            count / int(counts.support[true]),
+        )
+        for true, predicted, count in cells
+    )
 
 
-def _majority(true: np.ndarray) -> float:
+def _majority(true: Assigned) -> float:
     """Return the share of the commonest label, or of the commonest set of labels."""
-    _, counts = np.unique(true, axis=0, return_counts=True)
-    return float(counts.max() / len(true))
+    stops = np.cumsum(true.lengths()).tolist()
+    sets = Counter(
+        true.label[start:stop].tobytes() for start, stop in zip([0, *stops], stops, strict=False)
+    )
+    return max(sets.values()) / true.documents
+
+
+def _majority_micro_f1(counts: metrics.ClassCounts, documents: int) -> float:
+    """Return the micro-F1 of giving every document the commonest label and no other."""
+    return float(2 * counts.support.max(initial=0) / (documents + counts.support.sum()))

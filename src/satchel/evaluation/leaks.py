@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from satchel.errors import InputError
-from satchel.evaluation.metrics import accuracy
 from satchel.evaluation.outcomes import Outcomes
 
 
@@ -64,7 +63,5 @@ def without_leaked(outcomes: Outcomes, leaked: object) -> Leaks:
     return Leaks(
         count=int(mask.sum()),
         share=float(mask.mean()),
-        accuracy_without=(
-            accuracy(outcomes.true[kept], outcomes.predicted[kept]) if kept.any() else None
-        ),
+        accuracy_without=float(outcomes.right[kept].mean()) if kept.any() else None,
     )

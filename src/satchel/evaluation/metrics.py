@@ -12,15 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from satchel.evaluation.outcomes import Outcomes
+
 
 @dataclass(frozen=True)
 class ClassCounts:
     """For each class: right answers, documents that have it, documents that were given it.
 
     Attributes:
-        hits: int64 ``[..., K]``.
-        support: int64 ``[..., K]``.
-        predicted: int64 ``[..., K]``.
+        hits: int64 ``[K]``.
+        support: int64 ``[K]``.
+        predicted: int64 ``[K]``.
     """
 
     hits: np.ndarray
@@ -28,63 +30,32 @@ class ClassCounts:
     predicted: np.ndarray
 
 
+def count_classes(outcomes: Outcomes) -> ClassCounts:
+    """Count by class, in time and memory of documents and their labels."""
+    classes = len(outcomes.labels)
+    return ClassCounts(
+        hits=np.bincount(outcomes.hit_keys % max(classes, 1), minlength=classes),
+        support=outcomes.true.counts(classes),
+        predicted=outcomes.predicted.counts(classes),
+    )
+
+
+def label_tables(counts: ClassCounts, documents: int) -> np.ndarray:
+    """Return each label's own two-by-two table, int64 ``[K, 2, 2]``.
+
+    ``[[absent and not given, absent but given], [present but not given, present and given]]``.
+    """
+    wrongly_given = counts.predicted - counts.hits
+    missed = counts.support - counts.hits
+    rest = documents - counts.hits - wrongly_given - missed
+    return np.stack([rest, wrongly_given, missed, counts.hits], axis=1).reshape(-1, 2, 2)
+
+
 def divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     """Divide elementwise, with 0 where the denominator is 0; float64 of the same shape."""
     result = np.zeros(np.broadcast(numerator, denominator).shape, dtype=np.float64)
     np.divide(numerator, denominator, out=result, where=np.asarray(denominator) != 0)
     return result
-
-
-def confusion_matrix(true: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """Count each pair of true and predicted class.
-
-    Args:
-        true: int ``[n]``, positions below ``classes``.
-        predicted: int ``[n]``, positions below ``classes``.
-        classes: Number of classes K.
-
-    Returns:
-        int64 ``[K, K]``: rows are true classes, columns predicted ones.
-    """
-    pairs = np.bincount(true * classes + predicted, minlength=classes * classes)
-    return pairs.astype(np.int64).reshape(classes, classes)
-
-
-def label_confusion(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Count, for several labels a document, each label's own two-by-two table.
-
-    Args:
-        true: bool ``[n, K]``.
-        predicted: bool ``[n, K]``.
-
-    Returns:
-        int64 ``[K, 2, 2]``: ``[[absent and not given, absent but given],
-        [present but not given, present and given]]`` for each label.
-    """
-    hits = (true & predicted).sum(axis=0)
-    wrongly_given = predicted.sum(axis=0) - hits
-    missed = true.sum(axis=0) - hits
-    rest = len(true) - hits - wrongly_given - missed
-    return np.stack([rest, wrongly_given, missed, hits], axis=1).astype(np.int64).reshape(-1, 2, 2)
-
-
-def counts_of_matrix(matrix: np.ndarray) -> ClassCounts:
-    """Count by class from a ``[K, K]`` confusion matrix."""
-    return ClassCounts(np.diagonal(matrix).copy(), matrix.sum(axis=1), matrix.sum(axis=0))
-
-
-def counts_of_label_tables(tables: np.ndarray) -> ClassCounts:
-    """Count by label from the ``[K, 2, 2]`` tables of several labels a document."""
-    return ClassCounts(tables[:, 1, 1], tables[:, 1].sum(axis=1), tables[:, :, 1].sum(axis=1))
-
-
-def accuracy(true: np.ndarray, predicted: np.ndarray) -> float:
-    """Return the share of documents whose answer is wholly right.
-
-    For several labels a document (bool ``[n, K]``) every label must be right: subset accuracy.
-    """
-    right = true == predicted
-    return float(np.mean(right if right.ndim == 1 else right.all(axis=1)))
 
 
 def precision(counts: ClassCounts) -> np.ndarray:
@@ -102,10 +73,10 @@ def f1(counts: ClassCounts) -> np.ndarray:
     return divide(2 * counts.hits, counts.support + counts.predicted)
 
 
-def macro_f1(counts: ClassCounts) -> np.ndarray:
-    """Return the plain mean of F1 over the classes that occur; one figure for each leading axis."""
+def macro_f1(counts: ClassCounts) -> float:
+    """Return the plain mean of F1 over the classes that occur."""
     occurs = (counts.support + counts.predicted) > 0
-    return divide((f1(counts) * occurs).sum(axis=-1), occurs.sum(axis=-1))
+    return float(divide((f1(counts) * occurs).sum(), occurs.sum()))
 
 
 def micro_f1(counts: ClassCounts) -> float:

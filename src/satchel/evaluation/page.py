@@ -1,198 +1,291 @@
-"""The report as one HTML page: no script, nothing loaded from elsewhere, everything escaped."""
+"""The report as one HTML page, complete in itself: nothing is loaded, everything is escaped.
+
+The summary is plain HTML; the other sections are drawn by the page's own script from data that
+stand beside it as JSON.
+"""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+import datetime
+import hashlib
+from collections.abc import Iterable
 from html import escape
+from importlib import resources
 
-from satchel.evaluation.answers import Answer
+from satchel.escaping import printable
+from satchel.evaluation.advice import Advice, advise
+from satchel.evaluation.context import ReportContext
 from satchel.evaluation.evaluation import Evaluation
-from satchel.evaluation.naming import printable
-from satchel.evaluation.summary import advice, remarks, weakest
+from satchel.evaluation.intervals import Interval
+from satchel.evaluation.naming import abbreviate
+from satchel.evaluation.page_data import embedded_json, page_data
+from satchel.evaluation.reasons import Reasons
+from satchel.evaluation.verdict import verdict
 
-_WRONG_SHOWN = 200
-_PAIRS_SHOWN = 10
-_EXCERPT = 400  # characters of a wrongly answered document
-
-_TITLES = {
-    "confusion_matrix.png": "What is taken for what",
-    "classes.png": "Class by class",
-    "reliability.png": "Are the probabilities to be believed?",
-}
-
-_STYLE = """
-:root { color-scheme: light; }
-body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff;
-  max-width: 68rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
-.big { display: flex; flex-wrap: wrap; gap: 1rem; padding: 0; list-style: none; }
-.big li { border: 1px solid #ddd; border-radius: .5rem; padding: .6rem 1rem; }
-.big b { display: block; font-size: 1.7rem; font-weight: 600; }
-.big small { color: #666; }
-table { border-collapse: collapse; font-size: .9rem; }
-th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #e5e5e5;
-  vertical-align: top; overflow-wrap: anywhere; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.scroll { overflow-x: auto; } img { max-width: 100%; height: auto; }
-pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: .2rem 0 .6rem; color: #555;
-  font-size: .8rem; }
-.advice li { margin: .3rem 0; } footer { color: #666; font-size: .85rem; margin-top: 3rem; }
-"""
-
-# The page may hold hostile labels and texts: escaping keeps them text, and this keeps a browser
-# from running or loading anything, were an escape ever missed.
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+_SCRIPTS = ("base.js", "documents.js", "matrix.js", "classes.js", "charts.js", "main.js")
+_STEPS_FIRST = 3  # pieces of advice on the first screen
+_NOTES, _NOTE = 20, 500  # how many sentences of the caller, of how many characters
+_METHODS = 12
+# Not strftime, whose months depend on the locale that the program has set.
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 
 
-def render(evaluation: Evaluation, answers: Sequence[Answer], images: Mapping[str, bytes]) -> str:
+def render(evaluation: Evaluation, context: ReportContext, reasons: Reasons) -> str:
     """Return the page.
 
     Args:
         evaluation: What to show.
-        answers: As `satchel.evaluation.answers.sorted_answers` orders them.
-        images: File name → PNG, put into the page as data.
+        context: What is known of the model and the data.
+        reasons: Why documents got their labels.
     """
-    body = [
-        "<h1>How good the answers are</h1>",
-        _tiles(evaluation),
-        _list(remarks(evaluation), ""),
-        _advice(evaluation),
-        _confused(evaluation),
-        *(_image(name, content) for name, content in images.items()),
-        _classes(evaluation),
-        _wrong(answers),
-        _footer(evaluation),
-    ]
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Satchel: evaluation report</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        + "\n".join(part for part in body if part)
-        + "\n</body>\n</html>\n"
+    style, script = _part("report.css"), _script()
+    # Labels and texts may be hostile: escaping keeps them text, and this policy keeps a browser
+    # from running or loading anything but the page's own script and style, were one ever missed.
+    policy = (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; "
+        f"script-src {_hash(script)}; style-src {_hash(style)}"
     )
+    data = embedded_json(page_data(evaluation, context, reasons))
+    title = _title(context)
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="generator" content="Satchel">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<a class="skip" href="#summary">Skip to the summary</a>
+<nav class="sections" aria-label="Sections"><ul id="sections"></ul></nav>
+<main>
+{_summary(evaluation, context)}
+<div id="rest"></div>
+<noscript><p class="notice">The sections below the summary need JavaScript, which is switched off.
+The same figures are in report.json, the answers in predictions.csv, and the pictures are the PNG
+files of this folder.</p></noscript>
+</main>
+{_footer(evaluation)}
+<script type="application/json" id="data">{data}</script>
+<script>{script}</script>
+</body>
+</html>
+"""
 
 
-def _text(value: object) -> str:
-    return escape(printable(value))
+def _part(name: str) -> str:
+    return resources.files("satchel.evaluation").joinpath("assets", name).read_text("utf-8")
+
+
+def _script() -> str:
+    body = "\n".join(_part(name) for name in _SCRIPTS)
+    return f'\n(() => {{\n"use strict";\n{body}\n}})();\n'
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+def _title(context: ReportContext) -> str:
+    if context.model and context.data:
+        return f"{_short(context.model)} judged on {_short(context.data)}"
+    if context.model or context.data:
+        return f"Evaluation of {_short(context.model or context.data)}"
+    return "Evaluation report"
+
+
+def _short(value: object, limit: int = 120) -> str:
+    return escape(abbreviate(printable(value), limit))
+
+
+def _summary(evaluation: Evaluation, context: ReportContext) -> str:
+    lead, detail = verdict(evaluation)
+    steps = advise(evaluation)
+    return f"""<section id="summary" aria-labelledby="summary-title">
+<p class="kicker">Evaluation report · {_day(context.date or datetime.date.today())}</p>
+<h1 id="summary-title">{_title(context)}</h1>
+<p class="facts">{_facts(evaluation, context)}</p>
+<p class="verdict"><strong>{escape(lead)}</strong> {escape(detail)}</p>
+{_notes(context)}
+<div class="figures">
+{_tiles(evaluation)}
+{_comparison(evaluation, context)}
+</div>
+{_next(steps)}
+</section>"""
+
+
+def _day(day: datetime.date) -> str:
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+def _facts(evaluation: Evaluation, context: ReportContext) -> str:
+    several = "any number of labels" if evaluation.task == "multiple" else "one label"
+    judged = (
+        f"Judged on {evaluation.n:,} documents of {len(evaluation.labels):,} classes, "
+        f"{several} each"
+    )
+    parts = [f"Trained on {_short(context.trained_on, 300)}"] if context.trained_on else []
+    parts.append(judged + (f" ({_short(context.data)})" if context.data else ""))
+    return ". ".join(parts) + "."
+
+
+def _notes(context: ReportContext) -> str:
+    items = "".join(f"<li>{_short(note, _NOTE)}</li>" for note in context.notes[:_NOTES])
+    return f'<ul class="notes">{items}</ul>' if items else ""
 
 
 def _tiles(evaluation: Evaluation) -> str:
     low, high = evaluation.intervals["accuracy"]
-    macro_low, macro_high = evaluation.intervals["macro_f1"]
-    name = "all labels right" if evaluation.task == "multiple" else "accuracy"
+    macro = evaluation.intervals["macro_f1"]
+    right = f"95% interval {100 * low:.1f}–{high:.1%}"
     tiles = [
-        (f"{evaluation.accuracy:.1%}", name, f"95 %: {low:.1%} to {high:.1%}"),
-        (f"{evaluation.macro_f1:.3f}", "macro-F1", f"95 %: {macro_low:.3f} to {macro_high:.3f}"),
-        (f"{evaluation.micro_f1:.3f}", "micro-F1", "all decisions pooled"),
         (
-            f"{evaluation.baselines['majority_class']:.1%}",
-            "without a model",
-            "always the commonest answer",
+            "Macro-F1",
+            f"{evaluation.macro_f1:.3f}",
+            f"95% interval {macro.low:.3f}–{macro.high:.3f}",
+            "Mean over classes, small ones counting as much as large ones",
         ),
-        (f"{evaluation.n:,}", "test documents", f"{len(evaluation.labels):,} labels"),
     ]
-    if evaluation.task == "single":
-        del tiles[2]
+    if evaluation.task == "multiple":
+        micro = evaluation.intervals["micro_f1"]
+        tiles = [
+            (
+                "Micro-F1",
+                f"{evaluation.micro_f1:.3f}",
+                f"95% interval {micro.low:.3f}–{micro.high:.3f}",
+                "F1 of all decisions pooled",
+            ),
+            *tiles,
+            (
+                "All labels right",
+                f"{evaluation.accuracy:.1%}",
+                right,
+                "Share of documents whose labels are all right",
+            ),
+        ]
+    else:
+        what = "Share of documents that get the right label"
+        tiles.insert(0, ("Accuracy", f"{evaluation.accuracy:.1%}", right, what))
+    if evaluation.calibration_error is not None:
+        tiles.append(
+            (
+                "Calibration error",
+                f"{100 * evaluation.calibration_error:.1f} points",
+                f"log loss {evaluation.log_loss:.3f}",
+                "How far probabilities are from the share that is right, on average",
+            )
+        )
+    leaks = evaluation.leaks
+    if leaks is not None:
+        without = (
+            "none is left without them"
+            if leaks.accuracy_without is None
+            else f"accuracy without them {leaks.accuracy_without:.1%}"
+        )
+        tiles.append(
+            (
+                "Known from training",
+                f"{leaks.count:,}",
+                without if leaks.count else "no test document is a copy",
+                "Test documents whose text is in the training part too",
+            )
+        )
     items = "".join(
-        f"<li>{name}<b>{figure}</b><small>{note}</small></li>" for figure, name, note in tiles
+        f'<div class="tile" title="{escape(meaning)}"><dt>{name}</dt>'
+        f"<dd><b>{figure}</b><small>{note}</small></dd></div>"
+        for name, figure, note, meaning in tiles
     )
-    return f'<ul class="big">{items}</ul>'
+    even = " even" if len(tiles) % 2 == 0 else ""
+    return f'<dl class="tiles{even}">{items}</dl>'
 
 
-def _list(lines: Iterable[str], kind: str) -> str:
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    return f'<ul class="{kind}">{items}</ul>' if items else ""
-
-
-def _advice(evaluation: Evaluation) -> str:
-    steps = _list(advice(evaluation), "advice")
-    return f"<h2>What to do next</h2>{steps}" if steps else ""
-
-
-def _table(header: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table; a header's flag says that its column holds numbers. Cells are HTML."""
-    kinds = [' class="n"' if number else "" for _, number in header]
-    head = "".join(f"<th{kind}>{name}</th>" for kind, (name, _) in zip(kinds, header, strict=True))
-    lines = "\n".join(
-        "<tr>"
-        + "".join(f"<td{kind}>{cell}</td>" for kind, cell in zip(kinds, row, strict=True))
-        + "</tr>"
-        for row in rows
+def _comparison(evaluation: Evaluation, context: ReportContext) -> str:
+    """Return the accuracy of the model beside that of simpler methods, as bars."""
+    several = evaluation.task == "multiple"
+    what = "Micro-F1" if several else "Accuracy"
+    ours = evaluation.micro_f1 if several else evaluation.accuracy
+    ends = evaluation.intervals["micro_f1" if several else "accuracy"]
+    rows: list[tuple[str, float, Interval | None]] = [("This model", ours, ends)]
+    for baseline in context.baselines[:_METHODS]:
+        value = baseline.micro_f1 if several else baseline.accuracy
+        if value is not None:
+            rows.append((baseline.name, value, None))
+    if several:
+        constant = evaluation.baselines["majority_label_micro_f1"]
+        rows.append(("Always the commonest label", constant, None))
+    else:
+        constant = evaluation.baselines["majority_class"]
+        rows.append(("Always the commonest answer", constant, None))
+    items = "".join(
+        f'<tr><th scope="row">{_short(name)}</th><td>{_bar(value, ends)}</td>'
+        f"<td>{f'{value:.3f}' if several else f'{value:.1%}'}</td></tr>"
+        for name, value, ends in rows
     )
     return (
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{lines}</tbody></table></div>"
+        f'<table class="comparison"><caption>{what}, beside simpler methods</caption>'
+        f"<tbody>{items}</tbody></table>"
     )
 
 
-def _confused(evaluation: Evaluation) -> str:
-    if not evaluation.most_confused:
-        return ""
-    header = [("true", False), ("taken for", False), ("documents", True), ("of the class", True)]
-    rows = (
-        (_text(pair.true), _text(pair.predicted), f"{pair.count:,}", f"{pair.share:.0%}")
-        for pair in evaluation.most_confused[:_PAIRS_SHOWN]
-    )
-    return f"<h2>Most confused</h2>{_table(header, rows)}"
-
-
-def _image(name: str, content: bytes) -> str:
-    data = base64.b64encode(content).decode("ascii")
-    title = _TITLES[name]
-    return f'<h2>{title}</h2><img alt="{title}" src="data:image/png;base64,{data}">'
-
-
-def _classes(evaluation: Evaluation) -> str:
-    place = {label: index for index, label in enumerate(evaluation.labels, start=1)}
-    untested = [item for item in evaluation.per_class.items() if not item[1].support]
-    header = [("#", True), ("class", False)] + [
-        (name, True) for name in ("precision", "recall", "F1", "documents", "predicted")
-    ]
-    rows = (
-        (
-            str(place[label]),
-            _text(label),
-            f"{score.precision:.3f}",
-            f"{score.recall:.3f}",
-            f"{score.f1:.3f}",
-            f"{score.support:,}",
-            f"{score.predicted:,}",
+def _bar(share: float, ends: Interval | None) -> str:
+    interval = ""
+    if ends is not None:
+        low, high = (100 * end for end in ends)
+        interval = (
+            f'<rect class="interval" x="{low:.2f}" y="4" width="{high - low:.2f}" height="2"/>'
         )
-        for label, score in [*weakest(evaluation, len(place)), *untested]
-    )
-    return f"<h2>All classes, weakest first</h2>{_table(header, rows)}"
-
-
-def _wrong(answers: Sequence[Answer]) -> str:
-    wrong = [answer for answer in answers if not answer.right]
-    if not wrong:
-        return "<h2>Wrong answers</h2><p>None.</p>"
-    header = [("document", False), ("true", False), ("predicted", False), ("probability", True)]
-    rows = (
-        (
-            _text(answer.name) + _excerpt(answer.text),
-            _text(answer.true) or "<i>none</i>",
-            _text(answer.predicted) or "<i>none</i>",
-            "" if answer.probability is None else f"{answer.probability:.1%}",
-        )
-        for answer in wrong[:_WRONG_SHOWN]
-    )
-    sure = wrong[0].probability is not None
-    order = ", the surest first: wrong labels in the test part often stand on top" if sure else ""
     return (
-        f"<h2>Wrong answers</h2><p>{min(len(wrong), _WRONG_SHOWN):,} of {len(wrong):,}{order}; "
-        f"all are in predictions.csv.</p>{_table(header, rows)}"
+        '<svg class="share" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect class="track" width="100" height="10"/>'
+        f'<rect class="{"ours" if ends is not None else "theirs"}" '
+        f'width="{100 * share:.2f}" height="10"/>{interval}</svg>'
     )
 
 
-def _excerpt(text: str | None) -> str:
-    if text is None:
-        return ""
-    start = "\n".join(printable(line) for line in text[:_EXCERPT].strip().splitlines())
-    more = " …" if len(text) > _EXCERPT else ""
-    return f"<pre>{escape(start)}{more}</pre>"
+def _next(steps: list[Advice]) -> str:
+    if not steps:
+        return (
+            '<section class="next" aria-labelledby="next-title">'
+            '<h2 id="next-title">What to do next</h2>'
+            "<p>Nothing stands out: the mistakes are few and of many kinds. Read some of them "
+            "below before trusting the figures.</p></section>"
+        )
+    first = _steps(steps[:_STEPS_FIRST])
+    more = ""
+    if len(steps) > _STEPS_FIRST:
+        rest = steps[_STEPS_FIRST:]
+        word = "finding" if len(rest) == 1 else "findings"
+        more = f"<details><summary>{len(rest)} more {word}</summary>{_steps(rest)}</details>"
+    return (
+        '<section class="next" aria-labelledby="next-title">'
+        f'<h2 id="next-title">What to do next</h2>{first}{more}</section>'
+    )
+
+
+def _steps(steps: Iterable[Advice]) -> str:
+    items = "".join(
+        f"<li>{escape(step.finding)} <strong>{escape(step.step)}</strong></li>" for step in steps
+    )
+    return f"<ol>{items}</ol>"
 
 
 def _footer(evaluation: Evaluation) -> str:
@@ -202,7 +295,10 @@ def _footer(evaluation: Evaluation) -> str:
         else "Rows of the confusion matrix are true classes, columns what they were taken for."
     )
     return (
-        f"<footer><p>{unit} Macro-F1 is the plain mean over the classes that occur; a division "
-        "by zero counts as 0. Intervals: Wilson (accuracy), bootstrap over documents "
-        "(macro-F1). The same figures are in report.json.</p></footer>"
+        f"<footer><p>{unit} Macro-F1 is the plain mean over the classes that occur; a division by "
+        "zero counts as 0. Intervals: Wilson for shares, jackknife for macro-F1. Suspected wrong "
+        "labels: confident learning (Northcutt and others, 2021). Calibration error: 15 bins of "
+        "equal width. # is the class's place in the list of labels, the same in every table and "
+        "picture.</p><p>Beside this page: report.json (all figures), predictions.csv (all answers) "
+        "and the figures as PNG.</p></footer>"
     )

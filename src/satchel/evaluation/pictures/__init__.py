@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from satchel.errors import MissingDependencyError, SaveError
+from satchel.errors import MissingDependencyError
+from satchel.evaluation.context import ReportContext
 from satchel.evaluation.evaluation import Evaluation
+from satchel.files import write_atomically
 
 try:
     from matplotlib.figure import Figure
@@ -15,16 +17,25 @@ except ImportError as error:
 
 from satchel.evaluation.pictures.bars import class_bars
 from satchel.evaluation.pictures.confusion import confusion_picture
+from satchel.evaluation.pictures.curves import (
+    learning_picture,
+    risk_coverage_picture,
+    training_picture,
+)
 from satchel.evaluation.pictures.reliability import reliability_diagram
 
 __all__ = [
     "Figure",
+    "all_pictures",
     "class_bars",
     "confusion_picture",
+    "learning_picture",
     "main_picture",
     "png",
     "reliability_diagram",
+    "risk_coverage_picture",
     "save",
+    "training_picture",
 ]
 
 
@@ -33,6 +44,21 @@ def main_picture(evaluation: Evaluation) -> Figure:
     return (
         class_bars(evaluation) if evaluation.task == "multiple" else confusion_picture(evaluation)
     )
+
+
+def all_pictures(evaluation: Evaluation, context: ReportContext) -> dict[str, bytes]:
+    """Return every picture that there is something to draw for: file name → PNG."""
+    drawn = {"classes.png": class_bars(evaluation)}
+    if evaluation.task == "single":
+        drawn["confusion_matrix.png"] = confusion_picture(evaluation)
+    if evaluation.reliability is not None:
+        drawn["reliability.png"] = reliability_diagram(evaluation)
+        drawn["risk_coverage.png"] = risk_coverage_picture(evaluation)
+    if context.history:
+        drawn["training_curves.png"] = training_picture(context.history)
+    if context.learning_curve:
+        drawn["learning_curve.png"] = learning_picture(context.learning_curve)
+    return {name: png(figure) for name, figure in drawn.items()}
 
 
 def png(figure: Figure) -> bytes:
@@ -49,8 +75,4 @@ def save(figure: Figure, path: Path) -> None:
     Raises:
         SaveError: The file could not be written.
     """
-    content = png(figure)
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise SaveError(f"the picture {path} could not be written: {error}") from error
+    write_atomically(path, png(figure))

@@ -11,18 +11,22 @@ from satchel.evaluation.pictures.lettering import BASE, letter
 from satchel.evaluation.summary import weakest
 
 DPI = 110
-_MOST = 120  # bars; more would not fit a picture that a browser shows well
+_MOST = 40  # bars; more would be read by nobody, and all classes are in the page's table
 _BAR = 0.21  # inches
 
 
 def class_bars(evaluation: Evaluation) -> Figure:
     """Draw F1, precision and recall of each class that has test documents, weakest on top.
 
-    With more than 120 classes only the weakest are drawn, and the title says so.
+    With more than 40 classes only the weakest are drawn, and the title says so.
     """
     classes = weakest(evaluation, _MOST)
     tested = sum(score.support > 0 for score in evaluation.per_class.values())
-    names = letter([str(label) for label, _ in classes] or ["no class has test documents"])
+    place_of = {label: place for place, label in enumerate(evaluation.labels, start=1)}
+    names = letter(
+        [label for label, _ in classes] or ["no class has test documents"],
+        [place_of[label] for label, _ in classes] or [0],
+    )
     points = 9.0
     left, right, top, bottom = names.widest(points) + 0.35, 0.8, 0.95, 0.55
     tall = max(len(classes), 3) * _BAR
@@ -79,7 +83,9 @@ def class_bars(evaluation: Evaluation) -> Figure:
     axes.tick_params(axis="y", length=0)
     axes.tick_params(axis="x", labelsize=8, labelfontfamily=BASE)
     which = f"the {len(classes)} weakest of {tested:,} classes" if tested > _MOST else "each class"
-    note = "   □: no installed font has this letter" if names.incomplete else ""
+    note = (
+        "   □: no installed font has this letter; # is in report.html" if names.incomplete else ""
+    )
     figure.text(
         0.1 / width,
         1 - 0.3 / height,

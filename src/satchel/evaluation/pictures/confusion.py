@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import matplotlib
@@ -15,7 +14,8 @@ from matplotlib.figure import Figure
 
 from satchel.errors import InputError
 from satchel.evaluation.evaluation import Evaluation
-from satchel.evaluation.metrics import divide
+from satchel.evaluation.metrics import count_classes, divide
+from satchel.evaluation.ordering import matrix_places
 from satchel.evaluation.pictures.lettering import BASE, Lettering, letter
 
 DPI = 110
@@ -32,19 +32,18 @@ _ORANGES = ListedColormap(matplotlib.colormaps["Oranges"](np.linspace(0.1, 1, 25
 
 @dataclass(frozen=True)
 class _Plan:
-    """Sizes in inches, font size in points, and every how many classes one is labelled."""
+    """Sizes in inches, and the font size in points."""
 
     side: float
     cell: float
     points: float
-    step: int
 
 
 def confusion_picture(evaluation: Evaluation) -> Figure:
     """Draw the confusion matrix, each row as shares of its true class.
 
-    Cells hold their percentage where it can be read (up to about 30 classes); the picture grows
-    with the classes up to a bound, beyond which only every so many classes are labelled.
+    Classes that are confused stand together. Cells hold their percentage where it can be read (up
+    to about 30 classes); of more than 200 classes those with the most mistakes are drawn.
 
     Raises:
         InputError: The evaluation has several labels a document.
@@ -54,17 +53,25 @@ def confusion_picture(evaluation: Evaluation) -> Figure:
             "expected one label a document for a confusion matrix, found several: "
             "draw the classes' F1 instead (Evaluation.plot does)"
         )
-    matrix = evaluation.confusion_matrix
-    plan = _plan(len(matrix))
-    lettering = letter([str(label) for label in evaluation.labels])
-    support = matrix.sum(axis=1)
+    places = matrix_places(evaluation)
+    counts = count_classes(evaluation.outcomes)
+    matrix = evaluation.confusion.square(places)
+    plan = _plan(len(places))
+    lettering = letter(
+        [evaluation.labels[place] for place in places.tolist()], (places + 1).tolist()
+    )
+    support = counts.support[places]
     figure, axes = _canvas(plan, lettering)
     _draw_cells(axes, divide(matrix, support[:, None]), support, matrix, plan)
     _write_labels(axes, plan, lettering, support)
     low, high = evaluation.intervals["accuracy"]
+    total = len(evaluation.labels)
+    which = f"{total:,} classes"
+    if len(places) < total:
+        which = f"the {len(places):,} of {total:,} classes with the most mistakes"
     axes.set_title(
         f"accuracy {evaluation.accuracy:.1%} (95 % interval {low:.1%} to {high:.1%})\n"
-        f"{evaluation.n:,} documents, {len(matrix):,} classes",
+        f"{evaluation.n:,} documents, {which}",
         loc="left",
         fontsize=11,
         family=BASE,
@@ -79,8 +86,7 @@ def _plan(classes: int) -> _Plan:
     side = min(max(cell * classes, 2.6), _LARGEST)
     cell = side / classes
     points = min(10.0, max(cell * 72 * 0.8, _SMALLEST_LETTERS))
-    step = math.ceil(points * 1.1 / 72 / cell) if cell * 72 < points * 1.1 else 1
-    return _Plan(side, cell, points, step)
+    return _Plan(side, cell, points)
 
 
 def _canvas(plan: _Plan, lettering: Lettering) -> tuple[Figure, Axes]:
@@ -141,8 +147,7 @@ def _write_numbers(
 
 
 def _write_labels(axes: Axes, plan: _Plan, lettering: Lettering, support: np.ndarray) -> None:
-    shown = np.arange(0, len(lettering.names), plan.step)
-    names = [lettering.names[index] for index in shown]
+    shown, names = np.arange(len(lettering.names)), lettering.names
     font = lettering.font(plan.points)
     # parse_math: a label with two dollar signs is a label, not a formula.
     axes.set_yticks(shown, names, fontproperties=font, parse_math=False)
@@ -193,10 +198,8 @@ def _write_foot(figure: Figure, plan: _Plan, lettering: Lettering) -> None:
     notes = []
     if plan.cell >= _NUMBERS_FROM:
         notes.append("Numbers: percent of the true class.")
-    if plan.step > 1:
-        notes.append(f"One class in {plan.step} is named; all are in report.json.")
     if lettering.incomplete:
-        notes.append("□: no installed font has this letter; # is the class's place in the list.")
+        notes.append("□: no installed font has this letter; # is the number in report.html.")
     height = figure.get_size_inches()[1]
     figure.text(
         0.1 / figure.get_size_inches()[0],

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, fontManager, get_font
+from matplotlib.font_manager import FontProperties, findSystemFonts, fontManager, get_font
 
 from satchel.evaluation.naming import short_names
 
@@ -43,33 +45,47 @@ class Lettering:
         return max(float(measure(name, font, False)[0]) for name in self.names) / 72
 
 
-def letter(labels: Sequence[object], limit: int = 30) -> Lettering:
+def letter(
+    labels: Sequence[object], numbers: Sequence[int] | None = None, limit: int = 30
+) -> Lettering:
     """Choose names and fonts for the labels.
 
     Args:
         labels: Any labels, of any script and length.
+        numbers: The number of each label, as `short_names` takes them.
         limit: Longest name in character cells.
     """
-    names = short_names(labels, limit)
+    if numbers is None:
+        numbers = range(1, len(labels) + 1)
+    names = short_names(labels, limit, numbers)
     wanted = {character for name in names for character in name}
     families, lacking = _cover(frozenset(wanted))
     written = [
-        f"#{position} " + "".join(MISSING if c in lacking else c for c in name)
+        f"#{number} " + "".join(MISSING if c in lacking else c for c in name)
         if lacking.intersection(name)
         else name
-        for position, name in enumerate(names, start=1)
+        for name, number in zip(names, numbers, strict=True)
     ]
     return Lettering(tuple(written), families, bool(lacking))
 
 
 def _cover(wanted: frozenset[str]) -> tuple[tuple[str, ...], frozenset[str]]:
     """Choose fonts greedily; return them and the characters that none of them has."""
+    families, lacking = _cover_with(_known_fonts(), wanted)
+    if lacking and _add_new_fonts():
+        _known_fonts.cache_clear()
+        _file_of.cache_clear()
+        families, lacking = _cover_with(_known_fonts(), wanted)
+    return families, lacking
+
+
+def _cover_with(
+    fonts: tuple[tuple[str, str], ...], wanted: frozenset[str]
+) -> tuple[tuple[str, ...], frozenset[str]]:
     families = [BASE]
     lacking = wanted - _characters(_file_of(BASE))
     while lacking and len(families) < _MOST_FONTS:
-        best = max(
-            _other_fonts(), key=lambda font: len(lacking & _characters(font[1])), default=None
-        )
+        best = max(fonts, key=lambda font: len(lacking & _characters(font[1])), default=None)
         if best is None or not lacking & _characters(best[1]):
             break
         families.append(best[0])
@@ -78,15 +94,37 @@ def _cover(wanted: frozenset[str]) -> tuple[tuple[str, ...], frozenset[str]]:
 
 
 @functools.cache
-def _other_fonts() -> tuple[tuple[str, str], ...]:
+def _known_fonts() -> tuple[tuple[str, str], ...]:
     """Return (family, file) of the upright regular fonts, sorted, so that the choice is stable."""
     return tuple(
         sorted(
-            (entry.name, _file_of(entry.name))
-            for entry in fontManager.ttflist
-            if entry.style == "normal" and entry.weight == 400 and "Last Resort" not in entry.name
+            {
+                (entry.name, _file_of(entry.name))
+                for entry in fontManager.ttflist
+                if entry.style == "normal"
+                and entry.weight == 400
+                and "Last Resort" not in entry.name
+                and os.path.exists(entry.fname)
+            }
         )
     )
+
+
+def _add_new_fonts() -> bool:
+    """Tell matplotlib of fonts installed since it wrote its list; say whether there are any.
+
+    It keeps the list in a file, for ever: a font installed later is not found. Its file is left as
+    it is, since other programs of the user go by it.
+    """
+    known = {os.path.realpath(entry.fname) for entry in fontManager.ttflist}
+    added = False
+    for path in sorted(findSystemFonts()):
+        if os.path.realpath(path) not in known:
+            # FreeType refuses some files, such as colour bitmap fonts; that is no fault of ours.
+            with contextlib.suppress(OSError, RuntimeError, ValueError):
+                fontManager.addfont(path)
+                added = True
+    return added
 
 
 @functools.cache
