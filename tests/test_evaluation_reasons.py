@@ -57,9 +57,9 @@ def test_a_label_that_the_model_lacks_has_no_reasons():
 def test_an_evaluation_of_a_model_brings_its_context(tmp_path):
     satchel = Satchel(make_parts([LINEAR]))
     evaluation = satchel.evaluate(TEXTS, ["cars"] * len(TEXTS))
-    assert evaluation.context.trained_on == "6 documents of 4 classes"
+    assert evaluation.context.trained_on == "10 documents of 4 classes"
     page = evaluation.save_report(tmp_path).read_text("utf-8")
-    assert "Trained on 6 documents of 4 classes" in page
+    assert "Trained on 10 documents of 4 classes" in page
     assert '"explained":9' in page or '"explained":8' in page
 
 
