@@ -35,17 +35,23 @@ def command(model: str, target: str, output: str | None, backend: str | None) ->
     Text becomes ids and values with ``satchel.load(MODEL).model``; docs/exchange.md shows how.
     """
     from satchel import sealed
+    from satchel.errors import SettingError
 
-    parts = sealed.read(model)
     path = output or f"{os.path.splitext(model)[0]}.{target}"
+    if not path.lower().endswith(f".{target}"):
+        raise SettingError(
+            f"expected --output to end in .{target}, as --to {target} writes such a file, found "
+            f"{os.path.basename(path)!r}"
+        )
+    parts = sealed.read(model)
     if target == "onnx":
         from satchel.exchange.onnx_export import to_onnx
 
         to_onnx(parts, path)
     else:
-        from satchel.exchange.keras_export import to_keras
+        from satchel.exchange.keras_export import save_keras
         from satchel.network.backends import use_backend
 
         use_backend(backend)
-        to_keras(parts).save(path)
+        save_keras(parts, path)
     print(f"wrote {path}")
