@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -29,16 +30,34 @@ report_option = click.option(
 
 
 def column_options(function: F) -> F:
-    """Add ``--text`` and ``--label``, which name the columns of a table."""
+    """Add ``--text`` and ``--label``, which name the columns of a table.
+
+    ``text`` is a tuple of columns, or None where none was named.
+    """
     function = click.option(
         "--label",
         default=None,
         metavar="COLUMN",
-        help="Column of the label.  [default: label, category or labels]",
+        help="Column of the label.  [default: label, category, labels or another usual name]",
     )(function)
     return click.option(
-        "--text", default="text", metavar="COLUMN", show_default=True, help="Column of the text."
+        "--text",
+        multiple=True,
+        callback=_names,
+        metavar="COLUMNS",
+        help="Column of the text, or several to be joined: --text subject,body.  [default: text "
+        "or another usual name]",
     )(function)
+
+
+def _names(
+    ctx: click.Context,  # noqa: ARG001
+    param: click.Parameter,  # noqa: ARG001
+    values: tuple[str, ...],
+) -> tuple[str, ...] | None:
+    """Return the names of all occurrences of an option; one that has a comma stands in quotes."""
+    cells = [cell for row in csv.reader(values, skipinitialspace=True) for cell in row]
+    return tuple(cell.strip() for cell in cells if cell.strip()) or None
 
 
 class Quantity(click.ParamType):

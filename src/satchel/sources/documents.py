@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from satchel.sources.columns import Taken
 
 Labels: TypeAlias = list[str] | list[tuple[str, ...]]
 """One label a document, or several: a list of ``str`` or a list of tuples of ``str``."""
@@ -146,12 +149,19 @@ class Documents:
         texts: The texts, decoded, otherwise as they are.
         labels: One label a document, or a tuple of labels a document; None where unlabelled.
         remarks: How the reading went.
+        ids: The table's own name for each document; None where it has no such column.
+        columns: Column → one value a document, of the table's columns that were to be kept; None
+            where none were.
+        taken: Which columns of a table are in texts, labels, ids and columns; None for files.
     """
 
     names: list[str]
     texts: list[str]
     labels: Labels | None
     remarks: Remarks = field(default_factory=Remarks)
+    ids: list[str] | None = None
+    columns: dict[str, list[Any]] | None = None
+    taken: Taken | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -168,10 +178,19 @@ class Documents:
     def take(self, indices: Iterable[int]) -> Documents:
         """Return the documents at some indices, in that order, with the same remarks."""
         chosen = [int(i) for i in indices]
-        labels: Any = None if self.labels is None else [self.labels[i] for i in chosen]
-        names, texts = self.names, self.texts
+
+        def pick(values: list[Any] | None) -> Any:
+            return None if values is None else [values[i] for i in chosen]
+
+        columns = self.columns
         return Documents(
-            [names[i] for i in chosen], [texts[i] for i in chosen], labels, self.remarks
+            pick(self.names),
+            pick(self.texts),
+            pick(self.labels),
+            self.remarks,
+            pick(self.ids),
+            None if columns is None else {name: pick(each) for name, each in columns.items()},
+            self.taken,
         )
 
 

@@ -19,6 +19,10 @@ Text shrinks by 3 to 20 in practice; a decompression bomb claims a thousand and 
 """
 
 
+BYTES_PER_ROW = 64
+"""What each document of a compressed source counts for beside its text: Python needs as much."""
+
+
 def expansion_limit(compressed: int) -> int:
     """Return how many bytes a compressed file may hold, from its own size in bytes."""
     return FREE_EXPANSION_BYTES + MAX_EXPANSION * compressed
