@@ -195,6 +195,7 @@ def test_a_pickle_that_calls_anything_is_refused(tmp_path: Path, where: str) -> 
         b"cbuiltins\nint\n(S'1'\ntR.",
         b"cos\nsystem\n(S'true'\ntR.",
         b"ckeras_preprocessing.text\nTokenizer.__init__\n.",
+        b"c\\]\nx\n.",
         b"\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\x7f.",
     ],
 )
@@ -259,6 +260,22 @@ for path in sorted(Path(sys.argv[1]).glob("*.pickle")):
     raise SystemExit(f"{path} was read")
 """
     assert_confined(code, str(tmp_path), seconds=120, megabytes=700)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"\x8c\x03\xed\xa0\x80\x8c\x05\x1b[31m\x93.",
+        b"\x8c\x01a" * 2 + b"cx\n" + b"y\x07" * 9999 + b"\n.",
+    ],
+)
+def test_what_a_pickle_names_cannot_act_on_a_terminal(tmp_path: Path, payload: bytes) -> None:
+    (tmp_path / "t.pickle").write_bytes(payload)
+    with pytest.raises(ModelFileError) as refusal:
+        read_tokenizer(tmp_path / "t.pickle")
+    message = str(refusal.value)
+    assert message.isprintable()
+    assert len(message.encode()) < 1000
 
 
 def test_a_tokenizer_of_more_words_takes_no_more_time_a_word(tmp_path: Path) -> None:

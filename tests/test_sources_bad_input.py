@@ -349,6 +349,18 @@ def test_a_zip_member_with_a_name_too_long_is_skipped(tmp_path: Path) -> None:
     assert "5,000 characters, more than 4,096" in long.reason
 
 
+def test_what_an_archive_holds_cannot_act_on_a_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "t.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a/" + "x" * 3000, b"")
+    # The two names of a member differ, which the error tells.
+    path.write_bytes(path.read_bytes().replace(b"xxxx", b"\x1b[31", 1))
+    with pytest.raises(SourceError, match="damaged") as caught:
+        read_documents(path)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 600
+
+
 def test_zip_members_that_share_their_bytes_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "t.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

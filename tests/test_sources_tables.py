@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from satchel.errors import SourceError
 from satchel.sources import read, read_documents
+from satchel.sources.columns import LABEL_COLUMNS, TEXT_COLUMNS
 from satchel.sources.layout import clean_label
 from strategies import AWKWARD_LABELS, labels, texts
 
@@ -94,11 +96,11 @@ def test_parquet_lists_are_several_labels(tmp_path: Path) -> None:
 def test_several_labels_in_jsonl_and_csv(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     records = [{"text": "a", "labels": ["x", "y", "x"]}, {"text": "b", "labels": []}]
-    path.write_bytes(jsonl_bytes([*records, {"text": "c", "labels": "z"}]))
+    path.write_bytes(jsonl_bytes([*records, {"text": "c", "labels": "z|z"}]))
     documents = read_documents(path)
-    assert documents.labels == [("x", "y"), (), ("z",)]
+    assert documents.labels == [("x", "y"), (), ("z|z",)]
     assert documents.multiple
-    assert documents.classes() == ["x", "y", "z"]
+    assert documents.classes() == ["x", "y", "z|z"]
     path = tmp_path / "t.csv"
     path.write_text("text,labels\na,x|y\nb,\nc, z \n")
     assert read_documents(path).labels == [("x", "y"), (), ("z",)]
@@ -191,6 +193,14 @@ def test_usual_names_of_columns_are_recognised_and_said(
         others = [name for name in names if name not in taken]
         for name in others:
             assert f"{name!r} (--" in note
+
+
+def test_the_page_on_tables_lists_the_names_that_are_recognised() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "tables.md").read_text("utf-8")
+    for role, groups in (("text", TEXT_COLUMNS), ("label", LABEL_COLUMNS)):
+        (line,) = re.findall(rf"^- \*\*{role}\*\*: 1\. (.*)", page, re.MULTILINE)
+        listed = re.split(r" [2-9]\. ", line.split(". One column")[0])
+        assert [tuple(re.findall("`(.*?)`", group)) for group in listed] == list(groups)
 
 
 def test_names_are_recognised_in_json_and_parquet_as_well(tmp_path: Path) -> None:

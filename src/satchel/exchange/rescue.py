@@ -21,6 +21,7 @@ from satchel.exchange.foreign_files import open_foreign
 from satchel.exchange.tutorial_h5 import TutorialDense, read_network
 from satchel.exchange.tutorial_pickle import DEFAULT_FILTERS, TutorialTokenizer, read_tokenizer
 from satchel.sealed.schema import Layer, Manifest, Member, Parts, Task, Training, View
+from satchel.sources.documents import quoted
 from satchel.sources.layout import has_controls
 
 Mode = Literal["tfidf", "binary", "count", "freq"]
@@ -119,13 +120,14 @@ def _check_settings(tokenizer: TutorialTokenizer) -> None:
         raise SettingError(f"the Tokenizer keeps case (lower=False), a satchel folds it: {advice}")
     if tokenizer.oov_token is not None:
         raise SettingError(
-            f"the Tokenizer counts unknown words as {tokenizer.oov_token!r} (oov_token), a satchel "
-            f"drops them: {advice}"
+            f"the Tokenizer counts unknown words as {quoted(tokenizer.oov_token)} (oov_token), a "
+            f"satchel drops them: {advice}"
         )
     if set(tokenizer.filters) != set(DEFAULT_FILTERS) or tokenizer.split != " ":
         raise SettingError(
-            f"the Tokenizer has filters {tokenizer.filters!r} and split {tokenizer.split!r}, a "
-            f"satchel only the defaults {DEFAULT_FILTERS!r} and ' ': {advice}"
+            f"the Tokenizer has filters {quoted(tokenizer.filters)} and split "
+            f"{quoted(tokenizer.split)}, a satchel only the defaults {DEFAULT_FILTERS!r} and ' ': "
+            f"{advice}"
         )
 
 
@@ -142,12 +144,16 @@ def _vocabulary(
     words, indices, hashes = [], [], []
     for word, index in tokenizer.word_index.items():
         if index < 1:
-            raise ModelFileError(f"the Tokenizer numbers {word!r} {index}, expected 1 or more")
+            raise ModelFileError(
+                f"the Tokenizer numbers {quoted(word)} {index}, expected 1 or more"
+            )
         if index >= expected:
             continue
         tokens = tokenize(word, _FEATURES)
         if len(tokens) != 1 or tokens[0].end - tokens[0].start != len(word):
-            raise ModelFileError(f"the Tokenizer lists {word!r}, which its own rules would split")
+            raise ModelFileError(
+                f"the Tokenizer lists {quoted(word)}, which its own rules would split"
+            )
         words.append(word)
         indices.append(index)
         hashes.append(tokens[0].hash)
@@ -202,7 +208,9 @@ def _read_labels(labels: str | Path | Sequence[str]) -> list[str]:
         labels = [line.strip() for line in text.splitlines() if line.strip()]
     for label, times in Counter(labels).items():
         if times > 1:
-            raise LabelError(f"the label {label!r} is there twice: every output has its own label")
+            raise LabelError(
+                f"the label {quoted(label)} is there twice: every output has its own label"
+            )
         if has_controls(label):
-            raise LabelError(f"the label {label!r} has a control character: remove it")
+            raise LabelError(f"the label {quoted(label)} has a control character: remove it")
     return list(labels)

@@ -19,6 +19,7 @@ from satchel.errors import ModelFileError
 from satchel.exchange.foreign_files import open_foreign
 from satchel.exchange.hdf5 import Hdf5, Part
 from satchel.sealed.schema import Activation
+from satchel.sources.documents import brief
 
 MAX_BYTES: Final = 1 << 32
 _MAX_LAYERS: Final = 64
@@ -74,7 +75,7 @@ def read_network(path: str | Path) -> list[TutorialDense]:
         try:
             return _Reader(Hdf5(file, size)).network()
         except ModelFileError as error:
-            raise ModelFileError(error.reason, path.name) from error
+            raise ModelFileError(brief(error.reason, 500), path.name) from error
 
 
 class _Reader:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import pickletools
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, Final, Literal, TypeAlias
@@ -20,6 +21,7 @@ import msgspec
 
 from satchel.errors import ModelFileError
 from satchel.exchange.foreign_files import open_foreign
+from satchel.sources.documents import brief
 
 MAX_BYTES: Final = 1 << 27
 DEFAULT_FILTERS: Final = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
@@ -350,9 +352,14 @@ def read_tokenizer(path: str | Path) -> TutorialTokenizer:
     with open_foreign(path, "tokenizer", MAX_BYTES) as (file, _):
         pickle = io.BytesIO(file.read())
     try:
-        fields = _Machine().run(pickle).fields
-    except (_RefusedError, ValueError) as error:
-        raise ModelFileError(f"expected a pickled Keras Tokenizer: {error}", name) from error
+        with warnings.catch_warnings():
+            # An escape that Python does not know, which no pickler writes.
+            warnings.simplefilter("error", DeprecationWarning)
+            fields = _Machine().run(pickle).fields
+    except (_RefusedError, ValueError, DeprecationWarning) as error:
+        # What the pickle names may hold anything.
+        reason = brief(str(error), 200)
+        raise ModelFileError(f"expected a pickled Keras Tokenizer: {reason}", name) from error
     if pickle.read(1):
         raise ModelFileError("bytes follow the pickled Tokenizer", name)
     try:
@@ -360,7 +367,8 @@ def read_tokenizer(path: str | Path) -> TutorialTokenizer:
         for text in (*tokenizer.word_index, tokenizer.filters, tokenizer.split):
             text.encode()
     except (msgspec.ValidationError, RecursionError, UnicodeEncodeError) as error:
-        raise ModelFileError(f"a field of the Tokenizer is wrong: {error}", name) from error
+        reason = brief(str(error), 200)
+        raise ModelFileError(f"a field of the Tokenizer is wrong: {reason}", name) from error
     if tokenizer.document_count < 0 or min(tokenizer.index_docs.values(), default=0) < 0:
         raise ModelFileError("the Tokenizer counts fewer than no documents", name)
     return tokenizer

@@ -16,7 +16,7 @@ from typing import IO, cast
 
 from satchel.errors import SourceError
 from satchel.progress import Progress
-from satchel.sources.documents import Remarks, Trouble, counted, shown
+from satchel.sources.documents import Remarks, Trouble, brief, counted, shown
 from satchel.sources.folders import by_bytes, hidden, reason
 from satchel.sources.limits import (
     MAX_DOCUMENT_BYTES,
@@ -60,16 +60,17 @@ def read_archive(path: str, inside: str, remarks: Remarks, progress: Progress) -
             raise SourceError(
                 f"{shown(path)}: expected a readable file: {reason(error)}."
             ) from error
+        why = brief(str(error) or type(error).__name__, 200)
         raise SourceError(
             f"{shown(path)}: expected a whole archive, found one that is damaged, cut short or of "
-            f"another kind ({error or type(error).__name__}) after {counted(len(files), 'file')}. "
-            f"Fetch it again, or unpack it and name the folder."
+            f"another kind ({why}) after {counted(len(files), 'file')}. Fetch it again, or unpack "
+            f"it and name the folder."
         ) from error
     if inside and not files and not any(_below(name, inside) for name in seen):
         tops = sorted({name.partition("/")[0] for name in seen})
         raise SourceError(
             f"{shown(path)}: expected {shown(inside)} in the archive, found no such folder. At its "
-            f"top are: {', '.join(map(shown, tops[:20])) or 'no files'}."
+            f"top are: {', '.join(map(brief, tops[:20])) or 'no files'}."
         )
     return dict(sorted(files.items(), key=lambda item: by_bytes(item[0])))
 

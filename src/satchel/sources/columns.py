@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from satchel.errors import SourceError
-from satchel.sources.documents import shown
+from satchel.sources.documents import quoted, shown
 
 TEXT_COLUMNS: Final = (
     ("text",),
@@ -60,7 +60,7 @@ class Taken:
         label: The column of the label; None where labels are not read.
         id: The column of the ids; None where there is none.
         kept: The columns that are kept as they are.
-        several: Whether a text cell of the label column holds several labels.
+        several: Whether the label column is one of several labels a document.
     """
 
     text: tuple[str, ...]
@@ -168,10 +168,10 @@ class Wanted:
             if not guess or not names:
                 continue
             more = [name for name in columns if plain(name) in _KNOWN[role] and name not in taken]
-            joined = " and ".join(shown(repr(name)) for name in names)
+            joined = " and ".join(quoted(name) for name in names)
             if more or len(names) > 1 or names[0] not in usual:
                 said.append(f"{_columns(len(names))} {joined} for the {role}")
-            others += [f"{shown(repr(name))} (--{role})" for name in more]
+            others += [f"{quoted(name)} (--{role})" for name in more]
         if said:
             why = f"; other columns that may be meant: {', '.join(others)}" if others else ""
             notes.append(f"{shown(source)}: took the {' and the '.join(said)}{why}.")
@@ -232,7 +232,7 @@ class _Look:
         join = ", or several to join them" if role == "text" else ""
         raise SourceError(
             f"{shown(self.source)}: expected one column for the {role}, found "
-            f"{' and '.join(shown(repr(name)) for name in found[:20])}, which may all be meant. "
+            f"{' and '.join(quoted(name) for name in found[:20])}, which may all be meant. "
             f"Name the right one{join}, with {role}= (--{role})."
         )
 
@@ -246,7 +246,7 @@ class _Look:
         found = found or [each for each in self.columns if each.casefold() == name.casefold()]
         if len(found) > 1 or (found and found[0] in self.repeated):
             raise SourceError(
-                f"{shown(self.source)}: expected one column {shown(repr(name))}, found several. "
+                f"{shown(self.source)}: expected one column {quoted(name)}, found several. "
                 f"Rename the others."
             )
         if not found:
@@ -257,8 +257,8 @@ class _Look:
         self, role: Role | Literal["keep"], name: str = "", text_too: bool = False
     ) -> SourceError:
         """Return the error for a column that is not there."""
-        wanted = f"column {shown(repr(name))}" if name else f"column such as {role!r}"
-        listed = [shown(repr(column)) for column in self.columns[:50]]
+        wanted = f"column {quoted(name)}" if name else f"column such as {role!r}"
+        listed = [quoted(column) for column in self.columns[:50]]
         more = f" and {len(self.columns) - 50:,} more" if len(self.columns) > 50 else ""
         where = "to keep" if role == "keep" else f"for the {role}"
         there = f"found the {_columns(len(listed))} {', '.join(listed) or 'none'}{more}"

@@ -20,6 +20,16 @@ def shown(name: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
+def brief(name: str, limit: int = 80) -> str:
+    """Return a name fit for a message: escaped, and cut where it is longer than ``limit``."""
+    return shown(name) if len(name) <= limit else f"{shown(name[:limit])}…"
+
+
+def quoted(name: str) -> str:
+    """Return a name in quotes, fit for a message."""
+    return brief(repr(name))
+
+
 def counted(number: int, singular: str, plural: str = "") -> str:
     """Return a number with its noun, such as ``1 file`` or ``2,000 files``."""
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
@@ -27,7 +37,7 @@ def counted(number: int, singular: str, plural: str = "") -> str:
 
 def examples(names: Iterable[str], total: int) -> str:
     """Return the first few names and, where there are more, an ellipsis."""
-    first = [shown(name) for name, _ in zip(names, range(EXAMPLES), strict=False)]
+    first = [brief(name, 200) for name, _ in zip(names, range(EXAMPLES), strict=False)]
     return ", ".join(first) + (", …" if total > len(first) else "")
 
 
@@ -47,7 +57,7 @@ class Trouble:
 
     def __str__(self) -> str:
         place = f":{self.line}" if self.line else ""
-        return f"{shown(self.name)}{place} ({self.reason})"
+        return f"{brief(self.name)}{place} ({self.reason})"
 
 
 @dataclass

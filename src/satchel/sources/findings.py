@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from satchel.sources.documents import counted, shown
+from satchel.sources.documents import brief, counted
 
 Severity = Literal["error", "warning", "note"]
 
@@ -82,7 +82,9 @@ class CheckResult:
         for finding in self.findings:
             said.append(f"{finding.severity}: {finding.message}")
             if finding.examples:
-                said.append(f"    such as: {', '.join(map(shown, finding.examples))}")
+                said.append(
+                    f"    such as: {', '.join(brief(each, 200) for each in finding.examples)}"
+                )
             said.append(f"    {finding.advice}")
         return said + [f"reading: {remark}" for remark in self.remarks]
 

@@ -50,6 +50,7 @@ def frame_documents(frame: Any, wanted: Wanted, name: str = "frame") -> Document
     columns, repeated = unique_names([str(column) for column in frame.columns])
     rows = Rows(name, wanted, Remarks())
     rows.taken = taken = wanted.choose(columns, name, rows.remarks.notes, repeated)
+    rows.splits = True
     own = dict(zip(columns, frame.columns, strict=True))
     used = dict.fromkeys([*taken.text, *filter(None, (taken.label, taken.id)), *taken.kept])
     cells = {column: [_cell(cell) for cell in frame[own[column]]] for column in used}

@@ -10,7 +10,7 @@ from typing import IO, Any
 import msgspec
 
 from satchel.errors import SourceError
-from satchel.sources.documents import shown
+from satchel.sources.documents import brief, quoted, shown
 from satchel.sources.rows import undecoded
 
 _decode = msgspec.json.Decoder().decode
@@ -52,7 +52,8 @@ class JsonRows:
                     f"records."
                 )
             first = False
-            yield from self._object(line, text)
+            if (record := self._object(line, text)) is not None:
+                yield line, record
 
     def _array(self, text: str, line: int) -> Iterator[tuple[int, dict[str, Any]]]:
         scan = json.JSONDecoder().raw_decode
@@ -67,7 +68,8 @@ class JsonRows:
                 _, end = scan(text, place)
             except (ValueError, RecursionError) as error:
                 raise self._damaged(text, line, place, f"{error} in record {number:,}") from error
-            yield from self._object(number, text[place:end])
+            if (record := self._object(number, text[place:end])) is not None:
+                yield number, record
             place = _end_of_space(text, end)
             if text[place : place + 1] == "]":
                 break
@@ -82,19 +84,20 @@ class JsonRows:
     def _damaged(self, text: str, line: int, place: int, why: str) -> SourceError:
         return SourceError(
             f"{self._source}:{line + text.count(chr(10), 0, place)}: expected an array of JSON "
-            f"objects, found {shown(why)}. Mend the line, or fetch the file again."
+            f"objects, found {brief(why, 200)}. Mend the line, or fetch the file again."
         )
 
-    def _object(self, line: int, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _object(self, line: int, text: str) -> dict[str, Any] | None:
+        """Return an object, or None where there is none, which is then told."""
         try:
             record = _parse(text)
         except (ValueError, RecursionError) as error:
-            self._reject(line, f"no valid JSON: {error}")
-            return
+            self._reject(line, f"no valid JSON: {brief(str(error), 200)}")
+            return None
         if isinstance(record, dict):
-            yield line, record
-        else:
-            self._reject(line, "expected a JSON object")
+            return record
+        self._reject(line, "expected a JSON object")
+        return None
 
 
 def _end_of_space(text: str, place: int) -> int:
@@ -112,9 +115,16 @@ def _parse(text: str) -> Any:
     bare = text if text.isascii() or undecoded(text) is None else _SURROGATE.sub("?", text)
     # Judges all but repeated keys: json would let NaN and lone surrogates pass.
     record = _decode(bare)
-    if bare is not text or (isinstance(record, dict) and len(_KEY.findall(text)) != len(record)):
+    if bare is not text or (isinstance(record, dict) and _keys(text) != len(record)):
         return json.loads(text, object_pairs_hook=_object_of)
     return record
+
+
+def _keys(text: str) -> int:
+    """Return how many keys an object has, repeated and nested ones included, or more."""
+    if " :" in text or "\t:" in text or "\r:" in text or "\n:" in text:
+        return len(_KEY.findall(text))
+    return text.count('":')
 
 
 def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -123,6 +133,6 @@ def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise ValueError(f"the key {key!r} comes twice")
+                raise ValueError(f"the key {quoted(key)} comes twice")
             seen.add(key)
     return record

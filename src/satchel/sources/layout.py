@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from satchel.errors import SourceError
-from satchel.sources.documents import Remarks, counted, examples, shown
+from satchel.sources.documents import Remarks, brief, counted, examples, shown
 
 LONGEST_LABEL = 1_000
 """The longest label, in characters: a longer one is a text in the wrong place."""
@@ -46,7 +46,7 @@ def label_fault(label: str) -> str:
             f"{len(label):,}: {shown(label[:20])}…"
         )
     if has_controls(label.strip()):
-        return f"expected a label, found control characters in it: {shown(label)}"
+        return f"expected a label, found control characters in it: {brief(label)}"
     return ""
 
 
@@ -139,7 +139,7 @@ def split_labels(
             fault = label_fault(name)
             cleaned[first] = "" if fault else clean_label(name)
             if fault:
-                remarks.notes.append(f"Skipped the folder {shown(name[:100])}: {fault}.")
+                remarks.notes.append(f"Skipped the folder {brief(name)}: {fault}.")
         if cleaned[first]:
             kept.append(path)
             labels.append(cleaned[first])

@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from satchel.errors import MissingDependencyError, SourceError
 from satchel.sources.columns import Taken, Wanted
-from satchel.sources.documents import shown
+from satchel.sources.documents import quoted, shown
 from satchel.sources.limits import BYTES_PER_ROW, bomb, expansion_limit
 from satchel.sources.parquet_footer import Footer, read_footer
 from satchel.sources.rows import MAX_COLUMNS, Rows
@@ -187,7 +187,7 @@ def _check_types(frame: polars.DataFrame, taken: Taken, source: str) -> None:
 
     def refuse(name: str, role: str, expected: str) -> None:
         raise SourceError(
-            f"{shown(source)}: expected {expected} in the column {shown(repr(name))} for the "
+            f"{shown(source)}: expected {expected} in the column {quoted(name)} for the "
             f"{role}, found the type {frame.schema[name]}. Name the right one with {role}= "
             f"(--{role}), or convert the column."
         )

@@ -34,6 +34,7 @@ class Rows:
         remarks: Where rejected rows are noted.
         encoding: Encoding of rows that are not UTF-8; None decides from their bytes.
         taken: Which columns were chosen; None until they are.
+        splits: Whether a text cell of a column ``labels`` holds several labels.
         max_rows: More than these of a compressed table look like a decompression bomb.
     """
 
@@ -44,6 +45,7 @@ class Rows:
         self.remarks = remarks
         self.encoding = encoding
         self.taken: Taken | None = None
+        self.splits = False
         self.max_rows = sys.maxsize
         self._labelled = wanted.labelled
         self._keeps = bool(wanted.keep) or wanted.whole
@@ -92,12 +94,10 @@ class Rows:
                 f"file of this size, found more: it looks like a decompression bomb. If it is not, "
                 f"unpack it and name the table."
             )
-        wrong = [text for text in texts if text is not None and not isinstance(text, str)]
-        there = [text for text in texts if isinstance(text, str)]
-        if wrong or not there:
-            self.reject(line, f"expected text, found {_kind(wrong[0] if wrong else None)}")
+        text = texts[0] if len(texts) == 1 else _joined(texts)
+        if not isinstance(text, str):
+            self.reject(line, f"expected text, found {_kind(text)}")
             return
-        text = there[0] if len(texts) == 1 else "\n".join(filter(None, there))
         # A character takes at most four bytes; few texts need the exact count.
         if len(text) > MAX_DOCUMENT_BYTES // 4:
             size = len(text.encode("utf-8", "surrogatepass"))
@@ -115,8 +115,11 @@ class Rows:
 
     def _add_label(self, line: int, label: Any) -> bool:
         """Take the label of a row; tell whether it is one."""
-        if isinstance(label, str) and self.taken is not None and self.taken.several:
+        if self.splits and isinstance(label, str) and self.taken and self.taken.several:
             label = [each for each in label.split(SEPARATOR) if each.strip()]
+        if isinstance(label, str) and label in self._clean:
+            self._labels.append(self._clean[label])
+            return True
         several = isinstance(label, list | tuple)
         labels = []
         for cell in label if several else (label,):
@@ -227,6 +230,15 @@ def undecoded(text: str) -> bytes | None:
     except UnicodeEncodeError:
         return text.encode("utf-8", "surrogateescape")
     return None
+
+
+def _joined(texts: Sequence[Any]) -> Any:
+    """Return several text cells as one text; or None where all are, or one that is no text."""
+    there = [text for text in texts if text is not None]
+    wrong = [text for text in there if not isinstance(text, str)]
+    if wrong or not there:
+        return wrong[0] if wrong else None
+    return "\n".join(filter(None, there))
 
 
 def _kind(value: Any) -> str:

@@ -22,7 +22,7 @@ from satchel.errors import SourceError
 from satchel.progress import Progress
 from satchel.sources.columns import Taken, Wanted
 from satchel.sources.delimited import DelimitedRows, Row
-from satchel.sources.documents import Documents, Remarks, shown
+from satchel.sources.documents import Documents, Remarks, quoted, shown
 from satchel.sources.encodings import mark
 from satchel.sources.folders import reason
 from satchel.sources.headers import Header, find_header
@@ -126,6 +126,7 @@ def _read_cells(path: str, wanted: Wanted, rows: Rows, tick: Tick) -> None:
 
 def _add_cells(records: Iterator[Row], header: Header, rows: Rows, tick: Tick) -> None:
     rows.taken = taken = header.taken
+    rows.splits = True
     at = {name: place for place, name in enumerate(header.names)}
     text_at = [at[name] for name in taken.text]
     label_at, id_at = (at.get(name or "", -1) for name in (taken.label, taken.id))
@@ -177,11 +178,13 @@ def _read_json(path: str, wanted: Wanted, rows: Rows, tick: Tick) -> None:
 def _add_object(
     line: int, record: dict[str, Any], wanted: Wanted, taken: Taken, rows: Rows
 ) -> None:
-    needed = taken.text if len(taken.text) == 1 else ()
-    for name in (*needed, *((taken.label,) if taken.label is not None else ())):
-        if name not in record:
-            rows.reject(line, f"{shown(repr(name))} is missing")
-            return
+    label, text = taken.label, taken.text
+    if label is not None and label not in record:
+        rows.reject(line, f"{quoted(label)} is missing")
+        return
+    if len(text) == 1 and text[0] not in record:
+        rows.reject(line, f"{quoted(text[0])} is missing")
+        return
     kept = None
     if wanted.whole:
         kept = dict(record)
@@ -192,8 +195,8 @@ def _add_object(
         kept = {name: record.get(name) for name in taken.kept}
     rows.add(
         line,
-        [record.get(name) for name in taken.text],
-        record[taken.label] if taken.label is not None else None,
+        [record.get(name) for name in text],
+        record[label] if label is not None else None,
         record.get(taken.id) if taken.id is not None else None,
         kept,
     )
