@@ -215,6 +215,7 @@ def test_paths_that_are_none_are_errors_that_say_so(folder: Path) -> None:
         folder / "a" / "1" / "x": "is a file, and no archive",
         folder / ("n" * 300): "found nothing there",
         folder / ("n" * 300) / "t.csv": "found nothing there",
+        folder / "t\ud800.csv": r"t\\ud800\.csv: expected a folder",
         folder / "t.csv\0": "characters that are no path",
         "n/" * 160_000: "characters that are no path",
     }.items():

@@ -248,6 +248,13 @@ def test_several_columns_are_joined_in_the_order_given(tmp_path: Path) -> None:
     ]
 
 
+def test_the_text_is_the_same_with_and_without_labels(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("title,body\nx,B\ny,C\n")
+    assert read_documents(path, label="title").texts == ["B", "C"]
+    assert read_documents(path, label="title", labelled=False).texts == ["B", "C"]
+
+
 def test_ids_and_other_columns_are_kept_on_request(tmp_path: Path) -> None:
     polars = pytest.importorskip("polars")
     rows = [(7, "a", "x", "p"), (8, "b", "y", "q"), (9, "c", "x", "r")]

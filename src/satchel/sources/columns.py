@@ -133,7 +133,8 @@ class Wanted:
         label = None
         if self.labelled:
             label = look.named(self.label, "label") if self.label is not None else look.label(text)
-        text = text or look.text(label)
+        # Also where labels are not read, so that the text is the same as where they are.
+        text = text or look.text(label or self.label)
         taken = {label, *text}
         if self.id is not None:
             id_: str | None = look.named(self.id, "id")

@@ -55,7 +55,7 @@ def locate(source: str | os.PathLike[str]) -> Place:
         SourceNotFoundError: There is nothing at the path.
     """
     whole = os.path.expanduser(os.fspath(source))
-    if "\0" in whole or len(os.fsencode(whole)) > _LONGEST_PATH:
+    if "\0" in whole or len(whole) > _LONGEST_PATH:
         raise SourceNotFoundError(
             f"{shown(whole[:60])}…: expected the path of a folder, an archive or a table, found "
             f"{len(whole):,} characters that are no path."
