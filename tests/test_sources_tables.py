@@ -504,6 +504,14 @@ def test_the_first_line_of_excel_names_the_delimiter(first: str, tmp_path: Path)
     assert (documents.labels, documents.texts, documents.names) == (["a, b"], ["x, y"], ["t.csv:3"])
 
 
+@pytest.mark.parametrize("first", ['sep="', "sep=", "sep=x", "sep=,;"])
+def test_what_names_no_delimiter_is_a_row_like_any(first: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"{first}\ntext,label\na,x\nb,y\n")
+    with pytest.raises(SourceError, match="expected columns such as"):
+        read_documents(path)
+
+
 def test_empty_cells_at_the_end_of_a_row_are_no_fault(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("text,label\na,x,,\nb,y\n,,\n , \n")

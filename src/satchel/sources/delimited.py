@@ -29,7 +29,7 @@ from satchel.sources.rows import Rows
 _DELIMITERS = ",;\t|"
 _SAMPLE_LINES = 50
 # Excel's own first line, which names the delimiter.
-_EXCEL = re.compile(r'"?sep=(.)"?\r?\n?', re.IGNORECASE | re.DOTALL)
+_EXCEL = re.compile(r'"?sep=([^\w\s"]|\t)"?\r?\n?', re.IGNORECASE)
 
 Row: TypeAlias = tuple[int, list[str]]
 """A row's first line, from 1, and its cells."""
