@@ -10,7 +10,7 @@ from satchel.cli import options, terminal
 
 _STATUS = """\b
 Exit status:
-  0  nothing, or notes and warnings only
+  0  no errors; with --strict, no warnings either
   1  warnings, with --strict
   2  errors: training on SOURCE makes no sense, or SOURCE cannot be read
 """
