@@ -146,8 +146,9 @@ def check_table(chance: random.Random, path: Path, known: object) -> str:
 
 def reason_of(error: SourceError) -> str:
     """Return what an error is about, without what differs from case to case."""
-    text = re.sub(r"^.*?: (expected|found|the first row)", r"\1", str(error).split("\n")[0])
-    return re.sub(r"'[^']*'|\(.*|[0-9][0-9,.]*|b'.*", "…", text)[:60]
+    text = re.sub(r"^.*?: (expected|the first row)", r"\1", str(error).split("\n")[0])
+    text = re.sub(r", found the columns? .*|'[^']*'|\(.*|[0-9][0-9,.]*|b'.*", "…", text)
+    return text.split(": it looks")[0][:70]
 
 
 def make_parquet(chance: random.Random, folder: Path) -> tuple[Path, object]:
