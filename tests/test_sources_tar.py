@@ -112,6 +112,9 @@ def test_sparse_files_are_reported_and_their_data_skipped() -> None:
     more, last = bytearray(BLOCK), bytearray(BLOCK)
     more[504] = 1
     data = bytes(sparse + more + last) + padded(b"12345") + good() + END
+    for end in (100, BLOCK + 8, 2 * BLOCK + 8, 3 * BLOCK + 4):
+        with pytest.raises(EOFError):
+            found(data[:end])
     kinds = [(name, kind) for name, kind, _ in found(data)]
     assert kinds == [("a/sparse", "not an ordinary file"), ("a/1", "file"), ("b/1", "file")]
     member = tarfile.TarInfo("a/pax")

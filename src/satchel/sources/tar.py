@@ -88,7 +88,10 @@ def read_members(stream: Bounded) -> Iterator[Member]:
         if kind == _GNU_SPARSE:
             sparse, more = True, header[482]
             while more:
-                more = (stream.read(BLOCK) or b"\0" * BLOCK)[504]
+                block = stream.read(BLOCK)
+                if len(block) < BLOCK:
+                    raise EOFError("a header ends early")
+                more = block[504]
         size = next((each.size for each in (extended, for_all) if each.size is not None), size)
         name = next((each.name for each in (extended, for_all) if each.name is not None), None)
         if name is None:
