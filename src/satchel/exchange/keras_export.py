@@ -6,11 +6,14 @@ Satchel, and the same model serves on every backend.
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from satchel import files
 from satchel.errors import MissingDependencyError
 from satchel.exchange.bag_inputs import input_names
 from satchel.inference.forward import MemberNetwork, Step, member_networks
@@ -55,6 +58,25 @@ def to_keras(parts: Parts) -> Any:
     outputs = keras.layers.Activation(link, dtype="float32", name="probabilities")(total)
     flat = {tensor.name: tensor for pair in inputs for tensor in pair}
     return keras.Model(flat, outputs, name="satchel")
+
+
+def save_keras(parts: Parts, path: str | Path) -> None:
+    """Write a model as a ``.keras`` file.
+
+    Args:
+        parts: The model.
+        path: The file to write.
+
+    Raises:
+        MissingDependencyError: Keras is not installed.
+        SaveError: The file could not be written; an older one there is whole.
+    """
+    model = to_keras(parts)
+    # Keras writes in place and accepts no other suffix.
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder, "model.keras")
+        model.save(written)
+        files.write_atomically(path, written.read_bytes())
 
 
 def _member(
