@@ -220,15 +220,49 @@ def test_columns_of_parquet_come_along_whatever_they_hold(single: Path, tmp_path
             "tags": [["a", "b"], []],
             "on": [datetime.date(2026, 11, 24), None],
             "worth": [0.5, float("nan")],
+            "raw": [b"caf\xc3\xa9", b"\xff"],
         }
     ).write_parquet(tmp_path / "t.parquet")
     rows = read_of(single, tmp_path / "t.parquet", tmp_path / "o.json", "--keep", "all")
     assert [row["tags"] for row in rows] == [["a", "b"], []]
     assert [row["on"] for row in rows] == ["2026-11-24", None]
     assert [row["worth"] for row in rows] == [0.5, None]
+    assert [row["raw"] for row in rows] == ["café", r"\xff"]
     rows = read_of(single, tmp_path / "t.parquet", tmp_path / "o.csv", "--keep", "tags,worth")
     assert [row["tags"] for row in rows] == ['["a", "b"]', "[]"]
     assert [row["id"] for row in rows] == ["12", ""]
+    frame = polars.DataFrame({"text": ["a", "b"], "id": [b"7", b"\xe9"]})
+    frame.write_parquet(tmp_path / "raw.parquet")
+    rows = read_of(single, tmp_path / "raw.parquet", tmp_path / "o.json")
+    assert [row["id"] for row in rows] == ["7", "é"]
+
+
+def test_columns_are_recognised_and_named_as_for_training(single: Path, tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text('ID,Subject,Body,"a,b",c\n007,the car,is old,x,y\n8,a game,of cards,,=1\n')
+    rows = read_of(single, table, tmp_path / "o.json", "--keep", '"a,b"', "--keep", "C")
+    assert [row["id"] for row in rows] == ["007", "8"]
+    assert [(row["a,b"], row["c"]) for row in rows] == [("x", "y"), ("", "=1")]
+    joined = tmp_path / "joined.jsonl"
+    joined.write_text(
+        "".join(
+            json.dumps({"text": each}) + "\n" for each in ("the car\nis old", "a game\nof cards")
+        )
+    )
+    expected = [row["probability"] for row in read_of(single, joined, tmp_path / "j.json")]
+    assert [row["probability"] for row in rows] == expected
+    rows = read_of(single, table, tmp_path / "o.csv", "--text", "body", "--keep", "all")
+    assert list(rows[0])[5:] == ["Subject", "a,b", "c"]
+
+
+@pytest.mark.parametrize("option", ["--text", "--keep"])
+@pytest.mark.parametrize("names", ["", " , ", '"a', '"a"b', "a\rb", "a\nb"])
+def test_a_list_of_columns_that_names_none_is_refused(
+    option: str, names: str, single: Path, table: Path
+) -> None:
+    said = refused("predict", single, table, "--json", option, names)
+    assert "expected names of columns" in said
+    assert option in said
 
 
 def test_a_column_that_is_not_there_is_named(single: Path, table: Path, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from satchel import sealed
 from satchel.bags.features import Features
 from satchel.bags.rows import Rows
 from satchel.errors import SaveError, SettingError
 from satchel.exchange.bag_inputs import bag_inputs, padded
-from satchel.exchange.keras_export import to_keras
+from satchel.exchange.keras_export import save_keras, to_keras
 from satchel.exchange.onnx_export import to_onnx
 from satchel.inference.activations import ACTIVATIONS
 from satchel.inference.model import Model
@@ -158,3 +161,40 @@ def test_a_saved_keras_model_needs_no_satchel(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         keras.ops.convert_to_numpy(again(inputs)), keras.ops.convert_to_numpy(model(inputs))
     )
+
+
+def run_export(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "satchel", "export", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("target", ["keras", "onnx"])
+@pytest.mark.parametrize("name", ["x.foo", "x", "x.h5", "x.{other}"])
+def test_an_output_of_another_kind_is_refused_before_the_work(
+    target: str, name: str, tmp_path: Path
+) -> None:
+    other = "onnx" if target == "keras" else "keras"
+    output = tmp_path / name.format(other=other)
+    # The model is not even opened.
+    done = run_export(str(tmp_path / "no.satchel"), "--to", target, "-o", str(output))
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"satchel: expected --output to end in .{target}")
+    assert not output.exists()
+
+
+@pytest.mark.parametrize("target", ["keras", "onnx"])
+def test_the_default_name_and_any_spelling_of_the_suffix_serve(target: str, tmp_path: Path) -> None:
+    pytest.importorskip(target)
+    sealed.write(tmp_path / "m.satchel", example("linear"))
+    for options, name in (([], f"m.{target}"), (["-o", str(tmp_path / "N.X")], "N.X")):
+        given = [each.replace("N.X", f"N.{target.upper()}") for each in options]
+        done = run_export(str(tmp_path / "m.satchel"), "--to", target, *given)
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / name.replace("N.X", f"N.{target.upper()}")).stat().st_size > 1000
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_a_keras_file_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    pytest.importorskip("keras")
+    with pytest.raises(SaveError, match="there is no folder"):
+        save_keras(example("linear"), tmp_path / "no folder" / "m.keras")

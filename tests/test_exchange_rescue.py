@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import json
 import os
 import pickle
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,9 @@ from hypothesis import strategies as st
 
 from small_models import TEXTS
 
-h5py = pytest.importorskip("h5py")
+h5py = pytest.importorskip("h5py")  # writes what is read here without it
 
+from confined import assert_confined  # noqa: E402
 from satchel import sealed  # noqa: E402
 from satchel.errors import (  # noqa: E402
     LabelError,
@@ -25,6 +28,7 @@ from satchel.errors import (  # noqa: E402
     SettingError,
     SourceNotFoundError,
 )
+from satchel.exchange import tutorial_pickle  # noqa: E402
 from satchel.exchange.rescue import rescue  # noqa: E402
 from satchel.exchange.tutorial_h5 import read_network  # noqa: E402
 from satchel.exchange.tutorial_pickle import read_tokenizer  # noqa: E402
@@ -40,6 +44,7 @@ from tutorial_files import (  # noqa: E402
 )
 
 LABELS = ["sport", "cars", "Space travel"]
+GENUINE = Path(__file__).parent / "tutorial"  # what Keras 2.2.4 wrote; see make.txt there
 
 
 def fitted(num_words: int | None = None, **changes: Any) -> Tokenizer:
@@ -80,6 +85,18 @@ def test_predictions_are_the_tutorials(tmp_path: Path, mode: str, num_words: int
     sealed.write(tmp_path / "news.satchel", parts)
     again = Model(sealed.read(tmp_path / "news.satchel"))
     np.testing.assert_array_equal(again.predict_proba(TEXTS), model.predict_proba(TEXTS))
+
+
+@pytest.mark.parametrize("mode", ["tfidf", "binary", "count", "freq"])
+@pytest.mark.parametrize(
+    "tokenizer", ["", *(f"-python2-protocol{protocol}" for protocol in (0, 1, 2))]
+)
+def test_what_keras_2_wrote_predicts_as_it_did_there(tokenizer: str, mode: str) -> None:
+    expected = json.loads((GENUINE / "expected.json").read_text("utf-8"))
+    pickled = GENUINE / f"tokenizer{tokenizer}.pickle"
+    model = Model(rescue(pickled, GENUINE / "my_model.h5", expected["labels"], mode))
+    probabilities = model.predict_proba(expected["texts"])
+    np.testing.assert_allclose(probabilities, expected["probabilities"][mode], atol=1e-5)
 
 
 @settings(max_examples=40, deadline=None)
@@ -178,6 +195,7 @@ def test_a_pickle_that_calls_anything_is_refused(tmp_path: Path, where: str) -> 
         b"cbuiltins\nint\n(S'1'\ntR.",
         b"cos\nsystem\n(S'true'\ntR.",
         b"ckeras_preprocessing.text\nTokenizer.__init__\n.",
+        b"c\\]\nx\n.",
         b"\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\x7f.",
     ],
 )
@@ -200,6 +218,105 @@ def test_a_damaged_pickle_is_refused_or_read(
     path.write_bytes(content[: data.draw(st.integers(1, len(content)))])
     with contextlib.suppress(ModelFileError):
         assert isinstance(read_tokenizer(path).word_index, dict)
+
+
+def little_pickles() -> list[bytes]:
+    """Pickles of few bytes that ask for much."""
+    text, key = b"\x8c\x01a", b"\x8c\x01kK\x01"
+    return [
+        b"\x80\x02Nr\xff\xff\xff\x1f.",  # CPython's memo grows to the index
+        b"Np4000000000\n.",
+        b"\x80\x02B\xff\xff\xff\x7f.",
+        b"X\xff\xff\xff\xff" + text + b".",
+        b"\x8d\xff\xff\xff\xff\xff\xff\xff\x7f.",
+        b"\x80\x04" + b"}" * 20_000_000 + b".",
+        b"\x80\x04" + b"]" * 20_000_000 + b".",
+        b"\x80\x04" + b"N" * 20_000_000 + b".",
+        b"\x80\x04(" * 5_000_000 + b".",
+        b"\x80\x04}" + (b"(" + key * 100 + b"u") * 5_000 + b".",
+        b"L" + b"9" * 20_000_000 + b"L\n.",
+        b"K\x01" + b"\x94" * 500_000 + b".",
+        # Whole numbers that all have the same hash.
+        b"}(" + b"".join(b"\x8a\x0a" + (k * (2**61 - 1)).to_bytes(10, "little") + b"N"
+                        for k in range(1, 8_000)) + b"u.",
+        # Tuples of tuples: a few bytes whose hash takes for ever.
+        b"}N" + b"\x85q\x01h\x01\x86" * 60 + b"Ns.",
+    ]  # fmt: skip
+
+
+def test_a_small_pickle_cannot_ask_for_much(tmp_path: Path) -> None:
+    for number, data in enumerate(little_pickles()):
+        path = tmp_path / f"{number}.pickle"
+        path.write_bytes(data)
+    code = """
+from pathlib import Path
+from satchel.errors import ModelFileError
+from satchel.exchange.tutorial_pickle import read_tokenizer
+for path in sorted(Path(sys.argv[1]).glob("*.pickle")):
+    try:
+        read_tokenizer(path)
+    except ModelFileError:
+        continue
+    raise SystemExit(f"{path} was read")
+"""
+    assert_confined(code, str(tmp_path), seconds=120, megabytes=700)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"\x8c\x03\xed\xa0\x80\x8c\x05\x1b[31m\x93.",
+        b"\x8c\x01a" * 2 + b"cx\n" + b"y\x07" * 9999 + b"\n.",
+    ],
+)
+def test_what_a_pickle_names_cannot_act_on_a_terminal(tmp_path: Path, payload: bytes) -> None:
+    (tmp_path / "t.pickle").write_bytes(payload)
+    with pytest.raises(ModelFileError) as refusal:
+        read_tokenizer(tmp_path / "t.pickle")
+    message = str(refusal.value)
+    assert message.isprintable()
+    assert len(message.encode()) < 1000
+
+
+def test_a_tokenizer_of_more_words_takes_no_more_time_a_word(tmp_path: Path) -> None:
+    tokenizer = Tokenizer()
+    tokenizer.fit_on_texts([" ".join(f"w{n}" for n in range(100_000))])
+    write_tokenizer(tmp_path / "t.pickle", tokenizer)
+    code = """
+from satchel.exchange.tutorial_pickle import read_tokenizer
+print(len(read_tokenizer(sys.argv[1]).word_index))
+"""
+    printed = assert_confined(code, str(tmp_path / "t.pickle"), seconds=120, megabytes=1000)
+    assert printed == "100000\n"
+
+
+def test_texts_of_python_2_that_are_not_ascii_are_refused(tmp_path: Path) -> None:
+    data = (GENUINE / "tokenizer-python2-protocol2.pickle").read_bytes()
+    assert data.count(b"U\x01 ") == 1  # Tokenizer.split, as Python 2 wrote it
+    (tmp_path / "t.pickle").write_bytes(data.replace(b"U\x01 ", b"U\x01\xe9"))
+    with pytest.raises(ModelFileError, match="not ASCII"):
+        read_tokenizer(tmp_path / "t.pickle")
+
+
+def test_a_file_that_is_too_large_is_refused_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, read, limit in (
+        ("t.pickle", read_tokenizer, tutorial_pickle.MAX_BYTES),
+        ("m.h5", read_network, 1 << 32),
+    ):
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(limit + 1)
+        with pytest.raises(ModelFileError, match="over the limit"):
+            read(tmp_path / name)
+
+
+def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    for read in (read_tokenizer, read_network):
+        for path in (tmp_path / "fifo", tmp_path, tmp_path / "fifo" / "x", Path("/dev/zero")):
+            with pytest.raises(SourceNotFoundError, match="could not be read"):
+                read(path)
 
 
 def test_fields_of_a_wrong_type_are_refused(tmp_path: Path) -> None:
@@ -240,6 +357,8 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
         rescue(tmp_path / "tokenizer.pickle", tmp_path / "my_model.h5", LABELS[:2])
     with pytest.raises(LabelError, match="'cars' is there twice"):
         rescue(tmp_path / "tokenizer.pickle", tmp_path / "my_model.h5", ["cars", "cars", "x"])
+    with pytest.raises(LabelError, match="control character"):
+        rescue(tmp_path / "tokenizer.pickle", tmp_path / "my_model.h5", ["cars", "cars\0", "x"])
     with pytest.raises(SettingError, match="mode"):
         rescue(tmp_path / "tokenizer.pickle", tmp_path / "my_model.h5", LABELS, "tf-idf")  # type: ignore[arg-type]
 
@@ -252,6 +371,20 @@ def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:
         files[number] = tmp_path / "nothing"
         with pytest.raises(SourceNotFoundError, match="nothing"):
             rescue(*files)
+
+
+def test_a_long_list_of_labels_takes_no_time(tmp_path: Path) -> None:
+    write_all(tmp_path)
+    (tmp_path / "labels.txt").write_text("\n".join(map(str, range(400_000))))
+    code = """
+from satchel.errors import LabelError
+from satchel.exchange.rescue import rescue
+try:
+    rescue(*(f"{sys.argv[1]}/{name}" for name in ("tokenizer.pickle", "my_model.h5", "labels.txt")))
+except LabelError as error:
+    print(error)
+"""
+    assert "400000 labels are given" in assert_confined(code, str(tmp_path), seconds=30)
 
 
 @pytest.mark.parametrize(
@@ -361,13 +494,13 @@ def test_links_out_of_the_file_are_refused(tmp_path: Path) -> None:
         file["x"] = np.ones((5, 2), np.float32)
     with replaced(path, KERNEL) as file:
         file[KERNEL] = h5py.ExternalLink(str(other), "x")
-    refused(path, "ExternalLink")
+    refused(path, "links of a newer layout")
     with replaced(path, KERNEL) as file:
         file[KERNEL] = h5py.SoftLink("/model_weights/a/a/bias:0")
-    refused(path, "SoftLink")
+    refused(path, "soft link")
     with replaced(path, "model_weights") as file:
         file["model_weights"] = h5py.ExternalLink(str(other), "/")
-    refused(path, "ExternalLink")
+    refused(path, "links of a newer layout")
 
 
 def test_data_outside_the_file_is_refused(tmp_path: Path) -> None:
@@ -389,8 +522,9 @@ def test_data_outside_the_file_is_refused(tmp_path: Path) -> None:
         ({"shape": (100_000, 100_000), "dtype": "f4"}, "does not hold"),
         ({"shape": (5, 2), "dtype": "f4"}, "does not hold"),
         ({"shape": (5, 2), "dtype": "f4", "chunks": (5, 2)}, "chunked"),
-        ({"data": np.ones((5, 2), "f4"), "compression": "gzip"}, "chunked"),
-        ({"data": np.ones((5, 2), "i8")}, "int64"),
+        ({"data": np.ones((5, 2), "f4"), "compression": "gzip"}, "compressed"),
+        ({"data": np.ones((5, 2), "i8")}, "no floating-point numbers"),
+        ({"data": np.full((5, 2), 1e39)}, "too large for 32 bits"),
         ({"data": np.full((5, 2), np.nan, "f4")}, "finite"),
         ({"data": np.ones((5, 3), "f4")}, "shapes"),
     ],
@@ -410,9 +544,82 @@ def test_weights_alone_are_refused(tmp_path: Path) -> None:
     refused(tmp_path / "m.h5", "configuration")
 
 
+@pytest.mark.parametrize("dtype", ["<f2", "<f4", "<f8", ">f4", ">f8"])
+def test_numbers_of_other_sizes_and_orders_are_read(tmp_path: Path, dtype: str) -> None:
+    numbers = np.arange(10).reshape(5, 2) / 4 - 1
+    with replaced(tmp_path / "m.h5", KERNEL) as file:
+        file.create_dataset(KERNEL, data=numbers.astype(dtype))
+    np.testing.assert_array_equal(read_network(tmp_path / "m.h5")[0].kernel, numbers)
+
+
+def test_a_group_of_many_parts_is_read(tmp_path: Path) -> None:
+    # More entries than a node of the group's tree holds, so that the tree has levels.
+    layers = [plain("Dropout", f"dropout_{n}") for n in range(40)]
+    write_network(tmp_path / "m.h5", [*layers[:20], dense("m", 2), *layers[20:]], 5)
+    with h5py.File(tmp_path / "m.h5", "a") as file:
+        for n in range(400):
+            file["model_weights"].create_group(f"more_{n}")
+    assert read_network(tmp_path / "m.h5")[0].kernel.shape == (5, 2)
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+def test_texts_of_variable_and_of_fixed_length_are_read(tmp_path: Path, fixed: bool) -> None:
+    (arrays,) = write_network(tmp_path / "m.h5", [dense("a", 2)], 5)
+    with h5py.File(tmp_path / "m.h5", "a") as file:
+        group = file["model_weights/a"]
+        config, names = file.attrs["model_config"], list(group.attrs["weight_names"])
+        del file.attrs["model_config"], group.attrs["weight_names"]
+        if fixed:
+            file.attrs["model_config"] = np.bytes_(config.encode())
+            group.attrs["weight_names"] = np.bytes_([f"a/{name}:0" for name in ("kernel", "bias")])
+        else:
+            file.attrs["model_config"] = config
+            group.attrs.create("weight_names", names, dtype=h5py.string_dtype())
+    np.testing.assert_array_equal(read_network(tmp_path / "m.h5")[0].kernel, arrays[0])
+
+
+@pytest.mark.parametrize("libver", ["v108", "v110", "latest"])
+def test_newer_layouts_are_refused_with_what_to_do(tmp_path: Path, libver: str) -> None:
+    with h5py.File(tmp_path / "m.h5", "w", libver=libver) as file:
+        file["x"] = np.ones(3)
+    refused(tmp_path / "m.h5", "save it again as .h5")
+
+
+def test_one_array_in_many_places_cannot_take_more_than_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "m.h5"
+    write_network(path, [dense("a", 1000), *(dense(f"d{n}", 1000) for n in range(8))], 1000)
+    with h5py.File(path, "a") as file:
+        for n in range(8):
+            name = f"model_weights/d{n}/d{n}/kernel:0"
+            del file[name]
+            file[name] = file["model_weights/a/a/kernel:0"]
+    with h5py.File(tmp_path / "small.h5", "w") as small, h5py.File(path) as file:
+        small.attrs["model_config"] = file.attrs["model_config"]
+        file.copy("model_weights", small)
+    assert (tmp_path / "small.h5").stat().st_size < 2 * 4_000_000
+    refused(tmp_path / "small.h5", "does not hold")
+
+
 def test_what_is_no_hdf5_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "m.h5").write_bytes(b"nothing of the kind")
     refused(tmp_path / "m.h5", "HDF5")
+
+
+def test_pointers_that_lead_back_or_out_end(tmp_path: Path) -> None:
+    data = (GENUINE / "my_model.h5").read_bytes()
+    addresses = [place for place in range(0, len(data), 8) if data[place : place + 4] in (
+        b"TREE", b"SNOD", b"HEAP", b"GCOL", b"\x01\0\x01\0",
+    )]  # fmt: skip
+    assert len(addresses) > 20
+    for place in range(0, len(data) - 8, 8):
+        if struct.unpack_from("<Q", data, place)[0] not in addresses:
+            continue
+        for target in (*addresses[::7], 0, len(data) - 4, 2**63, 2**64 - 1):
+            changed = bytearray(data)
+            struct.pack_into("<Q", changed, place, target)
+            (tmp_path / "m.h5").write_bytes(changed)
+            with contextlib.suppress(ModelFileError):
+                read_network(tmp_path / "m.h5")
 
 
 @settings(max_examples=60, deadline=None)

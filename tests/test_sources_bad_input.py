@@ -203,6 +203,28 @@ def test_a_document_that_is_too_large_is_skipped_and_named(folder: Path, tmp_pat
 
 
 @posix
+def test_paths_that_are_none_are_errors_that_say_so(folder: Path) -> None:
+    (folder / "loop").symlink_to("loop")
+    (folder / "loop.csv").symlink_to("loop.csv")
+    (folder / "t.csv").write_text("text,label\nx,y\n")
+    for path, reason in {
+        folder / "loop": "in a circle",
+        folder / "loop.csv": "in a circle",
+        folder / "loop" / "x" / "y": "in a circle",
+        folder / "t.csv" / "x": "is a file, and no archive",
+        folder / "a" / "1" / "x": "is a file, and no archive",
+        folder / ("n" * 300): "found nothing there",
+        folder / ("n" * 300) / "t.csv": "found nothing there",
+        folder / "t\ud800.csv": r"t\\ud800\.csv: expected a folder",
+        folder / "t.csv\0": "characters that are no path",
+        "n/" * 160_000: "characters that are no path",
+    }.items():
+        with pytest.raises(SourceNotFoundError, match=reason) as error:
+            read_documents(path)
+        assert len(str(error.value)) < 2500
+
+
+@posix
 def test_names_that_would_upset_a_terminal_or_are_not_utf_8_are_escaped(folder: Path) -> None:
     (folder / "a" / "\x1b[31mred\n").symlink_to("nowhere")
     label = os.fsdecode(b"caf\xe9")
@@ -293,6 +315,69 @@ def test_hostile_members_of_a_zip_are_skipped_and_counted(tmp_path: Path) -> Non
     assert os.listdir(tmp_path) == ["t.zip"]
 
 
+def test_members_of_a_zip_without_a_usable_name_are_skipped(tmp_path: Path) -> None:
+    path = tmp_path / "t.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in {
+            **GOOD,
+            "a/2": b"x",
+            "b/2": b"x",
+            "a/3": b"x",
+            "n/" * 3000: b"x",
+        }.items():
+            archive.writestr(name, data)
+    data = path.read_bytes()
+    # No name at all, only dots, a NUL.
+    for name, other in ((b"a/2", b""), (b"b/2", b"./."), (b"a/3", b"\0/3")):
+        data = data.replace(name, other.ljust(3, b"\0"))
+    path.write_bytes(data)
+    documents = read_documents(path)
+    assert documents.names == list(GOOD)
+    assert [each.reason for each in documents.remarks.special] == [
+        "no name that a file could have"
+    ] * 3
+
+
+def test_a_zip_member_with_a_name_too_long_is_skipped(tmp_path: Path) -> None:
+    path = tmp_path / "t.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in GOOD.items():
+            archive.writestr(name, data)
+        archive.writestr("n" * 5000, b"x")
+    documents = read_documents(path)
+    assert documents.names == list(GOOD)
+    (long,) = documents.remarks.unreadable
+    assert "5,000 characters, more than 4,096" in long.reason
+
+
+def test_what_an_archive_holds_cannot_act_on_a_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "t.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a/" + "x" * 3000, b"")
+    # The two names of a member differ, which the error tells.
+    path.write_bytes(path.read_bytes().replace(b"xxxx", b"\x1b[31", 1))
+    with pytest.raises(SourceError, match="damaged") as caught:
+        read_documents(path)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 600
+
+
+def test_zip_members_that_share_their_bytes_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/1", os.urandom(1000))
+        info = archive.infolist()[0]
+        for number in range(2, 9):
+            again = zipfile.ZipInfo(f"a/{number}")
+            for field in ("header_offset", "compress_size", "file_size", "CRC", "compress_type"):
+                setattr(again, field, getattr(info, field))
+            archive.filelist.append(again)
+            archive.NameToInfo[again.filename] = again
+        archive._didModify = True
+    with pytest.raises(SourceError, match="looks like a decompression bomb"):
+        read_documents(path)
+
+
 def test_an_encrypted_member_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "t.zip"
     with zipfile.ZipFile(path, "w") as archive:
@@ -303,6 +388,17 @@ def test_an_encrypted_member_is_reported(tmp_path: Path) -> None:
     data[at] |= 1
     path.write_bytes(data)
     assert [str(each) for each in read_documents(path).remarks.unreadable] == ["b/2 (encrypted)"]
+
+
+def test_rows_of_a_compressed_table_are_limited_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "FREE_EXPANSION_BYTES", 2**20)
+    monkeypatch.setattr(limits, "MAX_EXPANSION", 20)
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(gzip.compress(b"text,label\n" + b"a,b\n" * 100_000))
+    with pytest.raises(SourceError, match=r"more: it looks like a decompression bomb"):
+        read_documents(path)
 
 
 @pytest.mark.parametrize("suffix", ["tar.gz", "tar.bz2", "zip", "csv.gz", "jsonl.gz"])

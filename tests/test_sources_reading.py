@@ -9,6 +9,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+import polars
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -173,6 +174,55 @@ def test_the_data_frame_has_filename_category_and_text(tmp_path: Path) -> None:
     assert frame["category"].to_list() == LABELS
     assert frame["text"].to_list() == list(FILES.values())
     assert read(tmp_path, labelled=False).columns == ["filename", "text"]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "json", "parquet"])
+def test_the_data_frame_of_a_table_has_the_tables_own_columns(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"t.{suffix}"
+    columns = {
+        "Date": ["2024-01-01", None, "2024-01-03"],
+        "Message": ["a", "b", "c"],
+        "count": [1, 2, 3],
+        "Category": [" x", "y", "x "],
+    }
+    frame = polars.DataFrame(columns)
+    if suffix == "csv":
+        frame.write_csv(path)
+        frame = frame.with_columns(polars.col("Date").fill_null(""), polars.col("count").cast(str))
+    elif suffix == "parquet":
+        frame.write_parquet(path)
+    else:
+        (frame.write_ndjson if suffix == "jsonl" else frame.write_json)(path)
+    found = read(path)
+    assert found.columns == list(columns)
+    assert found.equals(frame.with_columns(polars.Series("Category", ["x", "y", "x"])))
+    assert read(path, labelled=False).columns == list(columns)
+    assert read(path, text="Date", label="count").height == (3 if suffix == "csv" else 2)
+
+
+def test_labels_that_are_numbers_stay_numbers_and_several_are_lists(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"text": "a", "label": 1}\n{"text": "b", "label": 0}\n')
+    assert read(path)["label"].to_list() == [1, 0]
+    path.write_text('{"text": "a", "label": 1, "m": 1}\n{"text": "b", "label": "x", "m": [2]}\n')
+    frame = read(path)
+    assert frame["label"].to_list() == ["1", "x"]
+    assert frame["m"].to_list() == ["1", "[2]"]
+    path = tmp_path / "t.csv"
+    path.write_text("text,labels\na,x|y\nb,x\nc,\n")
+    assert read(path)["labels"].to_list() == [["x", "y"], ["x"], []]
+
+
+def test_what_the_data_frame_leaves_out_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"Message,label\ncaf\xe9,x\nb,\nc,y\n")
+    assert read(path)["Message"].to_list() == ["café", "c"]
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 3
+    assert said[0].endswith("t.csv: t.csv: took the column 'Message' for the text.")
+    assert "Rejected 1 row: t.csv:3" in said[2]
 
 
 def test_progress_ends_at_its_total(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def command(
     max_size: float,
     output: str | None,
     test: str | None,
-    text: str,
+    text: tuple[str, ...] | None,
     label: str | None,
     as_json: bool,
 ) -> None:

@@ -17,7 +17,7 @@ from satchel.cli import options, terminal
 def command(
     model: str,
     source: str,
-    text: str,
+    text: tuple[str, ...] | None,
     label: str | None,
     report: str | None,
     threads: int | None,

@@ -38,8 +38,14 @@ def command(model: str, target: str, output: str | None, backend: str | None) ->
     satchel.exchange.bag_inputs.bag_inputs(satchel.load(MODEL).model, texts).
     """
     from satchel.cli import models, outputs
+    from satchel.errors import SettingError
 
     path = f"{os.path.splitext(model)[0]}.{target}" if output is None else output
+    if not path.lower().endswith(f".{target}"):
+        raise SettingError(
+            f"expected --output to end in .{target}, as --to {target} writes such a file, found "
+            f"{os.path.basename(path)!r}"
+        )
     outputs.prepare_file(path, inputs=(model,))
     parts = models.read_parts(model)
     if target == "onnx":
@@ -47,9 +53,9 @@ def command(model: str, target: str, output: str | None, backend: str | None) ->
 
         to_onnx(parts, path)
     else:
-        from satchel.exchange.keras_export import to_keras
+        from satchel.exchange.keras_export import save_keras
         from satchel.network.backends import use_backend
 
         use_backend(backend)
-        to_keras(parts).save(path)
+        save_keras(parts, path)
     terminal.say(f"wrote {path}")

@@ -20,7 +20,7 @@ Keep = Sequence[str] | Literal["all"]
 
 def read_inputs(
     sources: Sequence[str],
-    text: str,
+    text: tuple[str, ...] | None,
     label: str | None,
     keep: Keep,
     lines: bool,
@@ -33,7 +33,7 @@ def read_inputs(
 
     Args:
         sources: Files, folders, archives, tables or ``-`` for standard input.
-        text: Column of the text in tables.
+        text: Columns of the text in tables; None takes those that are recognised.
         label: Column of the label in tables, which prediction does not need.
         keep: Columns of tables to carry along, besides ``id``.
         lines: Whether every line is a document of its own.
@@ -69,7 +69,13 @@ def read_inputs(
     return _split_lines(together) if lines else together, remarks
 
 
-def _read(source: str, text: str, label: str | None, keep: Keep, progress: Progress) -> Documents:
+def _read(
+    source: str,
+    text: tuple[str, ...] | None,
+    label: str | None,
+    keep: Keep,
+    progress: Progress,
+) -> Documents:
     try:
         return read_documents(
             source, text=text, label=label, labelled=False, keep=keep, progress=progress

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import re
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
@@ -29,23 +30,55 @@ report_option = click.option(
 
 
 def column_options(function: F) -> F:
-    """Add ``--text`` and ``--label``, which name the columns of a table."""
+    """Add ``--text`` and ``--label``, which name the columns of a table.
+
+    ``text`` is a tuple of columns, or None where none was named.
+    """
     function = click.option(
         "--label",
         default=None,
         metavar="COLUMN",
-        help="Column of the label.  [default: label, category or labels]",
+        help="Column of the label.  [default: label, category, labels or another usual name]",
     )(function)
     return click.option(
-        "--text", default="text", metavar="COLUMN", show_default=True, help="Column of the text."
+        "--text",
+        multiple=True,
+        callback=_names,
+        metavar="COLUMNS",
+        help="Column of the text, or several to be joined: --text subject,body.  [default: text "
+        "or another usual name]",
     )(function)
 
 
-def listed(names: str) -> Sequence[str] | Literal["all"]:
-    """Return the names in a comma-separated list; ``all`` stays what it is."""
-    if names.strip() == "all":
-        return "all"
-    return [name.strip() for name in names.split(",") if name.strip()]
+def _names(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...] | None:
+    """Return the names of all occurrences of an option; one that has a comma stands in quotes."""
+    names: list[str] = []
+    for value in values:
+        try:
+            cells = next(csv.reader([value], skipinitialspace=True, strict=True), [])
+        except csv.Error:
+            cells = []
+        found = [cell.strip() for cell in cells if cell.strip()]
+        if not found:
+            raise click.BadParameter(
+                f"expected names of columns with commas between them, found {value!r}: "
+                "a name that has a comma stands in double quotes, a quote in it is doubled",
+                ctx,
+                param,
+            )
+        names += found
+    return tuple(names) or None
+
+
+keep_option = click.option(
+    "--keep",
+    multiple=True,
+    callback=_names,
+    metavar="COLUMNS",
+    help="Carry columns of a table into --out or --json: a,b or all. A column id always is.",
+)
 
 
 class Quantity(click.ParamType):

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from satchel.errors import SourceError
+from satchel.errors import LabelError, SettingError, SourceError
 from satchel.sources.documents import Documents
+from satchel.sources.duplicates import text_keys
 from satchel.sources.splitting import split
 
 
@@ -39,15 +40,18 @@ def divide(
         test_share: Share to judge on; 0 for none.
         hold_out: How many documents no stage sees until the end.
         seed: Seed of the shuffle.
-        as_tutorial: Shuffle and take the last share, as the 2018 tutorial did, duplicates or not.
+        as_tutorial: Shuffle and take the last share, as the 2018 tutorial did, whatever the labels;
+            but copies of a text stay together here, too, where the tutorial's test flattered.
+
+    Raises:
+        SourceError: The documents have no labels.
+        LabelError: There are too few distinct texts to divide.
+        SettingError: So many cannot be held out.
     """
     if documents.labels is None:
         raise SourceError("expected labelled documents, found none with a label")
     if as_tutorial:
-        n = len(documents) - hold_out
-        order = np.random.default_rng(seed).permutation(n)
-        cut = int(n * (1 - test_share))
-        train, test, aside = order[:cut], order[cut:], np.arange(n, len(documents))
+        train, test, aside = _as_tutorial(documents, test_share, hold_out, seed)
     elif test_share or hold_out:
         sides = split(
             documents.labels,
@@ -68,3 +72,33 @@ def divide(
         held_out=documents.take(aside),
         learnable=documents.take(every if as_tutorial else np.sort(every)),
     )
+
+
+def _as_tutorial(
+    documents: Documents, test_share: float, hold_out: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the rows to train on, to judge on and to keep aside, by one shuffle of all labels."""
+    keys, unit, sizes = np.unique(
+        text_keys(documents.texts), return_inverse=True, return_counts=True
+    )
+    alone = np.flatnonzero(sizes[unit] == 1)
+    if hold_out > max(len(alone) - 1, 0):
+        raise SettingError(
+            f"hold_out: expected 0 to {max(len(alone) - 1, 0):,} of {len(documents):,} documents "
+            f"(only texts without a copy are held out), found {hold_out:,}."
+        )
+    aside = alone[len(alone) - hold_out :]
+    rest = np.setdiff1d(np.arange(len(documents)), aside)
+    order = rest[np.random.default_rng(seed).permutation(len(rest))]
+    # Copies follow the first of them in the shuffled order, so that one cut divides texts.
+    rank = np.full(len(keys), len(order))
+    np.minimum.at(rank, unit[order], np.arange(len(order)))
+    order = order[np.argsort(rank[unit[order]], kind="stable")]
+    cut = int(len(order) * (1 - test_share))
+    starts = np.flatnonzero(np.diff(unit[order], prepend=-1))  # of each text's copies
+    if test_share and len(starts) < 2:
+        raise LabelError("expected two distinct texts, to learn from one and test on the other")
+    if test_share:
+        # The nearest place between two texts, with one at least on either side.
+        cut = int(starts[1:][np.argmin(np.abs(starts[1:] - cut))])
+    return order[:cut], order[cut:], aside

@@ -51,12 +51,7 @@ the probability; with --top, or for several labels, one pair after another.
     metavar="FILE",
     help="Write the answers to this .csv, .tsv, .jsonl or .json file.",
 )
-@click.option(
-    "--keep",
-    default="",
-    metavar="COLUMNS",
-    help="Carry columns of a table into --out or --json: a,b or all. A column id always is.",
-)
+@options.keep_option
 @options.column_options
 @options.threads_option
 @options.json_option
@@ -67,8 +62,8 @@ def command(
     explain: bool,
     lines: bool,
     out: str | None,
-    keep: str,
-    text: str,
+    keep: tuple[str, ...] | None,
+    text: tuple[str, ...] | None,
     label: str | None,
     threads: int | None,
     as_json: bool,
@@ -81,7 +76,7 @@ def command(
     """
     from satchel.cli import formats, models, outputs
     from satchel.cli.answers import answers_of
-    from satchel.cli.inputs import STANDARD_INPUT, read_inputs
+    from satchel.cli.inputs import STANDARD_INPUT, Keep, read_inputs
     from satchel.files import write_atomically
 
     if as_json and out is not None:
@@ -89,6 +84,7 @@ def command(
     if keep and out is None and not as_json:
         raise click.UsageError("--keep needs --json or --out: a row has no place for more columns")
     suffix = None if out is None else formats.format_of(Path(out))
+    kept: Keep = "all" if keep == ("all",) else keep or ()
     if explain and suffix in (".csv", ".tsv"):
         raise click.UsageError(
             "--explain needs a .jsonl or .json file: a table has no place for it"
@@ -98,7 +94,7 @@ def command(
     satchel = models.load(model)
     with terminal.progress_bars() as progress:
         documents, remarks = read_inputs(
-            sources or (STANDARD_INPUT,), text, label, options.listed(keep), lines, progress
+            sources or (STANDARD_INPUT,), text, label, kept, lines, progress
         )
     for line in remarks:
         terminal.remark(line)

@@ -119,7 +119,7 @@ def command(
     max_size: int | None,
     backend: Backend | None,
     seed: int,
-    text: str,
+    text: tuple[str, ...] | None,
     label: str | None,
     report: str | None,
     threads: int | None,

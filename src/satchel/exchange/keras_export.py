@@ -6,12 +6,15 @@ Satchel, and the same model serves on every backend.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from satchel import files
 from satchel.errors import MissingDependencyError
 from satchel.exchange.bag_inputs import input_names
 from satchel.inference.forward import MemberNetwork, Step, calibration_of, member_networks
@@ -79,6 +82,25 @@ def _finished(keras: ModuleType, parts: Parts, total: Any, ids: Sequence[Any]) -
         has = keras.ops.less(keras.ops.min(own, axis=1, keepdims=True), view.size)
         known = has if known is None else keras.ops.logical_or(known, has)
     return keras.ops.where(known, total, prior[None])
+
+
+def save_keras(parts: Parts, path: str | Path) -> None:
+    """Write a model as a ``.keras`` file.
+
+    Args:
+        parts: The model.
+        path: The file to write.
+
+    Raises:
+        MissingDependencyError: Keras is not installed.
+        SaveError: The file could not be written; an older one there is whole.
+    """
+    model = to_keras(parts)
+    # Keras writes in place and accepts no other suffix.
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder, "model.keras")
+        model.save(written)
+        files.write_atomically(path, written.read_bytes())
 
 
 def _member(

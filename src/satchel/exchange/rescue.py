@@ -7,6 +7,7 @@ somebody's head. The first Dense layer's kernel becomes the bag rows; the rest i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
@@ -17,13 +18,17 @@ import numpy as np
 from satchel.bags.features import Features, Weighting
 from satchel.bags.hashing import derived_key, digest_texts
 from satchel.bags.tokens import tokenize
-from satchel.errors import LabelError, ModelFileError, SettingError, SourceNotFoundError
+from satchel.errors import LabelError, ModelFileError, SettingError
+from satchel.exchange.foreign_files import open_foreign
 from satchel.exchange.tutorial_h5 import TutorialDense, read_network
 from satchel.exchange.tutorial_pickle import DEFAULT_FILTERS, TutorialTokenizer, read_tokenizer
 from satchel.sealed.schema import Layer, Manifest, Member, Parts, Task, Training, View
+from satchel.sources.documents import quoted
+from satchel.sources.layout import has_controls
 
 Mode = Literal["tfidf", "binary", "count", "freq"]
 
+_MAX_LABEL_BYTES: Final = 1 << 24
 _FEATURES: Final = Features(rules="keras", words=1)
 _TERM_FREQUENCY: Final[dict[Mode, Literal["log", "binary", "count", "freq"]]] = {
     "tfidf": "log",
@@ -42,7 +47,7 @@ def rescue(
     """Turn a tutorial's Tokenizer, model and labels into a model's plain parts.
 
     Neither file is trusted: the pickle can build one Tokenizer's fields and nothing else, and the
-    HDF5 file is read without Keras.
+    HDF5 file is read without Keras and without libhdf5.
 
     Args:
         tokenizer_pickle: The pickled ``Tokenizer``.
@@ -60,7 +65,6 @@ def rescue(
         ModelFileError: A file holds something else, or more, than expected.
         SettingError: The Tokenizer has a setting that a satchel cannot express.
         LabelError: The labels do not fit the model.
-        MissingDependencyError: The package h5py is not installed.
     """
     if mode not in _TERM_FREQUENCY:
         raise SettingError(f"mode is {mode!r}: expected one of {', '.join(_TERM_FREQUENCY)}")
@@ -120,13 +124,14 @@ def _check_settings(tokenizer: TutorialTokenizer) -> None:
         raise SettingError(f"the Tokenizer keeps case (lower=False), a satchel folds it: {advice}")
     if tokenizer.oov_token is not None:
         raise SettingError(
-            f"the Tokenizer counts unknown words as {tokenizer.oov_token!r} (oov_token), a satchel "
-            f"drops them: {advice}"
+            f"the Tokenizer counts unknown words as {quoted(tokenizer.oov_token)} (oov_token), a "
+            f"satchel drops them: {advice}"
         )
     if set(tokenizer.filters) != set(DEFAULT_FILTERS) or tokenizer.split != " ":
         raise SettingError(
-            f"the Tokenizer has filters {tokenizer.filters!r} and split {tokenizer.split!r}, a "
-            f"satchel only the defaults {DEFAULT_FILTERS!r} and ' ': {advice}"
+            f"the Tokenizer has filters {quoted(tokenizer.filters)} and split "
+            f"{quoted(tokenizer.split)}, a satchel only the defaults {DEFAULT_FILTERS!r} and ' ': "
+            f"{advice}"
         )
 
 
@@ -143,12 +148,16 @@ def _vocabulary(
     words, indices, hashes = [], [], []
     for word, index in tokenizer.word_index.items():
         if index < 1:
-            raise ModelFileError(f"the Tokenizer numbers {word!r} {index}, expected 1 or more")
+            raise ModelFileError(
+                f"the Tokenizer numbers {quoted(word)} {index}, expected 1 or more"
+            )
         if index >= expected:
             continue
         tokens = tokenize(word, features)
         if len(tokens) != 1 or tokens[0].end - tokens[0].start != len(word):
-            raise ModelFileError(f"the Tokenizer lists {word!r}, which its own rules would split")
+            raise ModelFileError(
+                f"the Tokenizer lists {quoted(word)}, which its own rules would split"
+            )
         words.append(word)
         indices.append(index)
         hashes.append(tokens[0].hash)
@@ -194,16 +203,18 @@ def _head(
 def _read_labels(labels: str | Path | Sequence[str]) -> list[str]:
     """Return the labels of a file, one a line, or those given."""
     if isinstance(labels, (str, Path)):
+        with open_foreign(Path(labels), "list of labels", _MAX_LABEL_BYTES) as (file, _):
+            data = file.read()
         try:
-            text = Path(labels).read_text("utf-8-sig")
-        except OSError as error:
-            raise SourceNotFoundError(
-                f"the labels {labels} could not be read: {error.strerror}"
-            ) from error
+            text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise LabelError(f"the labels {labels} are not UTF-8 at byte {error.start}") from error
         labels = [line.strip() for line in text.splitlines() if line.strip()]
-    for label in labels:
-        if list(labels).count(label) > 1:
-            raise LabelError(f"the label {label!r} is there twice: every output has its own label")
+    for label, times in Counter(labels).items():
+        if times > 1:
+            raise LabelError(
+                f"the label {quoted(label)} is there twice: every output has its own label"
+            )
+        if has_controls(label):
+            raise LabelError(f"the label {quoted(label)} has a control character: remove it")
     return list(labels)

@@ -1,9 +1,8 @@
-"""The old tutorial's ``my_model.h5``, read with h5py and never with Keras.
+"""The old tutorial's ``my_model.h5``, read without Keras and without libhdf5.
 
-Keras's own loader builds what the file's configuration names, and HDF5 lets a file point at other
-files (external links, external storage, virtual data sets) or declare arrays it does not hold.
-Only a Sequential of Dense, Activation and Dropout is read here, through hard links, from contiguous
-data sets whose bytes are in the file.
+Keras's own loader builds what the file's configuration names, and libhdf5 follows what the file
+points at, other files included. Only a Sequential of Dense, Activation and Dropout is read here,
+from the one layout that :mod:`satchel.exchange.hdf5` knows.
 """
 
 from __future__ import annotations
@@ -12,16 +11,19 @@ import json
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Final
 
 import numpy as np
 
-from satchel.errors import MissingDependencyError, ModelFileError, SourceNotFoundError
+from satchel.errors import ModelFileError
+from satchel.exchange.foreign_files import open_foreign
+from satchel.exchange.hdf5 import Hdf5, Part
 from satchel.sealed.schema import Activation
+from satchel.sources.documents import brief
 
 MAX_BYTES: Final = 1 << 32
 _MAX_LAYERS: Final = 64
+_MAX_DEPTH: Final = 16
 _SILENT_LAYERS: Final = frozenset({"InputLayer", "Dropout"})  # nothing to do when predicting
 # Activations that mean the same in every Keras; hard_sigmoid, for one, changed between 2 and 3.
 _ACTIVATIONS: Final[dict[str, Activation]] = {
@@ -65,46 +67,29 @@ def read_network(path: str | Path) -> list[TutorialDense]:
         Its Dense layers in order.
 
     Raises:
-        MissingDependencyError: The package h5py is not installed.
         SourceNotFoundError: There is no such file.
         ModelFileError: The file is damaged, or holds anything but such a model.
     """
-    try:
-        import h5py
-    except ImportError:
-        raise MissingDependencyError("h5py", "rescue", "reading an .h5 model") from None
     path = Path(path)
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise SourceNotFoundError(
-            f"the model {path} could not be read: {error.strerror}"
-        ) from error
-    if size > MAX_BYTES:
-        raise ModelFileError(f"{size:,} bytes are over the limit of {MAX_BYTES:,}", path.name)
-    try:
-        with h5py.File(path, "r") as file:
-            return _Reader(h5py, file, size).network()
-    except ModelFileError as error:
-        raise ModelFileError(error.reason, path.name) from error
-    # HDF5 reports damage through many exception types: each means the same refusal.
-    except Exception as error:
-        raise ModelFileError(f"not a readable HDF5 file: {error}", path.name) from error
+    with open_foreign(path, "model", MAX_BYTES) as (file, size):
+        try:
+            return _Reader(Hdf5(file, size)).network()
+        except ModelFileError as error:
+            raise ModelFileError(brief(error.reason, 500), path.name) from error
 
 
 class _Reader:
     """One open file."""
 
-    def __init__(self, h5py: ModuleType, file: Any, size: int) -> None:
-        self._h5py = h5py
+    def __init__(self, file: Hdf5) -> None:
         self._file = file
-        self._size = size
 
     def network(self) -> list[TutorialDense]:
         """Return the Dense layers, each with the activations that follow it."""
-        weights = self._child(self._file, "model_weights", self._h5py.Group)
+        layers = self._layers()
+        weights = self._file.child(self._file.root, "model_weights")
         found: list[TutorialDense] = []
-        for kind, settings in self._layers():
+        for kind, settings in layers:
             if kind in _SILENT_LAYERS:
                 continue
             if kind == "Dense":
@@ -133,13 +118,15 @@ class _Reader:
 
     def _layers(self) -> list[tuple[str, dict[str, Any]]]:
         """Return the class name and settings of every layer, from the JSON configuration."""
-        if "model_config" not in self._file.attrs:
-            raise ModelFileError(
-                "it has weights without the model's configuration: save the whole model with "
-                "model.save, not model.save_weights"
-            )
         try:
-            model = json.loads(self._text(self._attribute(self._file, "model_config")))
+            text = self._file.attribute(self._file.root, "model_config")
+        except ModelFileError as error:
+            raise ModelFileError(
+                f"{error.reason}: weights without the model's configuration cannot be rescued; "
+                "save the whole model with model.save, not model.save_weights"
+            ) from error
+        try:
+            model = json.loads(text if isinstance(text, str) else "")
             kind, settings = model["class_name"], model["config"]
             layers = settings if isinstance(settings, list) else settings["layers"]
             pairs = [(layer["class_name"], dict(layer["config"])) for layer in layers]
@@ -160,14 +147,14 @@ class _Reader:
             )
         return _ACTIVATIONS[name]
 
-    def _dense(self, weights: Any, settings: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    def _dense(self, weights: Part, settings: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         name, units = settings.get("name"), settings.get("units", settings.get("output_dim"))
-        if not isinstance(name, str) or not isinstance(units, int):
+        if not isinstance(name, str) or type(units) is not int:
             raise ModelFileError("a Dense layer has no name or no number of units")
-        group = self._child(weights, name, self._h5py.Group)
-        names = [self._text(item) for item in np.atleast_1d(self._attribute(group, "weight_names"))]
+        group = self._file.child(weights, name)
+        names = self._file.attribute(group, "weight_names")
         expected = 2 if settings.get("use_bias", True) else 1
-        if len(names) != expected:
+        if isinstance(names, str) or len(names) != expected:
             raise ModelFileError(
                 f"the Dense layer {name!r} should have {expected} arrays and has {len(names)}"
             )
@@ -180,52 +167,18 @@ class _Reader:
             )
         return kernel, bias
 
-    def _child(self, group: Any, name: str, kind: type) -> Any:
-        """Follow one hard link; any other sort could lead out of the file."""
-        if name in {"", ".", ".."} or "/" in name:
-            raise ModelFileError(f"{name!r} is not a name of a part")
-        link = group.get(name, getlink=True)
-        if link is None:
-            raise ModelFileError(f"it has no part {name!r}")
-        if not isinstance(link, self._h5py.HardLink):
-            raise ModelFileError(f"{name!r} is a {type(link).__name__}: links are refused")
-        child = group[name]
-        if not isinstance(child, kind):
-            raise ModelFileError(f"{name!r} should be a {kind.__name__}")
-        return child
-
-    def _array(self, group: Any, name: str) -> np.ndarray:
-        """Read a data set whose bytes lie in this file, as float32."""
-        *folders, last = name.split("/")
+    def _array(self, group: Part, name: str) -> np.ndarray:
+        """Read the data set at a path below a group, as float32."""
+        folders = name.split("/")
+        if len(folders) > _MAX_DEPTH:
+            raise ModelFileError(f"{name[:40]!r}… lies more than {_MAX_DEPTH} groups deep")
         for folder in folders:
-            group = self._child(group, folder, self._h5py.Group)
-        data = self._child(group, last, self._h5py.Dataset)
-        if data.is_virtual or data.external:
-            raise ModelFileError(f"{name!r} takes its data from other files")
-        if data.chunks is not None or data.id.get_create_plist().get_nfilters():
-            raise ModelFileError(f"{name!r} is chunked or compressed, which Keras never writes")
-        if data.dtype not in (np.float16, np.float32, np.float64):
-            raise ModelFileError(f"{name!r} holds {data.dtype}, not floating-point numbers")
-        if data.nbytes > self._size or data.id.get_storage_size() != data.nbytes:
-            raise ModelFileError(
-                f"{name!r} declares {data.nbytes:,} bytes, which the file does not hold"
-            )
-        array = np.asarray(data[()], np.float32)
-        if not np.isfinite(array).all():
+            group = self._file.child(group, folder)
+        stored = self._file.array(group, name)
+        if not np.isfinite(stored).all():
             raise ModelFileError(f"{name!r} has numbers that are not finite")
+        with np.errstate(over="ignore"):
+            array = np.asarray(stored, np.float32)
+        if not np.isfinite(array).all():
+            raise ModelFileError(f"{name!r} has numbers that are too large for 32 bits")
         return array
-
-    def _attribute(self, part: Any, name: str) -> Any:
-        if name not in part.attrs:
-            raise ModelFileError(f"it lacks the attribute {name!r}")
-        if part.attrs.get_id(name).get_storage_size() > self._size:
-            raise ModelFileError(f"the attribute {name!r} declares more than the file holds")
-        return part.attrs[name]
-
-    @staticmethod
-    def _text(value: Any) -> str:
-        if isinstance(value, bytes):
-            return value.decode("utf-8")
-        if isinstance(value, str):
-            return value
-        raise ModelFileError(f"expected text, found {type(value).__name__}")

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import itertools
 import os
 import stat
-import tarfile
 import zipfile
 import zlib
 from typing import IO, cast
 
 from satchel.errors import SourceError
+from satchel.escaping import printable
 from satchel.progress import Progress
-from satchel.sources.documents import Remarks, Trouble, counted, shown
+from satchel.sources.documents import Remarks, Trouble, brief, counted
 from satchel.sources.folders import by_bytes, hidden, reason
 from satchel.sources.limits import (
     MAX_DOCUMENT_BYTES,
@@ -27,10 +26,11 @@ from satchel.sources.limits import (
     expansion_limit,
     too_large,
 )
+from satchel.sources.tar import MAX_NAME_BYTES, read_members
 
-_BLOCK = tarfile.BLOCKSIZE
 _STEP = 256
-_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError)
+_LOCAL_HEADER = 30  # bytes before a zip member's name and data
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError)
 
 
 def read_archive(path: str, inside: str, remarks: Remarks, progress: Progress) -> dict[str, bytes]:
@@ -59,18 +59,19 @@ def read_archive(path: str, inside: str, remarks: Remarks, progress: Progress) -
     except (*_DAMAGE, NotImplementedError, ValueError, RuntimeError) as error:
         if isinstance(error, OSError) and error.errno:
             raise SourceError(
-                f"{shown(path)}: expected a readable file: {reason(error)}."
+                f"{printable(path)}: expected a readable file: {reason(error)}."
             ) from error
+        why = brief(str(error) or type(error).__name__, 200)
         raise SourceError(
-            f"{shown(path)}: expected a whole archive, found one that is damaged, cut short or of "
-            f"another kind ({error or type(error).__name__}) after {counted(len(files), 'file')}. "
-            f"Fetch it again, or unpack it and name the folder."
+            f"{printable(path)}: expected a whole archive, found one that is damaged, cut short or "
+            f"of another kind ({why}) after {counted(len(files), 'file')}. Fetch it again, or "
+            f"unpack it and name the folder."
         ) from error
     if inside and not files and not any(_below(name, inside) for name in seen):
         tops = sorted({name.partition("/")[0] for name in seen})
         raise SourceError(
-            f"{shown(path)}: expected {shown(inside)} in the archive, found no such folder. At its "
-            f"top are: {', '.join(map(shown, tops[:20])) or 'no files'}."
+            f"{printable(path)}: expected {printable(inside)} in the archive, found no such "
+            f"folder. At its top are: {', '.join(map(brief, tops[:20])) or 'no files'}."
         )
     return dict(sorted(files.items(), key=lambda item: by_bytes(item[0])))
 
@@ -83,8 +84,11 @@ def _below(name: str, inside: str) -> str:
 
 
 def _name(raw: str, remarks: Remarks) -> str:
-    """Return a member's path without ``.`` parts; empty where it is unsafe."""
+    """Return a member's path without ``.`` parts; empty where it is unsafe or none."""
     parts = raw.split("/")
+    if "\0" in raw or not raw.strip("/."):
+        remarks.special.append(Trouble(raw, "no name that a file could have"))
+        return ""
     if raw.startswith("/") or ".." in parts:
         remarks.special.append(Trouble(raw, "name that leads out of the archive"))
         return ""
@@ -120,37 +124,28 @@ def _read_tar(
 ) -> None:
     with _open(path) as stream:
         bounded = Bounded(stream, path, os.path.getsize(path))
-        with tarfile.open(fileobj=bounded, mode="r:") as archive:
-            for number in itertools.count():
-                if (member := archive.next()) is None:
-                    break
-                if number % _STEP == 0:
-                    progress("reading", number, None, os.path.basename(path))
-                if member.isdir() or not (name := _name(member.name, remarks)):
-                    continue
-                seen.add(name)
-                if not (below := _wanted(name, inside, remarks)):
-                    continue
-                if not member.isreg() or member.issparse():
-                    what = "link" if member.islnk() or member.issym() else "not an ordinary file"
-                    remarks.special.append(Trouble(name, what))
-                elif member.size > MAX_DOCUMENT_BYTES:
-                    remarks.unreadable.append(Trouble(name, too_large(member.size)))
-                else:
-                    # Read to the next header, padding included, which spares tarfile a seek.
-                    bounded.seek(member.offset_data)
-                    data = bounded.read(-(-member.size // _BLOCK) * _BLOCK)[: member.size]
-                    if len(data) < member.size:
-                        raise EOFError(f"{shown(name)} ends early")
-                    files[below] = data
-            # tarfile takes a damaged header for the end; only a block of zeros is the end.
-            if bounded.last.strip(b"\0") or 0 < len(bounded.last) < _BLOCK:
-                raise EOFError("no end mark")
-            if not bounded.last:
-                remarks.notes.append(f"{shown(path)} has no end mark: it may be cut short.")
-            # To its end, so that gzip's checksum is checked.
-            while bounded.read(2**20):
-                pass
+        for number, member in enumerate(read_members(bounded)):
+            if number % _STEP == 0:
+                progress("reading", number, None, os.path.basename(path))
+            if member.fault:
+                remarks.unreadable.append(Trouble(f"{member.name[:40]}…", member.fault))
+                continue
+            if member.kind == "folder" or not (name := _name(member.name, remarks)):
+                continue
+            seen.add(name)
+            if not (below := _wanted(name, inside, remarks)):
+                continue
+            if member.kind != "file":
+                remarks.special.append(Trouble(name, member.kind))
+            elif member.size > MAX_DOCUMENT_BYTES:
+                remarks.unreadable.append(Trouble(name, too_large(member.size)))
+            else:
+                files[below] = bounded.read(member.size)
+        if not bounded.last:
+            remarks.notes.append(f"{printable(path)} has no end mark: it may be cut short.")
+        # To its end, so that gzip's checksum is checked.
+        while bounded.read(2**20):
+            pass
 
 
 def _zip_name(member: zipfile.ZipInfo) -> str:
@@ -161,6 +156,16 @@ def _zip_name(member: zipfile.ZipInfo) -> str:
         except UnicodeError:
             pass
     return member.filename
+
+
+def _overlap(members: list[zipfile.ZipInfo]) -> bool:
+    """Tell whether members share compressed bytes, which would be unpacked once for each."""
+    end = 0
+    for member in sorted(members, key=lambda member: member.header_offset):
+        if member.header_offset < end:
+            return True
+        end = member.header_offset + _LOCAL_HEADER + member.compress_size
+    return False
 
 
 def _read_zip(
@@ -175,12 +180,17 @@ def _read_zip(
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         # The declared sizes bind: zipfile reads no more of a member than it declares.
-        if sum(member.file_size for member in members) > expansion_limit(size):
+        if sum(member.file_size for member in members) > expansion_limit(size) or _overlap(members):
             raise bomb(path, size)
         for number, member in enumerate(members):
             if number % _STEP == 0:
                 progress("reading", number, len(members), os.path.basename(path))
-            if member.is_dir() or not (name := _name(_zip_name(member), remarks)):
+            raw = _zip_name(member)
+            if len(raw) > MAX_NAME_BYTES:
+                fault = f"its name has {len(raw):,} characters, more than {MAX_NAME_BYTES:,}"
+                remarks.unreadable.append(Trouble(f"{raw[:40]}…", fault))
+                continue
+            if raw.endswith("/") or not (name := _name(raw, remarks)):
                 continue
             seen.add(name)
             if not (below := _wanted(name, inside, remarks)):

@@ -2,31 +2,81 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
+from satchel.errors import LabelError
+from satchel.sources.columns import Wanted
 from satchel.sources.documents import Documents, counted, label_sets
 from satchel.sources.duplicates import text_keys
 from satchel.sources.findings import CheckResult, Finding
+from satchel.sources.frames import frame_documents, is_frame, text_documents
+from satchel.sources.reading import read_documents
 
 FEW_DOCUMENTS = 100
 FEW_IN_CLASS = 10
 _EXAMPLES = 5
 
 
-def check(documents: Documents, test: Documents | None = None) -> CheckResult:
+def check(
+    source: object,
+    labels: Sequence[object] | None = None,
+    *,
+    test: object = None,
+    test_labels: Sequence[object] | None = None,
+    text: str | Sequence[str] | None = None,
+    label: str | None = None,
+) -> CheckResult:
     """Look over labelled documents before training.
 
     Args:
-        documents: What to learn from.
-        test: What to judge by, if it is a source of its own.
+        source: What to learn from: a path, as :func:`satchel.read` takes it; a data frame, as it
+            returns it, or of pandas; :class:`Documents`; or a sequence of texts.
+        labels: One label a text, or one list of labels a text, where ``source`` is texts.
+        test: What to judge by, if it is a source of its own; of the same kinds.
+        test_labels: Its labels, where ``test`` is texts.
+        text: The column or columns of the text, where there are columns; None takes the one that
+            is recognised by its name.
+        label: The column of the label; None takes the one that is recognised.
 
     Returns:
         The counts and all findings.
+
+    Raises:
+        SourceError: A source cannot be read, a column is missing, or most rows cannot be used.
+        LabelError: Texts have no labels, or not one each.
     """
+    texts = () if text is None else (text,) if isinstance(text, str) else tuple(text)
+    wanted = Wanted(texts, label)
+    documents = _documents(source, labels, wanted, "frame")
+    held_out = None if test is None else _documents(test, test_labels, wanted, "test frame")
+    return check_documents(documents, held_out)
+
+
+def _documents(
+    source: object, labels: Sequence[object] | None, wanted: Wanted, name: str
+) -> Documents:
+    """Return the documents of whatever holds some."""
+    if isinstance(source, Documents):
+        return source
+    if isinstance(source, str | os.PathLike):
+        return read_documents(source, text=wanted.text or None, label=wanted.label)
+    if is_frame(source):
+        return frame_documents(source, wanted, name)
+    if labels is None or isinstance(labels, str):
+        raise LabelError(
+            "expected labels beside texts, found none: check(texts, labels), or check(path) or "
+            "check(frame)"
+        )
+    return text_documents(source, labels)
+
+
+def check_documents(documents: Documents, test: Documents | None = None) -> CheckResult:
+    """As :func:`check`, of documents that were read."""
     classes = _count_labels(documents)
     keys = text_keys([*documents.texts, *(test.texts if test else [])])
     findings = [
@@ -91,7 +141,8 @@ def _check_labels(documents: Documents, classes: Counter[str]) -> Iterator[Findi
         yield Finding(
             "warning",
             "label-spellings",
-            f"{counted(sum(map(len, alike)), 'label')} differ from another only in case or space.",
+            f"{counted(sum(map(len, alike)), 'label')} differ from one another only in case or "
+            f"space.",
             "Spell each label one way, unless they are meant to differ.",
             _first(" / ".join(f"{each!r} ({classes[each]:,})" for each in same) for same in alike),
         )
@@ -112,10 +163,11 @@ def _check_labels(documents: Documents, classes: Counter[str]) -> Iterator[Findi
 
 def _check_texts(documents: Documents, keys: np.ndarray) -> Iterator[Finding]:
     if len(documents) < FEW_DOCUMENTS:
+        there = "there is" if len(documents) == 1 else "there are"
         yield Finding(
             "warning",
             "few-documents",
-            f"there are only {counted(len(documents), 'document')}.",
+            f"{there} only {counted(len(documents), 'document')}.",
             "Expect a poor and uncertain result; a few hundred documents a label serve well.",
         )
     empty = [
@@ -138,7 +190,8 @@ def _check_texts(documents: Documents, keys: np.ndarray) -> Iterator[Finding]:
         "note",
         "duplicates",
         f"{counted(len(copies), 'document has', 'documents have')} the text of an earlier one.",
-        "Nothing, if that is how documents come: a split keeps copies on one side.",
+        "Nothing, if that is how documents come: where Satchel sets a test part aside, all copies "
+        "of a text are on one side.",
         _pairs(documents.names, copies, documents.names, first[group]),
     )
     labels = [frozenset(each) for each in label_sets(documents.labels or [])]
@@ -194,12 +247,18 @@ def _check_test(
         yield Finding(
             "warning",
             "test-in-training",
-            f"{len(shared):,} of {counted(len(test), 'test document')} "
-            f"({len(shared) / len(test):.1%}) also {'is' if len(shared) == 1 else 'are'} in the "
-            f"training part.",
+            f"{_part(len(shared), len(test))} {'is' if len(shared) == 1 else 'are'} in the "
+            f"training part, too.",
             "The score will flatter: take them out of one side.",
             _pairs(test.names, shared, documents.names, first[place]),
         )
+
+
+def _part(number: int, total: int) -> str:
+    """Return how many of the test documents, in words that suit one as well as many."""
+    if number == total:
+        return "the only test document" if total == 1 else f"all {total:,} test documents"
+    return f"{number:,} of {total:,} test documents ({number / total:.1%})"
 
 
 def _is_empty(text: str) -> bool:

@@ -1,21 +1,89 @@
-"""Which columns of a table hold the text and the label, and what a label cell means."""
+"""Which columns of a table hold the text, the label and the id.
+
+Columns that the user names are found by their spelling, or else without regard to case. Columns
+that nobody names are recognised by the lists below, which :func:`recognised` searches in turn;
+case, blanks, ``_``, ``-`` and ``.`` in a name do not matter there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Final, Literal
 
 from satchel.errors import SourceError
-from satchel.sources.documents import Documents, Remarks, Trouble, shown
-from satchel.sources.encodings import Decoder
-from satchel.sources.layout import clean_label
-from satchel.sources.limits import MAX_DOCUMENT_BYTES, too_large
+from satchel.escaping import printable
+from satchel.sources.documents import quoted
 
-LABEL_COLUMNS = ("label", "category", "labels")
-ID_COLUMN = "id"
-SEPARATOR = "|"
-"""Between the labels of one document in a cell of a CSV or TSV column called ``labels``."""
+TEXT_COLUMNS: Final = (
+    ("text",),
+    (
+        *("message", "body", "content", "document", "review", "review text", "sentence"),
+        *("comment", "comment text", "tweet", "tweet text", "post", "article", "abstract"),
+        *("description", "question", "query", "utterance", "email", "sms", "full text"),
+    ),
+    ("subject", "title", "headline", "summary"),
+)
+"""Names of a text column: the first group of which a table has one gives the text.
+
+A column of the third group that stands beside one of the second is put before it.
+"""
+
+LABEL_COLUMNS: Final = (
+    ("label",),
+    ("category",),
+    ("labels",),
+    (
+        *("class", "target", "sentiment", "topic", "intent", "tag", "emotion", "genre"),
+        *("polarity", "class name", "label name", "category name", "y"),
+    ),
+    ("rating", "stars"),
+)
+"""Names of a label column: the first group of which a table has one gives the label."""
+
+ID_COLUMNS: Final = (("id",),)
+
+Role = Literal["text", "label", "id"]
+_GROUPS: Final[dict[Role, Sequence[Sequence[str]]]] = {
+    "text": TEXT_COLUMNS,
+    "label": LABEL_COLUMNS,
+    "id": ID_COLUMNS,
+}
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Which columns of a table were taken for what.
+
+    Attributes:
+        text: The columns of the text, joined in this order by a line feed.
+        label: The column of the label; None where labels are not read.
+        id: The column of the ids; None where there is none.
+        kept: The columns that are kept as they are.
+        several: Whether the label column is one of several labels a document.
+    """
+
+    text: tuple[str, ...]
+    label: str | None = None
+    id: str | None = None
+    kept: tuple[str, ...] = ()
+    several: bool = False
+
+
+def plain(name: str) -> str:
+    """Return a column's name without what does not matter when it is recognised."""
+    return "".join(c for c in name.casefold() if not c.isspace() and c not in "_-.")
+
+
+_KNOWN: Final = {
+    role: {plain(name) for group in groups for name in group} for role, groups in _GROUPS.items()
+}
+
+
+def recognised(name: str) -> bool:
+    """Tell whether a name is one that a text or label column may have."""
+    return plain(name) in _KNOWN["text"] or plain(name) in _KNOWN["label"]
 
 
 @dataclass(frozen=True)
@@ -23,229 +91,209 @@ class Wanted:
     """What the user asked of a table.
 
     Attributes:
-        text: Column of the text.
-        label: Column of the label; None takes the first of ``LABEL_COLUMNS`` that is there.
+        text: Columns of the text, to be joined; empty: the table's own, recognised by its name.
+        label: Column of the label; None: recognised by its name.
+        id: Column of the ids; None: the one called ``id``, if any.
         labelled: Whether labels are wanted at all.
-        keep: Columns to keep beside the text; ``all`` for all the others.
+        keep: Columns to keep as they are; ``all`` for all that are not taken otherwise.
+        whole: Whether every column is kept, those of the text and the label as well.
     """
 
-    text: str = "text"
+    text: tuple[str, ...] = ()
     label: str | None = None
+    id: str | None = None
     labelled: bool = True
     keep: tuple[str, ...] | Literal["all"] = ()
+    whole: bool = False
 
-    def choose(self, columns: Sequence[str], source: str) -> tuple[str, str | None]:
-        """Return the names of the text and the label column.
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The columns that the user named for a role."""
+        return (*self.text, *(name for name in (self.label, self.id) if name is not None))
 
-        Args:
-            columns: The table's columns.
-            source: The table, for messages.
-
-        Raises:
-            SourceError: A wanted column is missing, or there twice.
-        """
-        text = self._find((self.text,), columns, source, "text")
-        if not self.labelled:
-            return text, None
-        names = LABEL_COLUMNS if self.label is None else (self.label,)
-        return text, self._find(names, columns, source, "label")
-
-    def kept(self, columns: Sequence[str], source: str, text: str) -> tuple[str, ...]:
-        """Return the names of the columns to keep, in the table's order for ``all``.
+    def choose(
+        self,
+        columns: Sequence[str],
+        source: str,
+        notes: list[str],
+        repeated: Collection[str] = (),
+    ) -> Taken:
+        """Decide which columns to read.
 
         Args:
-            columns: The table's columns.
+            columns: The table's columns, each with a name of its own.
             source: The table, for messages.
-            text: The column of the text.
+            notes: Where a guess is noted.
+            repeated: Names that several columns had.
 
         Raises:
-            SourceError: A column is missing, or there twice.
+            SourceError: A wanted column is missing or there twice, or several would do.
         """
-        if self.keep == "all":
-            names = [name for name in columns if name not in (text, ID_COLUMN)]
+        look = _Look(columns, source, repeated)
+        text = tuple(look.named(name, "text") for name in self.text)
+        label = None
+        if self.labelled:
+            label = look.named(self.label, "label") if self.label is not None else look.label(text)
+        # Also where labels are not read, so that the text is the same as where they are.
+        text = text or look.text(label or self.label)
+        taken = {label, *text}
+        if self.id is not None:
+            id_: str | None = look.named(self.id, "id")
         else:
-            names = [name for name in self.keep if name != ID_COLUMN]
-        found = [self._find((name,), columns, source, "keep") for name in dict.fromkeys(names)]
-        return tuple(found)
+            id_ = next((name for name in look.in_group(ID_COLUMNS[0]) if name not in taken), None)
+        if self.whole:
+            kept = tuple(columns)
+        elif self.keep == "all":
+            kept = tuple(name for name in columns if name not in {*taken, id_})
+        else:
+            named = (look.named(name, "keep") for name in self.keep)
+            kept = tuple(dict.fromkeys(name for name in named if name != id_))
+        self._say(columns, source, text, label, notes)
+        return Taken(text, label, id_, kept, several=label is not None and plain(label) == "labels")
 
-    @staticmethod
-    def _find(names: Sequence[str], columns: Sequence[str], source: str, role: str) -> str:
-        for name in names:
-            if (times := columns.count(name)) == 1:
-                return name
-            if times > 1:
-                raise SourceError(
-                    f"{source}: expected one column {name!r}, found {times}. Rename the others."
-                )
-        wanted = " or ".join(map(repr, names))
+    def _say(
+        self,
+        columns: Sequence[str],
+        source: str,
+        text: tuple[str, ...],
+        label: str | None,
+        notes: list[str],
+    ) -> None:
+        """Note which columns were recognised, where that is not plain, and what else there is."""
+        said, others = [], []
+        taken = {*text, label, *self.named}
+        guessed: list[tuple[Role, Sequence[str], bool, tuple[str, ...]]] = [
+            ("text", text, not self.text, ("text",)),
+            ("label", (label,) if label is not None else (), self.label is None, _USUAL_LABELS),
+        ]
+        for role, names, guess, usual in guessed:
+            if not guess or not names:
+                continue
+            more = [name for name in columns if plain(name) in _KNOWN[role] and name not in taken]
+            joined = " and ".join(quoted(name) for name in names)
+            if more or len(names) > 1 or names[0] not in usual:
+                said.append(f"{_columns(len(names))} {joined} for the {role}")
+            others += [f"{quoted(name)} (--{role})" for name in more]
+        if said:
+            why = f"; other columns that may be meant: {', '.join(others)}" if others else ""
+            notes.append(f"{printable(source)}: took the {' and the '.join(said)}{why}.")
+
+
+def _columns(number: int) -> str:
+    return "column" if number == 1 else "columns"
+
+
+_USUAL_LABELS: Final = ("label", "category", "labels")
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Looks for columns in one table."""
+
+    columns: Sequence[str]
+    source: str
+    repeated: Collection[str]
+
+    def in_group(self, group: Sequence[str], without: Collection[str | None] = ()) -> list[str]:
+        """Return the columns that a group names; one spelled just so hides those spelled alike."""
+        names = {plain(name) for name in group}
+        found = [name for name in self.columns if plain(name) in names and name not in without]
+        exact = [name for name in found if name in group]
+        return exact if len(exact) == 1 and len({plain(name) for name in found}) == 1 else found
+
+    def label(self, text: Collection[str]) -> str:
+        """Return the column that is recognised as the label, beside those named for the text."""
+        for group in LABEL_COLUMNS:
+            if found := self.in_group(group, text):
+                return self.only(found, "label")
+        raise self.missing("label", text_too=not text and not self.candidates(None))
+
+    def text(self, label: str | None) -> tuple[str, ...]:
+        """Return the columns that are recognised as the text."""
+        found = self.candidates(label)
+        if not found:
+            raise self.missing("text")
+        one = self.only(found, "text")
+        headings = self.in_group(TEXT_COLUMNS[2], (label,))
+        beside = plain(one) in map(plain, TEXT_COLUMNS[1]) and len(headings) == 1
+        return (headings[0], one) if beside else (one,)
+
+    def candidates(self, label: str | None) -> list[str]:
+        """Return the columns of the first group of which the table has some."""
+        groups = (self.in_group(group, (label,)) for group in TEXT_COLUMNS)
+        return next(filter(None, groups), [])
+
+    def only(self, found: Sequence[str], role: Role) -> str:
+        """Return the one column found.
+
+        Raises:
+            SourceError: There are several.
+        """
+        if len(found) == 1:
+            return self.named(found[0], role)
+        join = ", or several to join them" if role == "text" else ""
         raise SourceError(
-            f"{source}: expected a column {wanted} for the {role}, found the columns "
-            f"{', '.join(shown(repr(column)) for column in columns) or 'none'}. "
+            f"{printable(self.source)}: expected one column for the {role}, found "
+            f"{' and '.join(quoted(name) for name in found[:20])}, which may all be meant. "
+            f"Name the right one{join}, with {role}= (--{role})."
+        )
+
+    def named(self, name: str, role: Role | Literal["keep"]) -> str:
+        """Return the column of a name: spelled like it, or else alike but for its case.
+
+        Raises:
+            SourceError: There is none, or several.
+        """
+        found = [each for each in self.columns if each == name]
+        found = found or [each for each in self.columns if each.casefold() == name.casefold()]
+        if len(found) > 1 or (found and found[0] in self.repeated):
+            raise SourceError(
+                f"{printable(self.source)}: expected one column {quoted(name)}, found several. "
+                f"Rename the others."
+            )
+        if not found:
+            raise self.missing(role, name)
+        return found[0]
+
+    def missing(
+        self, role: Role | Literal["keep"], name: str = "", text_too: bool = False
+    ) -> SourceError:
+        """Return the error for a column that is not there."""
+        wanted = f"column {quoted(name)}" if name else f"column such as {role!r}"
+        listed = [quoted(column) for column in self.columns[:50]]
+        more = f" and {len(self.columns) - 50:,} more" if len(self.columns) > 50 else ""
+        where = "to keep" if role == "keep" else f"for the {role}"
+        there = f"found the {_columns(len(listed))} {', '.join(listed) or 'none'}{more}"
+        if text_too:
+            return SourceError(
+                f"{printable(self.source)}: expected columns such as 'text' and 'label', {there}. "
+                f"Name the right ones with text= and label= (--text and --label)."
+            )
+        return SourceError(
+            f"{printable(self.source)}: expected a {wanted} {where}, {there}. "
             f"Name the right one with {role}= (--{role})."
         )
 
 
-class Rows:
-    """Collects the usable rows of one table, and notes why the others are not.
+def unique_names(columns: Sequence[str]) -> tuple[list[str], set[str]]:
+    """Give each column a name of its own.
 
     Args:
-        source: The table's name.
-        labelled: Whether rows have labels.
-        remarks: Where rejected rows are noted.
-        encoding: Encoding of rows that are not UTF-8; None decides from their bytes.
+        columns: The names as they are in the table.
+
+    Returns:
+        The names, ``column_3`` for one that has none and ``a_2`` for the second ``a``, and the set
+        of names that came several times.
     """
-
-    def __init__(
-        self, source: str, labelled: bool, remarks: Remarks, encoding: str | None = None
-    ) -> None:
-        self._source = source
-        self._labelled = labelled
-        self._remarks = remarks
-        self._decoder = Decoder(remarks, encoding)
-        self._names: list[str] = []
-        self._texts: list[str] = []
-        self._labels: list[str | tuple[str, ...]] = []
-        self._kept: list[Mapping[str, Any]] = []
-        self._multiple = False
-
-    def reject(self, line: int, reason: str) -> None:
-        """Note a row that cannot be used."""
-        self._remarks.rejected.append(Trouble(self._source, reason, line))
-
-    def recoded(self, encoding: str) -> None:
-        """Note that the table as a whole has another encoding than UTF-8."""
-        self._remarks.recoded.setdefault(encoding, []).append(self._source)
-
-    def add(
-        self, line: int, text: Any, label: Any = None, others: Mapping[str, Any] | None = None
-    ) -> None:
-        """Take a row, or reject it.
-
-        Args:
-            line: Its first line, from 1.
-            text: The text cell: a ``str``; undecoded bytes are in it as surrogate escapes.
-            label: The label cell: ``str``, ``int`` or ``bool``, or a list of those for several.
-            others: The id, where there is one, and the columns that are kept.
-        """
-        if not isinstance(text, str):
-            self.reject(line, f"expected text, found {_kind(text)}")
-            return
-        # A character takes at most four bytes; few texts need the exact count.
-        if len(text) > MAX_DOCUMENT_BYTES // 4:
-            size = len(text.encode("utf-8", "surrogatepass"))
-            if size > MAX_DOCUMENT_BYTES:
-                self.reject(line, too_large(size))
-                return
-        if self._labelled:
-            several = isinstance(label, list | tuple)
-            cells = list(label) if several else [label]
-            labels = []
-            for cell in cells:
-                if isinstance(cell, bool):
-                    cell = "true" if cell else "false"
-                elif isinstance(cell, int):
-                    cell = str(cell)
-                if not isinstance(cell, str) or not cell.strip():
-                    self.reject(line, f"expected a label, found {_kind(cell)}")
-                    return
-                labels.append(clean_label(cell))
-            self._multiple |= several
-            # Each once, in the order given.
-            self._labels.append(tuple(dict.fromkeys(labels)) if several else labels[0])
-        self._names.append(f"{self._source}:{line}")
-        self._texts.append(text)
-        self._kept.append(others or {})
-
-    def finish(self) -> Documents:
-        """Decode what is not UTF-8 and return the documents.
-
-        Returns:
-            The rows in the table's order. If any row has a list of labels, all get a tuple.
-
-        Raises:
-            SourceError: More rows were rejected than taken.
-        """
-        rejected = [each for each in self._remarks.rejected if each.name == self._source]
-        if len(rejected) > len(self._texts):
-            first = "\n".join(f"  {trouble}" for trouble in rejected[:5])
-            raise SourceError(
-                f"{self._source}: expected rows with a text"
-                f"{' and a label' if self._labelled else ''}, found that {len(rejected):,} of "
-                f"{len(rejected) + len(self._texts):,} rows cannot be used:\n{first}\n"
-                f"Mend them, or name other columns."
-            )
-        self._decode()
-        labels: Any = None
-        if self._labelled:
-            labels = self._labels
-            if self._multiple:
-                labels = [each if isinstance(each, tuple) else (each,) for each in labels]
-        ids, columns = self._others()
-        return Documents(self._names, self._texts, labels, self._remarks, ids, columns)
-
-    def _others(self) -> tuple[list[str] | None, dict[str, list[Any]] | None]:
-        names = dict.fromkeys(name for row in self._kept for name in row)
-        columns = {name: [_whole(row.get(name)) for row in self._kept] for name in names}
-        ids = columns.pop(ID_COLUMN, None)
-        return (
-            None if ids is None else ["" if each is None else str(each) for each in ids],
-            columns or None,
-        )
-
-    def _decode(self) -> None:
-        """Give the cells that hold surrogate escapes their right text, labels included."""
-        pending: list[int] = []
-        for row, text in enumerate(self._texts):
-            if not text.isascii() and (raw := undecoded(text)) is not None:
-                self._decoder.wait(len(pending), self._names[row], raw)
-                pending.append(row)
-        # A label's spelling must not depend on its row: all distinct ones are decoded as one.
-        spellings = {
-            label: raw
-            for each in self._labels
-            for label in (each if isinstance(each, tuple) else (each,))
-            if not label.isascii() and (raw := undecoded(label)) is not None
-        }
-        start = len(pending)
-        for place, (label, raw) in enumerate(spellings.items(), start):
-            self._decoder.wait(place, f"label {label.encode('utf-8', 'replace').decode()}", raw)
-        texts = self._decoder.finish()
-        for place, row in enumerate(pending):
-            self._texts[row] = texts[place]
-        renamed = {label: clean_label(texts[place]) for place, label in enumerate(spellings, start)}
-        if renamed:
-            self._labels = [
-                tuple(renamed.get(label, label) for label in each)
-                if isinstance(each, tuple)
-                else renamed.get(each, each)
-                for each in self._labels
-            ]
-
-
-def _whole(value: Any) -> Any:
-    """Return a cell with the bytes that are not UTF-8 shown in hexadecimal."""
-    if isinstance(value, str) and (raw := undecoded(value)) is not None:
-        return raw.decode("utf-8", "backslashreplace")
-    return value
-
-
-def undecoded(text: str) -> bytes | None:
-    """Return the bytes of a text that holds surrogate escapes; None where it is proper Unicode."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogateescape")
-    return None
-
-
-def split_labels(cell: str) -> list[str]:
-    """Return the labels of a ``labels`` cell: separated by ``|``; an empty cell has none."""
-    return [label for label in cell.split(SEPARATOR) if label.strip()]
-
-
-def _kind(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    if isinstance(value, str):
-        return "an empty cell"
-    return f"a value of type {type(value).__name__}"
+    named = [name or f"column_{place}" for place, name in enumerate(columns, 1)]
+    seen: Counter[str] = Counter()
+    taken = set(named)
+    unique = []
+    for name in named:
+        seen[name] += 1
+        own = name if seen[name] == 1 else f"{name}_{seen[name]}"
+        while own is not name and own in taken:
+            own += "_"
+        taken.add(own)
+        unique.append(own)
+    return unique, {name for name, times in seen.items() if times > 1}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from satchel.escaping import printable
+
+if TYPE_CHECKING:
+    from satchel.sources.columns import Taken
 
 Labels: TypeAlias = list[str] | list[tuple[str, ...]]
 """One label a document, or several: a list of ``str`` or a list of tuples of ``str``."""
@@ -14,8 +17,14 @@ Labels: TypeAlias = list[str] | list[tuple[str, ...]]
 EXAMPLES = 3
 
 
-shown = printable
-"""A name fit for one line of a terminal."""
+def brief(name: str, limit: int = 80) -> str:
+    """Return a name fit for a message: escaped, and cut where it is longer than ``limit``."""
+    return printable(name) if len(name) <= limit else f"{printable(name[:limit])}…"
+
+
+def quoted(name: str) -> str:
+    """Return a name in quotes, fit for a message."""
+    return brief(repr(name))
 
 
 def counted(number: int, singular: str, plural: str = "") -> str:
@@ -25,7 +34,7 @@ def counted(number: int, singular: str, plural: str = "") -> str:
 
 def examples(names: Iterable[str], total: int) -> str:
     """Return the first few names and, where there are more, an ellipsis."""
-    first = [shown(name) for name, _ in zip(names, range(EXAMPLES), strict=False)]
+    first = [brief(name, 200) for name, _ in zip(names, range(EXAMPLES), strict=False)]
     return ", ".join(first) + (", …" if total > len(first) else "")
 
 
@@ -45,7 +54,7 @@ class Trouble:
 
     def __str__(self) -> str:
         place = f":{self.line}" if self.line else ""
-        return f"{shown(self.name)}{place} ({self.reason})"
+        return f"{brief(self.name)}{place} ({self.reason})"
 
 
 @dataclass
@@ -147,8 +156,10 @@ class Documents:
         texts: The texts, decoded, otherwise as they are.
         labels: One label a document, or a tuple of labels a document; None where unlabelled.
         remarks: How the reading went.
-        ids: What the column ``id`` of a table has; None where there is none.
-        columns: The columns of a table that were to be kept, by name; None where none were.
+        ids: The table's own name for each document; None where it has no such column.
+        columns: Column → one value a document, of the table's columns that were to be kept; None
+            where none were.
+        taken: Which columns of a table are in texts, labels, ids and columns; None for files.
     """
 
     names: list[str]
@@ -157,6 +168,7 @@ class Documents:
     remarks: Remarks = field(default_factory=Remarks)
     ids: list[str] | None = None
     columns: dict[str, list[Any]] | None = None
+    taken: Taken | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -173,18 +185,19 @@ class Documents:
     def take(self, indices: Iterable[int]) -> Documents:
         """Return the documents at some indices, in that order, with the same remarks."""
         chosen = [int(i) for i in indices]
-        labels: Any = None if self.labels is None else [self.labels[i] for i in chosen]
-        names, texts, ids = self.names, self.texts, self.ids
+
+        def pick(values: list[Any] | None) -> Any:
+            return None if values is None else [values[i] for i in chosen]
+
         columns = self.columns
         return Documents(
-            [names[i] for i in chosen],
-            [texts[i] for i in chosen],
-            labels,
+            pick(self.names),
+            pick(self.texts),
+            pick(self.labels),
             self.remarks,
-            None if ids is None else [ids[i] for i in chosen],
-            None
-            if columns is None
-            else {name: [values[i] for i in chosen] for name, values in columns.items()},
+            pick(self.ids),
+            None if columns is None else {name: pick(each) for name, each in columns.items()},
+            self.taken,
         )
 
 

@@ -132,6 +132,7 @@ class Decoder:
         self._remarks = remarks
         self._encoding = known_encoding(encoding)
         self._waiting: dict[int, tuple[str, bytes]] = {}
+        self._noted: set[tuple[str, str]] = set()
 
     def decode(self, index: int, name: str, data: bytes) -> str:
         """Return the text, or an empty string where :meth:`finish` will give it.
@@ -175,7 +176,8 @@ class Decoder:
         for index, (name, data) in self._waiting.items():
             if index in damaged:
                 texts[index] = data.decode("utf-8", "replace")
-                self._remarks.replaced[name] = texts[index].count("\ufffd")
+                before = self._remarks.replaced.get(name, 0)
+                self._remarks.replaced[name] = before + texts[index].count("\ufffd")
             elif fallback == "windows-1252":
                 texts[index] = _windows(data)
                 self._note(fallback, name, 0)
@@ -186,6 +188,23 @@ class Decoder:
         return texts
 
     def _note(self, encoding: str, name: str, replaced: int) -> None:
-        self._remarks.recoded.setdefault(encoding, []).append(name)
+        if (encoding, name) not in self._noted:
+            self._noted.add((encoding, name))
+            self._remarks.recoded.setdefault(encoding, []).append(name)
         if replaced:
-            self._remarks.replaced[name] = replaced
+            self._remarks.replaced[name] = self._remarks.replaced.get(name, 0) + replaced
+
+
+def decode_name(name: str, encoding: str | None) -> str:
+    """Decode a name in which bytes that are not UTF-8 are surrogate escapes.
+
+    Args:
+        name: The name, such as a column's.
+        encoding: Its encoding; None takes windows-1252.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raw = name.encode("utf-8", "surrogateescape")
+        return _windows(raw) if encoding is None else raw.decode(encoding, "replace")
+    return name

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from satchel.sources.documents import shown
+from satchel.sources.documents import brief, counted
 
 Severity = Literal["error", "warning", "note"]
 
@@ -53,13 +54,37 @@ class CheckResult:
         """Whether there is no error."""
         return not any(finding.severity == "error" for finding in self.findings)
 
+    def exit_status(self, *, strict: bool = False) -> int:
+        """Return what ``satchel check`` ends with.
+
+        Args:
+            strict: Whether warnings count.
+
+        Returns:
+            2 where there is an error, 1 where there is a warning and they count, else 0.
+        """
+        if not self.ok:
+            return 2
+        return int(strict and any(finding.severity == "warning" for finding in self.findings))
+
+    def headline(self) -> str:
+        """Return what was looked over and how much was found, in one line."""
+        what = f"{counted(len(self.classes), 'label')} in {counted(self.documents, 'document')}"
+        if self.test_documents is not None:
+            what += f", {counted(self.test_documents, 'test document')}"
+        times = Counter(finding.severity for finding in self.findings)
+        found = [counted(times[each], each) for each in ("error", "warning", "note") if times[each]]
+        return f"{what}: {', '.join(found) or 'nothing to remark'}"
+
     def lines(self) -> list[str]:
         """Return the findings and remarks as lines for a terminal."""
         said = []
         for finding in self.findings:
             said.append(f"{finding.severity}: {finding.message}")
             if finding.examples:
-                said.append(f"    such as: {', '.join(map(shown, finding.examples))}")
+                said.append(
+                    f"    such as: {', '.join(brief(each, 200) for each in finding.examples)}"
+                )
             said.append(f"    {finding.advice}")
         return said + [f"reading: {remark}" for remark in self.remarks]
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from satchel.errors import SourceError
-from satchel.sources.documents import Remarks, counted, examples, shown
+from satchel.escaping import printable
+from satchel.sources.documents import Remarks, brief, counted, examples
 
+LONGEST_LABEL = 1_000
+"""The longest label, in characters: a longer one is a text in the wrong place."""
+
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
 _PART_WORDS = {"train", "training", "test", "testing", "dev", "valid", "validation", "val", "eval"}
 
 
@@ -25,17 +30,25 @@ def clean_label(label: str) -> str:
     return unicodedata.normalize("NFC", label).strip()
 
 
-def _sub_folders(paths: Iterable[str], start: int) -> dict[str, set[str]]:
-    """Return each folder at a depth with its own sub-folders; counts no empty folder."""
-    folders: dict[str, set[str]] = {}
-    for path in paths:
-        first, slash, rest = path[start:].partition("/")
-        if slash:
-            below = folders.setdefault(first, set())
-            second, slash, _ = rest.partition("/")
-            if slash:
-                below.add(second)
-    return folders
+def has_controls(label: str) -> bool:
+    """Tell whether a label holds control characters, such as a NUL or a line feed."""
+    return _CONTROLS.search(label) is not None
+
+
+def label_fault(label: str) -> str:
+    r"""Return why a label cannot be used, or an empty string where it can.
+
+    Control characters are refused: NumPy drops a NUL at the end, so that ``spam`` and ``spam\0``
+    would become one label, and a line feed would break every table and every terminal.
+    """
+    if len(label) > LONGEST_LABEL:
+        return (
+            f"expected a label of at most {LONGEST_LABEL:,} characters, found one of "
+            f"{len(label):,}: {printable(label[:20])}…"
+        )
+    if has_controls(label.strip()):
+        return f"expected a label, found control characters in it: {brief(label)}"
+    return ""
 
 
 def _is_part(name: str) -> bool:
@@ -60,33 +73,44 @@ def find_root(paths: Sequence[str], source: str, remarks: Remarks) -> str:
         SourceError: There is no labelled folder, or there are parts such as ``train`` and
             ``test`` whose sub-folders are the labels, and the user must choose.
     """
-    prefix = ""
-    folders = _sub_folders(paths, 0)
-    if not folders:
+    # Each path is split once and compared part by part, so that the work grows with the characters
+    # of all paths, however deep they are.
+    deep = [path.split("/") for path in paths if "/" in path]
+    if not deep:
         raise SourceError(
             f"{source}: expected sub-folders, one a label, with files in them; found none, but "
             f"{counted(len(paths), 'file')} outside any: {examples(paths, len(paths))}. "
             f"Put the files of each label in a folder of its own, or name a table "
             f"(CSV, TSV, JSONL, Parquet)."
         )
-    while len(folders) == 1 and next(iter(folders.values())):
-        prefix += f"{next(iter(folders))}/"
-        folders = _sub_folders([path for path in paths if path.startswith(prefix)], len(prefix))
+    wraps: list[str] = []
+    while True:
+        depth = len(wraps)
+        folders: dict[str, set[str]] = {}
+        for parts in deep:
+            below = folders.setdefault(parts[depth], set())
+            if len(parts) > depth + 2:
+                below.add(parts[depth + 1])
+        if len(folders) > 1 or not next(iter(folders.values())):
+            break
+        wraps += folders
+        deep = [parts for parts in deep if len(parts) > depth + 2]
     if len(folders) == 1:
-        prefix = ""
+        wraps = []
+    prefix = "".join(f"{name}/" for name in wraps)
     wrapped = {name: below for name, below in folders.items() if len(below) > 1}
     if len(wrapped) > 1 and any(map(_is_part, wrapped)):
         first, *others = wrapped.values()
         if len(first.intersection(*others)) > 1:
             base = f"{source.rstrip('/')}/{prefix}"
-            named = "\n".join(f"  {shown(base + name)}" for name in sorted(wrapped))
+            named = "\n".join(f"  {printable(base + name)}" for name in sorted(wrapped))
             raise SourceError(
                 f"{source}: expected one set of labelled folders, found {len(wrapped)} parts, each "
                 f"with the labels as its sub-folders. Name the part to read:\n{named}"
             )
     if prefix:
         remarks.notes.append(
-            f"The labelled folders were found in {shown(prefix)}, the only folder there is."
+            f"The labelled folders were found in {printable(prefix)}, the only folder there is."
         )
     return prefix
 
@@ -105,12 +129,21 @@ def split_labels(
         The paths that have a label, in the same order, and their labels.
     """
     kept, labels = [], []
+    cleaned: dict[str, str] = {}
     for path in paths:
         first, slash, _ = path[len(prefix) :].partition("/")
-        label = clean_label(readable(first)) if slash and path.startswith(prefix) else ""
-        if label:
+        if not slash or not path.startswith(prefix):
+            remarks.unlabelled.append(path)
+            continue
+        if first not in cleaned:
+            name = readable(first)
+            fault = label_fault(name)
+            cleaned[first] = "" if fault else clean_label(name)
+            if fault:
+                remarks.notes.append(f"Skipped the folder {brief(name)}: {fault}.")
+        if cleaned[first]:
             kept.append(path)
-            labels.append(label)
+            labels.append(cleaned[first])
         else:
             remarks.unlabelled.append(path)
     return kept, labels

@@ -6,7 +6,7 @@ import io
 from typing import IO
 
 from satchel.errors import SourceError
-from satchel.sources.documents import shown
+from satchel.escaping import printable
 
 MAX_DOCUMENT_BYTES = 64 * 2**20
 """The longest document, in bytes; a longer one is skipped and reported."""
@@ -19,6 +19,10 @@ Text shrinks by 3 to 20 in practice; a decompression bomb claims a thousand and 
 """
 
 
+BYTES_PER_ROW = 64
+"""What each document of a compressed source counts for beside its text: Python needs as much."""
+
+
 def expansion_limit(compressed: int) -> int:
     """Return how many bytes a compressed file may hold, from its own size in bytes."""
     return FREE_EXPANSION_BYTES + MAX_EXPANSION * compressed
@@ -27,7 +31,7 @@ def expansion_limit(compressed: int) -> int:
 def bomb(name: str, compressed: int) -> SourceError:
     """Return the error for a file that grows past :func:`expansion_limit`."""
     return SourceError(
-        f"{shown(name)}: expected at most {expansion_limit(compressed):,} bytes from "
+        f"{printable(name)}: expected at most {expansion_limit(compressed):,} bytes from "
         f"{compressed:,} compressed ones, found more: it looks like a decompression bomb. "
         f"If it is not, unpack it and name the folder or file."
     )
@@ -99,8 +103,6 @@ class Bounded(io.RawIOBase):
         """
         if whence != io.SEEK_SET or offset < self._position:
             raise io.UnsupportedOperation("only forward to an absolute position")
-        if offset > self._limit:
-            raise bomb(self._name, self._compressed)
         while self._position < offset and self.read(min(2**20, offset - self._position)):
             pass
         return self._position

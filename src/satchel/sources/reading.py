@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from satchel.errors import MissingDependencyError, SourceError, SourceNotFoundError
+from satchel.escaping import printable
 from satchel.progress import Progress, silent
 from satchel.sources.columns import Wanted
-from satchel.sources.documents import Documents, Remarks, Trouble, counted, shown
+from satchel.sources.documents import Documents, Remarks, Trouble, counted
 from satchel.sources.encodings import Decoder, known_encoding, not_text
 from satchel.sources.folders import find_files, kind, read_file
 from satchel.sources.layout import find_root, readable, split_labels
-from satchel.sources.suffixes import ARCHIVES, TABLES, is_archive, is_table
+from satchel.sources.suffixes import ARCHIVES, TABLES, is_archive, is_fasttext, is_table
 
 if TYPE_CHECKING:
     import polars
 
 _STEP = 256
+_LONGEST_PATH = 32_768  # no system takes a longer one
+_LONGEST_NAME = 255
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,11 @@ def locate(source: str | os.PathLike[str]) -> Place:
         SourceNotFoundError: There is nothing at the path.
     """
     whole = os.path.expanduser(os.fspath(source))
+    if "\0" in whole or len(whole) > _LONGEST_PATH:
+        raise SourceNotFoundError(
+            f"{printable(whole[:60])}…: expected the path of a folder, an archive or a table, "
+            f"found {len(whole):,} characters that are no path."
+        )
     path, inside = whole, ""
     while path and not os.path.lexists(path):
         parent, name = os.path.split(path.rstrip("/\\"))
@@ -64,38 +74,40 @@ def locate(source: str | os.PathLike[str]) -> Place:
         if not os.path.isfile(path):
             what = kind(os.stat(path).st_mode)
             raise SourceError(
-                f"{shown(whole)}: expected a folder, an archive or a table, found a {what}."
+                f"{printable(whole)}: expected a folder, an archive or a table, found a {what}."
             )
         if is_archive(path):
             return Place("archive", path, inside)
         if not inside:
-            return Place("table" if is_table(path) else "file", path)
+            return Place("table" if is_table(path) or is_fasttext(path) else "file", path)
     raise SourceNotFoundError(_not_found(whole, path, inside))
 
 
 def _not_found(whole: str, path: str, inside: str) -> str:
-    expected = f"{shown(whole)}: expected a folder, an archive or a table, found nothing there."
+    expected = f"{printable(whole)}: expected a folder, an archive or a table, found nothing there."
     if os.path.islink(path):
-        return f"{expected} {shown(path)} is a link that leads nowhere."
+        return f"{expected} {printable(path)} is a link that leads nowhere, or in a circle."
     if os.path.isfile(path):
-        return f"{expected} {shown(path)} is a file, and no archive that a path could enter."
+        return f"{expected} {printable(path)} is a file, and no archive that a path could enter."
     name = inside.partition("/")[0]
-    try:
-        near = difflib.get_close_matches(name, os.listdir(path or "."), 1, 0.6)
-    except OSError:
-        near = []
+    near: list[str] = []
+    if len(name) <= _LONGEST_NAME:
+        with contextlib.suppress(OSError):
+            near = difflib.get_close_matches(name, os.listdir(path or "."), 1, 0.6)
     if near:
-        return f"{expected} Did you mean {shown(os.path.join(path, near[0]))}?"
-    return f"{expected} Check the path; {shown(path) or 'the current folder'} has no {shown(name)}."
+        return f"{expected} Did you mean {printable(os.path.join(path, near[0]))}?"
+    folder = printable(path) or "the current folder"
+    return f"{expected} Check the path; {folder} has no {printable(name)}."
 
 
 def read_documents(
     source: str | os.PathLike[str],
     *,
-    text: str = "text",
+    text: str | Sequence[str] | None = None,
     label: str | None = None,
-    labelled: bool = True,
+    id: str | None = None,
     keep: Sequence[str] | Literal["all"] = (),
+    labelled: bool = True,
     encoding: str | None = None,
     progress: Progress = silent,
 ) -> Documents:
@@ -103,44 +115,60 @@ def read_documents(
 
     A source is a folder whose sub-folders are the labels (files of any name, at any depth: the
     label is the first folder), the same inside a ``.tar.gz``, ``.tgz``, ``.tar.bz2``, ``.tar`` or
-    ``.zip``, or a table: ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson`` (each also ``.gz``) or
-    ``.parquet``. Files come sorted by their path's bytes, rows in the table's order. Empty
-    documents are kept. Text is UTF-8, or what a byte-order mark says, or else Latin-1 or
-    windows-1252, decided for all documents together.
+    ``.zip``, or a table: ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson``, ``.json`` (an array of
+    objects; each also ``.gz``), ``.parquet``, or a file of any name that begins with a label as
+    fastText writes it, ``__label__spam``. Files come sorted by their path's bytes, rows in the
+    table's order. Empty documents are kept. Text is UTF-8, or what a byte-order mark says, or else
+    Latin-1 or windows-1252, decided for all documents together.
 
-    Several labels a document: a list in JSONL or Parquet; in CSV and TSV a column ``labels``
+    A table's columns are recognised by their names (``columns.TEXT_COLUMNS`` and
+    ``columns.LABEL_COLUMNS``; docs/tables.md has the list), and a remark says which were taken
+    where that is not plain. In CSV and TSV without a header the columns are called ``1``, ``2`` …
+
+    Several labels a document: a list in JSON or Parquet; in CSV and TSV a column ``labels``
     whose cells separate them by ``|``. Documents may then have no label at all.
 
     Args:
         source: The path; it may go on inside an archive, as in ``posts.tar.gz/train``.
-        text: A table's column that holds the text.
-        label: A table's column that holds the label; None takes ``label``, else ``category``,
-            else ``labels``.
+        text: A table's column that holds the text, or several columns, which are joined by a line
+            feed; None takes the one that is recognised.
+        label: A table's column that holds the label; None takes the one that is recognised.
+        id: A table's column of ids, which become ``Documents.ids``; None takes ``id``, if any.
+        keep: A table's columns to keep in ``Documents.columns``: their names, or ``all`` for those
+            that hold neither the text, nor the label where it is read, nor the id.
         labelled: Whether to read labels. If not, a single file and a flat folder do as well.
-        keep: A table's columns to keep beside the text; ``all`` keeps all the others.
         encoding: Encoding of documents that are not UTF-8; None decides from their bytes.
         progress: Told of documents read.
 
     Returns:
-        The documents, with remarks on all that was skipped or is unusual.
+        The documents, with remarks on all that was skipped, guessed or is unusual.
 
     Raises:
         SourceNotFoundError: There is nothing at the path.
-        SourceError: The source yields no document, or is damaged; the message says why.
+        SourceError: The source yields no document, or is damaged, or its columns are not plain;
+            the message says why.
         SettingError: The encoding is unknown.
         MissingDependencyError: Parquet needs polars.
     """
+    texts = () if text is None else (text,) if isinstance(text, str) else tuple(text)
+    kept: tuple[str, ...] | Literal["all"] = "all" if keep == "all" else tuple(keep)
+    wanted = Wanted(texts, label, id, labelled, kept)
+    return _read(source, wanted, encoding, progress)
+
+
+def _read(
+    source: str | os.PathLike[str], wanted: Wanted, encoding: str | None, progress: Progress
+) -> Documents:
     place = locate(source)
-    named = shown(os.fspath(source))
+    named = printable(os.fspath(source))
     known_encoding(encoding)
     remarks = Remarks()
     if place.kind == "table":
-        wanted = Wanted(text, label, labelled, keep if keep == "all" else tuple(keep))
         from satchel.sources.tables import read_table
 
         documents = read_table(place.path, wanted, remarks, progress, encoding)
     else:
-        documents = _read_files(place, named, labelled, remarks, progress, encoding)
+        documents = _read_files(place, named, wanted.labelled, remarks, progress, encoding)
     if not len(documents):
         said = remarks.lines()
         why = "\n".join(f"  {line}" for line in said) if said else "  There is nothing in it."
@@ -214,7 +242,7 @@ def _refuse_tables(paths: list[str], place: Place, named: str) -> None:
     found = [path for path in paths if is_table(path)]
     if found:
         one = "one of them" if len(found) > 1 else "it"
-        joined = ", ".join(shown(os.path.join(named, path)) for path in found[:10])
+        joined = ", ".join(printable(os.path.join(named, path)) for path in found[:10])
         hint = f"Name {one}: {joined}." if place.kind == "folder" else f"Unpack {one} first."
         raise SourceError(
             f"{named}: expected sub-folders, one a label; found "
@@ -225,7 +253,7 @@ def _refuse_tables(paths: list[str], place: Place, named: str) -> None:
 def read(
     source: str | os.PathLike[str],
     *,
-    text: str = "text",
+    text: str | Sequence[str] | None = None,
     label: str | None = None,
     labelled: bool = True,
     encoding: str | None = None,
@@ -233,17 +261,22 @@ def read(
 ) -> polars.DataFrame:
     """Read a source as a table.
 
+    What was skipped, guessed or decoded otherwise is said by Python's :mod:`logging`, as warnings
+    of the logger ``satchel``.
+
     Args:
         source: As for :func:`read_documents`, and so are the other arguments.
-        text: A table's column that holds the text.
-        label: A table's column that holds the label.
+        text: A table's column or columns of the text: rows without one are left out.
+        label: A table's column of the label: rows without one are left out.
         labelled: Whether to read labels.
         encoding: Encoding of documents that are not UTF-8; None decides from their bytes.
         progress: Told of documents read.
 
     Returns:
-        A data frame with the columns ``filename``, ``category`` (or ``labels``, a list of
-        strings, where a document may have several; neither where unlabelled) and ``text``.
+        Of a table, all its columns under their own names, those of CSV and TSV as strings, except
+        that the label has no space around it, and is a list of strings where a document may have
+        several. Of folders and archives the columns ``filename``, ``category`` (none where
+        unlabelled) and ``text``.
 
     Raises:
         SourceNotFoundError: There is nothing at the path.
@@ -254,14 +287,29 @@ def read(
         import polars
     except ImportError as error:
         raise MissingDependencyError("polars", "train", "satchel.read") from error
-    documents = read_documents(
-        source, text=text, label=label, labelled=labelled, encoding=encoding, progress=progress
-    )
-    columns = {"filename": polars.Series(documents.names, dtype=polars.String)}
-    if documents.labels is not None and documents.multiple:
-        several = [list(labels) for labels in documents.labels]
-        columns["labels"] = polars.Series(several, dtype=polars.List(polars.String))
-    elif documents.labels is not None:
-        columns["category"] = polars.Series(documents.labels, dtype=polars.String)
-    columns["text"] = polars.Series(documents.texts, dtype=polars.String)
-    return polars.DataFrame(columns)
+    from satchel.sources.frames import series
+
+    texts = () if text is None else (text,) if isinstance(text, str) else tuple(text)
+    wanted = Wanted(texts, label, labelled=labelled, whole=True)
+    documents = _read(source, wanted, encoding, progress)
+    for line in documents.remarks.lines():
+        logging.getLogger("satchel").warning("%s: %s", printable(os.fspath(source)), line)
+    labels: list[Any] | None = documents.labels
+    if labels is not None and documents.multiple:
+        labels = [list(each) for each in labels]
+    taken = documents.taken
+    if taken is None:
+        columns: dict[str, list[Any]] = {"filename": documents.names}
+        if labels is not None:
+            columns["category"] = labels
+        columns["text"] = documents.texts
+    else:
+        columns = dict(documents.columns or {})
+        # Numbers and truth values stay what they are.
+        if (
+            labels is not None
+            and taken.label is not None
+            and (documents.multiple or all(isinstance(cell, str) for cell in columns[taken.label]))
+        ):
+            columns[taken.label] = labels
+    return polars.DataFrame([series(name, values) for name, values in columns.items()])

@@ -1,0 +1,261 @@
+"""CSV and TSV: rows of cells, and what a quote in the wrong place does to them.
+
+A cell that begins with a quote ends at the next quote that is not doubled, line feeds included.
+Where a quote is out of place, nobody can tell from that line alone whether the next line is a row
+or still the inside of the cell. So the row is rejected and reading goes on; but if a later cell
+has a quote out of place as well, or ends with a quote that none began, then what lies between may
+be no rows, and reading stops with an error that names the lines. So it does for such an end alone,
+if other cells of the file are quoted as they should be.
+
+In files of tabs many programs write quotes as they are. They are taken as text if the file cannot
+be read otherwise, and every line has the same number of tabs.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import re
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager
+from typing import IO, TypeAlias
+
+from satchel.errors import SourceError
+from satchel.escaping import printable
+from satchel.sources.columns import Wanted, recognised
+from satchel.sources.limits import MAX_DOCUMENT_BYTES
+from satchel.sources.rows import Rows
+
+_DELIMITERS = ",;\t|"
+_SAMPLE_LINES = 50
+# Excel's own first line, which names the delimiter.
+_EXCEL = re.compile(r'"?sep=([^\w\s"]|\t)"?\r?\n?', re.IGNORECASE)
+
+Row: TypeAlias = tuple[int, list[str]]
+"""A row's first line, from 1, and its cells."""
+
+OpenText: TypeAlias = Callable[[], AbstractContextManager[IO[str]]]
+"""Opens a table as text from its start, line ends untouched."""
+
+
+class DelimitedRows:
+    """The rows of a table of delimited cells, the header among them, empty lines not.
+
+    Args:
+        open_text: Opens the table.
+        tabs: Whether its name says that tabs delimit the cells.
+        wanted: Which columns to read; their names help to find the delimiter.
+        rows: Where rows that cannot be used are rejected.
+
+    Attributes:
+        width: The number of cells that a row must have; 0 until the first row is known.
+    """
+
+    def __init__(self, open_text: OpenText, tabs: bool, wanted: Wanted, rows: Rows) -> None:
+        self.width = 0
+        self._open_text = open_text
+        self._tabs = tabs
+        self._wanted = wanted
+        self._rows = rows
+        self._quotes = 0  # in the row that is being read
+        self._quoting = False  # whether a cell began with a quote
+        # The last row with quotes, where they enclose what should be between cells: then a quote
+        # before it is missing or too many.
+        self._inverted: tuple[int, str] | None = None
+        self._suspect: tuple[int, str] | None = None
+
+    def __iter__(self) -> Generator[Row, None, None]:
+        """Yield the rows.
+
+        Raises:
+            SourceError: A quote never closes, or quotes are out of place in several lines.
+        """
+        with self._open_text() as stream:
+            lines = iter(stream)
+            sample = list(itertools.islice(lines, _SAMPLE_LINES))
+            excel = _EXCEL.fullmatch(sample[0]) if sample else None
+            skip = 1 if excel else 0
+            if excel:
+                delimiter = excel[1]
+            else:
+                delimiter = _delimiter(sample, "\t" if self._tabs else ",", self._wanted)
+            lines = itertools.chain(sample[skip:], lines)
+            if delimiter != "\t":
+                yield from self._quoted(lines, delimiter, skip)
+                return
+            literal = _may_be_literal(lines)
+        if literal:
+            with self._open_text() as stream:
+                literal = not _is_quoted_throughout(itertools.islice(stream, skip, None))
+        with self._open_text() as stream:
+            lines = itertools.islice(stream, skip, None)
+            yield from self._literal(lines, skip) if literal else self._quoted(lines, "\t", skip)
+
+    def _literal(self, lines: Iterable[str], skipped: int) -> Iterator[Row]:
+        """Yield the rows of a file of tabs where every line is one."""
+        for number, line in enumerate(lines, skipped + 1):
+            cells = [_unquoted(cell) for cell in line.rstrip("\r\n").split("\t")]
+            if not line.isspace() and self._fits(number, cells):
+                yield number, cells
+
+    def _quoted(self, lines: Iterable[str], delimiter: str, skipped: int) -> Iterator[Row]:
+        """Yield the rows of a file whose cells may be quoted."""
+        reader = csv.reader(self._watching(lines, delimiter), delimiter=delimiter, strict=True)
+        while True:
+            self._quotes = 0
+            line = skipped + reader.line_num + 1
+            try:
+                cells = next(reader, None)
+            except csv.Error as error:
+                self._misplaced(line, skipped + reader.line_num, str(error))
+                continue
+            if cells is None:
+                return
+            # Cells that are quoted as they should be have an even number of quotes.
+            if (
+                self._quotes % 2
+                and (self._suspect or self._quoting)
+                and any(cell.endswith('"') for cell in cells)
+            ):
+                raise self._stop(line, "a quote ends a cell that none begins")
+            if self._quotes:
+                odd = any(_is_between_cells(cell.strip('"'), delimiter) for cell in cells)
+                self._inverted = (line, "quotes enclose the ends of cells") if odd else None
+            if cells and self._fits(line, cells):
+                yield line, cells
+
+    def _watching(self, lines: Iterable[str], delimiter: str) -> Iterator[str]:
+        for line in lines:
+            self._quotes += line.count('"')
+            if not self._quoting and '"' in line:
+                self._quoting = line[0] == '"' or f'{delimiter}"' in line
+            yield line
+
+    def _fits(self, line: int, cells: list[str]) -> bool:
+        """Tell whether a row has the right number of cells; reject it if not."""
+        found = len(cells)
+        if not self.width or found == self.width:
+            return True
+        if all(map(_is_blank, cells)):
+            return False
+        reason = f"expected {self.width:,} cells, found {found:,}"
+        # A cell of several lines may begin here that should be quoted.
+        self._suspect = self._suspect or (line, reason)
+        if found > self.width and all(map(_is_blank, cells[self.width :])):
+            del cells[self.width :]
+            return True
+        self._rows.reject(line, reason)
+        return False
+
+    def _misplaced(self, line: int, last: int, error: str) -> None:
+        """Reject a row whose quotes are out of place, or stop."""
+        source = printable(self._rows.source)
+        if "end of data" in error:
+            raise SourceError(
+                f"{source}:{line}: expected a closing quote, found none: a cell that starts "
+                f"here would swallow the rest of the file. Close the quote, or double a quote "
+                f"that belongs to the text."
+            )
+        reason = "a quote inside a cell is not doubled"
+        if "field limit" in error:
+            reason = f"a cell has more than {MAX_DOCUMENT_BYTES:,} characters"
+        # Where the cell has swallowed the ends of lines, it may have begun too early or too late.
+        if self._suspect or self._inverted or (last > line and self.width):
+            self._suspect = self._suspect or self._inverted
+            raise self._stop(line, reason)
+        if not self.width:
+            raise SourceError(
+                f"{source}:{line}: expected the names of the columns, found that {reason}. "
+                f"Mend the line."
+            )
+        self._suspect = (line, reason)
+        self._rows.reject(line, reason)
+
+    def _stop(self, line: int, reason: str) -> SourceError:
+        first, why = self._suspect or (line, reason)
+        both = f" and one in line {line} ({reason})" if first != line else ""
+        lines = "the lines between may be the inside" if both else "the line may be the end"
+        return SourceError(
+            f"{printable(self._rows.source)}:{first}: expected each quote inside a cell to be "
+            f"doubled, found a fault there ({why}){both}: {lines} of a cell and no row. "
+            f"Enclose a cell with quotes or several lines in quotes, and double each quote inside "
+            f'("" for ").'
+        )
+
+
+def _is_between_cells(cell: str, delimiter: str) -> bool:
+    """Tell whether text begins and ends as what lies between two quoted cells does."""
+    edges = f"{delimiter}\r\n"
+    return bool(cell) and cell[0] in edges and cell[-1] in edges
+
+
+def _is_blank(cell: str) -> bool:
+    return not cell or cell.isspace()
+
+
+def _unquoted(cell: str) -> str:
+    """Return a cell without the quotes around it, where they enclose it as they should."""
+    return cell[1:-1].replace('""', '"') if _is_quoted(cell) else cell
+
+
+def _is_quoted(cell: str) -> bool:
+    inside = cell[1:-1]
+    return (
+        len(cell) > 1
+        and cell[0] == cell[-1] == '"'
+        and ('"' not in inside or '"' not in inside.replace('""', ""))
+    )
+
+
+def _may_be_literal(lines: Iterable[str]) -> bool:
+    """Tell whether every line of a file of tabs is a row and some quotes do not enclose a cell."""
+    width, odd = -1, False
+    for line in lines:
+        if line.isspace():
+            continue
+        tabs = line.count("\t")
+        if tabs != width:
+            if width >= 0:
+                return False
+            width = tabs
+        if not odd and '"' in line:
+            cells = line.rstrip("\r\n").split("\t")
+            odd = any(cell[:1] == '"' and not _is_quoted(cell) for cell in cells)
+    return odd
+
+
+def _is_quoted_throughout(lines: Iterable[str]) -> bool:
+    """Tell whether a file of tabs can be read with quoted cells without any fault."""
+    widths: set[int] = set()
+    try:
+        for cells in csv.reader(lines, delimiter="\t", strict=True):
+            if cells:
+                widths.add(len(cells))
+    except csv.Error:
+        return False
+    return len(widths) < 2
+
+
+def _delimiter(sample: list[str], likely: str, wanted: Wanted) -> str:
+    """Return what separates the cells.
+
+    It is what gives the first row the most names that are wanted or recognised; where it has none,
+    what divides the first rows into the same number of cells, the larger the better.
+    """
+    lines = [line for line in sample if not line.isspace()]
+    asked = {name.casefold() for name in wanted.named}
+    best, most = likely, (0, 1)
+    for delimiter in dict.fromkeys(likely + _DELIMITERS):
+        try:
+            table = list(csv.reader(lines, delimiter=delimiter))
+        except csv.Error:
+            continue
+        if not table:
+            return likely
+        names = sum(name.casefold() in asked or recognised(name) for name in table[0])
+        # The sample may end within the last row.
+        widths = {len(cells) for cells in (table[:-1] or table)}
+        score = (names, len(table[0]) if len(widths) == 1 else 1)
+        if score > most:
+            best, most = delimiter, score
+    return best

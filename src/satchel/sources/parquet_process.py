@@ -1,0 +1,108 @@
+"""The process that unpacks a Parquet file, under limits of memory and time.
+
+It is told what to do by JSON on standard input, and answers on standard output with messages: a
+kind (``F``: rows as an Arrow stream; ``B``: more than the limit; ``E``: damage, and which; ``Z``:
+all is read), the length as eight bytes, and the data.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import struct
+import sys
+from collections.abc import Iterator
+from typing import IO, Any
+
+import polars
+
+from satchel.sources.limits import BYTES_PER_ROW
+
+_PIECE_BYTES = 8 << 20
+
+
+class _TooLargeError(Exception):
+    """The file holds more than it may."""
+
+
+def main() -> None:
+    """Unpack the file that standard input names."""
+    task = json.load(sys.stdin)
+    _confine(task["memory"], task["seconds"])
+    output = sys.stdout.buffer
+    try:
+        for frame in _frames(task):
+            data = io.BytesIO()
+            # The oldest level writes every text out, so that the reader gets no reference to many.
+            frame.write_ipc_stream(data, compat_level=polars.CompatLevel.oldest())
+            _send(output, b"F", data.getvalue())
+    except _TooLargeError:
+        _send(output, b"B", b"")
+    # A panic of polars is no Exception, but comes of the file all the same.
+    except (polars.exceptions.PolarsError, polars.exceptions.PanicException, ValueError) as error:
+        _send(output, b"E", str(error).encode("utf-8", "replace"))
+    else:
+        _send(output, b"Z", b"")
+
+
+def _confine(memory: int, seconds: int) -> None:
+    """Limit the address space and the processor's time, where the system can."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    for what, limit in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(what, (limit, limit))
+
+
+def _send(output: IO[bytes], kind: bytes, data: bytes) -> None:
+    output.write(struct.pack("<cQ", kind, len(data)))
+    output.write(data)
+    output.flush()
+
+
+def _frames(task: dict[str, Any]) -> Iterator[polars.DataFrame]:
+    """Yield the rows, some megabytes at a time.
+
+    Raises:
+        _TooLargeError: The texts and rows take more than the limit.
+        ValueError: A row group has another number of rows than the footer says.
+    """
+    # Names are no patterns here, as they would be in a plain select.
+    columns = polars.selectors.by_name(*task["columns"])
+    table = polars.scan_parquet(task["path"], glob=False, hive_partitioning=False).select(columns)
+    start, left = 0, task["limit"]
+    for rows in filter(None, task["rows"]):
+        frame = table.slice(start, rows).collect()
+        start += rows
+        if len(frame) != rows:
+            raise ValueError(f"a row group of {len(frame):,} rows where {rows:,} are declared")
+        frame = frame.with_columns(
+            polars.selectors.categorical().cast(polars.String),
+            polars.selectors.enum().cast(polars.String),
+        )
+        size = rows * BYTES_PER_ROW + sum(map(_size, frame.iter_columns()))
+        left -= size
+        if left < 0:
+            raise _TooLargeError
+        yield from frame.iter_slices(max(1, rows * _PIECE_BYTES // size))
+
+
+def _size(values: polars.Series) -> int:
+    """Return the bytes that values take once each is written out."""
+    dtype = values.dtype
+    if dtype == polars.String:
+        return int(values.str.len_bytes().sum())
+    if dtype == polars.Binary:
+        return int(values.bin.size().sum())
+    if isinstance(dtype, polars.List | polars.Array):
+        return 8 * len(values) + _size(values.explode())
+    if isinstance(dtype, polars.Struct):
+        return sum(map(_size, values.struct.unnest().iter_columns()))
+    return 16 * len(values)
