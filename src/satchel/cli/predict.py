@@ -21,7 +21,7 @@ Fields of an answer, in --json and --out alike:
   label        the answer
   probability  how probable the model holds it
   known        how many words and other features of the text the model knows;
-               with 0 the answer does not depend on the text
+               with 0 the answer is how often each label occurs in training
   labels       for models of several labels a document: all that hold, the most
                probable first; label is the first of them. Where none holds,
                labels, label and probability are empty
