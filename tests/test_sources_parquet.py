@@ -197,6 +197,26 @@ def test_the_process_takes_modules_only_from_where_this_one_does(
     assert len(read_documents("t.parquet")) == 3
 
 
+def test_a_signal_that_this_process_ignores_does_not_end_the_other(path: Path) -> None:
+    # More than a pipe and two pieces hold, so that it is not yet read to its end.
+    polars.DataFrame({"text": ["x" * 1_000] * 40_000}).write_parquet(path, compression="lz4")
+    code = """
+import os, signal
+from satchel.sources.columns import Taken
+from satchel.sources.parquet import read_frames
+from satchel.sources.parquet_footer import read_footer
+os.setsid()
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in "satchel ... &" of a shell script
+rows = 0
+for frame in read_frames(sys.argv[1], "t", read_footer(sys.argv[1], "t"), Taken(("text",))):
+    if not rows:
+        os.killpg(0, signal.SIGINT)
+    rows += len(frame)
+print(rows)
+"""
+    assert assert_confined(code, str(path), seconds=120, megabytes=2500) == "40000\n"
+
+
 @settings(max_examples=12, deadline=None)
 @given(st.data())
 def test_a_damaged_file_is_read_or_refused(data: st.DataObject) -> None:

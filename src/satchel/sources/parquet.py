@@ -149,6 +149,9 @@ def _process(task: dict[str, Any], seconds: int) -> Iterator[IO[bytes]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "POLARS_MAX_THREADS": "2"},
+        # A signal to the group is for this process, which ends the other; polars heeds SIGINT even
+        # where this process ignores it, as in the background of a shell.
+        start_new_session=True,
     )
     timer = threading.Timer(seconds, process.kill)
     timer.daemon = True
