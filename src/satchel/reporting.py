@@ -56,5 +56,6 @@ def report_context(model: Model) -> ReportContext:
             TrialResult(trial.name, trial.metric, trial.value, trial.chosen)
             for trial in training.trials
         ),
+        history=tuple(dict(each.logs) for each in training.history),
         explain=ModelReasons(model),
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 from satchel.cli import terminal
 from satchel.errors import LabelError, SourceError
-from satchel.evaluation.context import History, ReportContext
+from satchel.evaluation.context import ReportContext
 from satchel.sources.duplicates import text_keys
 
 if TYPE_CHECKING:
@@ -78,7 +78,6 @@ def save_report(
     model: str | Path | None = None,
     data: str | None = None,
     trained_on: str | None = None,
-    history: Sequence[History] = (),
     notes: Sequence[str] = (),
 ) -> None:
     """Write the report of an evaluation and say where it is.
@@ -89,7 +88,6 @@ def save_report(
         model: The model file.
         data: What it was judged on, as the user named it.
         trained_on: The source that it learnt from, where it is known.
-        history: The logs of its networks, where they are at hand.
         notes: Sentences that a reader must know, such as which model was judged.
     """
     context = evaluation.context or ReportContext()
@@ -102,7 +100,6 @@ def save_report(
         model=None if model is None else _last_part(str(model)),
         data=None if data is None else _last_part(data),
         trained_on=learnt,
-        history=tuple(history),
         notes=tuple(notes),
     )
     terminal.remark(f"wrote the report: {evaluation.save_report(folder, context)}")

@@ -210,6 +210,7 @@ def command(
             model=output,
             data=test or f"{source} (held-out part)",
             trained_on=source,
+            notes=[_who_was_judged(evaluation.n, judged_on, satchel, given is not None, refitted)],
         )
     held_out = _predict_held_out(satchel, parts.held_out)
     if as_json:
