@@ -2,7 +2,7 @@
 const MATRIX_LEAST = 3, MATRIX_MOST = 110; // pixels of a cell
 const MATRIX_PALE = 0.15; // share of a class that is drawn in the full colour at least, so that few mistakes look few
 const MATRIX_PAPER = 660; // pixels across a page of A4 or Letter
-const MATRIX_FLAT = 24; // height of names that lie flat above their columns
+const MATRIX_FLAT = 40; // height of names that lie flat above their columns, and of the corner's two lines
 /** Letters of a name, those of East Asian scripts counting twice. */
 const wide = (name) => [...name].reduce((sum, letter) => sum + (/[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60]|[^\u0000-\uffff]/u.test(letter) ? 2 : 1), 0);
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -53,7 +53,7 @@ function matrixSection() {
     const width = state.paper || box.parentElement?.clientWidth || 800, narrow = width < 560;
     const longest = Math.max(4, ...rows.map((place) => wide(classAt(place).name)));
     letter = rows.length < 12 ? 7.8 : 6.9;
-    left = Math.min(longest * letter + 14, narrow ? 92 : rows.length < 12 ? 240 : 180);
+    left = Math.min(Math.max(longest * letter + 14, 84), narrow ? 92 : rows.length < 12 ? 240 : 180);
     const room = width - left - 4;
     const fit = clamp(Math.floor((10 * room) / Math.max(rows.length, 1)) / 10, MATRIX_LEAST, MATRIX_MOST);
     cell = state.cell || fit;
