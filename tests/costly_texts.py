@@ -135,7 +135,8 @@ def _load_kernels() -> None:
     from satchel.bags import Features, count, terms
 
     words = ["word"] * 700_000
-    terms(words, Features(words=1), count(words, Features(words=1))[0].hashes)
+    features = Features(words=1, hash_key=1)
+    terms(words, features, count(words, features)[0].hashes)
 
 
 def _names() -> Iterator[Operation]:

@@ -12,8 +12,6 @@ from corpora import LABELS, corpus
 from satchel import TextClassifier
 from satchel.sealed.labels import text_of
 
-pytest.importorskip("keras", reason="training needs Keras")
-
 TEXTS, TRUE = corpus(90)
 NEW, NEW_TRUE = corpus(45, seed=1)
 
