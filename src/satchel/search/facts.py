@@ -22,7 +22,6 @@ class Facts:
         documents: How many there are.
         classes: How many classes.
         task: ``single`` or ``multiple``.
-        smallest_class: Documents of the rarest class.
         characters: Mean length of a document in code points.
         structure: Share of documents with header fields, quoted lines or a signature.
     """
@@ -30,7 +29,6 @@ class Facts:
     documents: int
     classes: int
     task: str
-    smallest_class: int
     characters: float
     structure: float
 
@@ -47,7 +45,6 @@ def gather(texts: Sequence[str], targets: Targets) -> Facts:
         documents=len(texts),
         classes=len(targets.labels),
         task=targets.task,
-        smallest_class=int(targets.counts().min()),
         characters=float(np.mean([len(text) for text in texts])),
         structure=sum(map(_has_structure, sample)) / len(sample),
     )
