@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from satchel.bags.rows import Rows
 
 TUTORIAL: Mapping[str, Any] = {
-    "head": tutorial_head(),
+    "head": tutorial_head,
     "hidden": 512,
     "epochs": 30,
     "batch_size": 100,
@@ -73,7 +73,6 @@ def train_network(
     learning_rate: float = 0.1,
     schedule: Literal["linear", "constant"] = "linear",
     dropout: float = 0.5,
-    token_dropout: float = 0.0,
     label_smoothing: float = 0.0,
     sample_weight: np.ndarray | None = None,
     class_weight: np.ndarray | None = None,
@@ -104,7 +103,6 @@ def train_network(
         learning_rate: At the start.
         schedule: ``linear``: falls to zero at the end of the last epoch; ``constant``.
         dropout: Of the default head; another head brings its own.
-        token_dropout: Share of a document's entries left out of each step.
         label_smoothing: Share of each target spread over all classes.
         sample_weight: float [n], each document's weight in the loss; None for 1.
         class_weight: float [n_classes], multiplied into the weights of documents of that class
@@ -144,7 +142,6 @@ def train_network(
         hidden,
         seed,
         optimizer=bag_optimizer,
-        dropout=token_dropout,
         epsilon=EPSILON,
         threads=threads,
     )
