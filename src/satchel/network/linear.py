@@ -10,7 +10,8 @@ import numpy as np
 
 from satchel.errors import LabelError, SettingError
 from satchel.network import dual_kernels
-from satchel.network.judging import Task, check_targets
+from satchel.network.judging import check_targets
+from satchel.sealed.schema import Task
 
 if TYPE_CHECKING:
     from satchel.bags.rows import Rows

@@ -12,10 +12,11 @@ import numpy as np
 
 from satchel.errors import TrainingError
 from satchel.network.bag_layer import BagLayer
-from satchel.network.judging import Task, correct, target_rows
+from satchel.network.judging import correct, target_rows
 from satchel.network.steps import Step
 from satchel.network.watched import WatchedModel
 from satchel.progress import Progress
+from satchel.sealed.schema import Task
 
 if TYPE_CHECKING:
     from satchel.bags.rows import Rows

@@ -13,13 +13,14 @@ import numpy as np
 from satchel.errors import SettingError
 from satchel.network.bag_layer import BagLayer
 from satchel.network.heads import Head, build_head, default_head, tutorial_head
-from satchel.network.judging import Task, check_targets, document_weights
+from satchel.network.judging import check_targets, document_weights
 from satchel.network.loop import Loop, Watched
 from satchel.network.objectives import EPSILON, Loss, Optimizer, make_loss, make_optimizer
 from satchel.network.parts import HeadParts, head_parts
 from satchel.network.steps import deterministic, make_step
 from satchel.network.watched import WatchedModel
 from satchel.progress import Progress, silent
+from satchel.sealed.schema import Task
 
 if TYPE_CHECKING:
     from satchel.bags.rows import Rows

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from satchel.bags.fields import FIRST, name_spaces
+from satchel.sealed.schema import Task
 from satchel.search.targets import Targets
 
 SAMPLE = 2_000
@@ -28,7 +29,7 @@ class Facts:
 
     documents: int
     classes: int
-    task: str
+    task: Task
     characters: float
     structure: float
 
