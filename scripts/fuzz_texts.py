@@ -25,8 +25,7 @@ from satchel.bags.fields import name_spaces
 from satchel.bags.kernels import numba_available
 from satchel.bags.plain import feature_counts
 from satchel.bags.preparing import prepare
-from satchel.bags.stripping import strip_headers, strip_quotes, strip_signature
-from satchel.bags.terms import terms
+from satchel.bags.stripping import strip
 from satchel.bags.tokens import tokenize
 from satchel.inference.explain import Explanation
 from satchel.inference.model import Model
@@ -81,15 +80,12 @@ def operations(sample: str) -> Iterator[tuple[str, Operation]]:
     model = Model(make_parts(features=[EVERYTHING, FEATURES["composed"]], texts=[sample]))
     yield "prediction", lambda text: model.predict([text])
     yield "explanation", lambda text: shown(model.explain(text))
-    known = model.views[0].known.hashes
-    yield "names of features", lambda text: terms([text], EVERYTHING, known)
     yield "copies", lambda text: text_keys([text, f"{text} "])
     yield "check", lambda text: check(Documents(["a", "b"], [text, text.upper()], ["x", "y"]))
     yield "conversation", conversation
     yield "name spaces", lambda text: name_spaces(text.lower())
-    yield "headers", strip_headers
-    yield "signature", strip_signature
-    yield "quotes", strip_quotes
+    for part in ("headers", "signatures", "quotes"):
+        yield part, lambda text, p=part: strip(text, (p,))
 
 
 def shown(explanation: Explanation) -> str:

@@ -81,7 +81,6 @@ def operations() -> dict[str, Callable[[], Iterator[Operation]]]:
     return {
         "plain features": _plain_features,
         "kernels": _kernels,
-        "names of features": _names,
         "prediction": _prediction,
         "explanation": _explanation,
         "preparing": _preparing,
@@ -128,28 +127,13 @@ def _kernels() -> Iterator[Operation]:
     for view in range(2):
         model = _model(view)
         model.warm_up()
-        yield lambda text, m=model: m.predict_proba_and_known([text])
+        yield lambda text, m=model: m.predict_proba([text])
 
 
 def _load_kernels() -> None:
-    from satchel.bags import Features, count, terms
+    from satchel.bags import Features, count
 
-    words = ["word"] * 700_000
-    features = Features(words=1, hash_key=1)
-    terms(words, features, count(words, features)[0].hashes)
-
-
-def _names() -> Iterator[Operation]:
-    from satchel.bags import count, terms
-    from satchel.bags.features import Features
-
-    def named(text: str) -> None:
-        features = Features(words=2, fields=True)
-        terms([text], features, count([text], features)[0].hashes)
-
-    yield named  # by the reference
-    _load_kernels()
-    yield named
+    count(["word"] * 700_000, Features(words=1))
 
 
 def _prediction() -> Iterator[Operation]:

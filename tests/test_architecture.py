@@ -1,10 +1,12 @@
-"""The arrows between rooms, the homes of heavy imports, and the public names."""
+"""The order of modules, circles among them, the homes of heavy imports, and the public names."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,18 +14,36 @@ import pytest
 import satchel
 
 ROOT = Path(satchel.__file__).parent
-ROOMS = [
+ORDER = [
+    # Common parts.
+    "version",
+    "errors",
+    "progress",
+    "escaping",
+    "normalizing",
+    "compiled",
+    "files",
+    # Rooms.
     "sources",
     "bags",
-    "network",
     "sealed",
+    "network",
     "inference",
     "evaluation",
     "search",
     "exchange",
+    # Where the rooms meet.
+    "containers",
+    "satchel",
+    "learning",
+    "classifier",
+    "__init__",
     "cli",
+    "__main__",
 ]
-COMMON = {"compiled", "errors", "escaping", "files", "progress"}
+"""Folders and files of the package: each imports only itself and what stands before it."""
+WITH_CIRCLES = {"evaluation"}
+"""Folders inside which there still are circles."""
 # Where each heavy package may be imported; a folder covers all below it.
 HOMES = {
     "keras": ["network", "exchange/keras_export.py"],
@@ -43,35 +63,157 @@ HOMES = {
 FILES = sorted(ROOT.rglob("*.py"))
 
 
-def imports(path: Path) -> set[str]:
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+@dataclass(frozen=True)
+class Import:
+    """One name that a file imports.
+
+    Attributes:
+        name: Its full name, such as ``satchel.bags.rows.Rows``.
+        inside: Whether the statement stands in a function: it runs when that is called.
+    """
+
+    name: str
+    inside: bool
+
+
+def imports(path: Path) -> list[Import]:
+    """All that a file imports, that under ``TYPE_CHECKING`` included."""
+
+    def found(node: ast.AST, inside: bool) -> Iterator[Import]:
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+            yield from (Import(alias.name, inside) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            yield from (Import(f"{node.module}.{alias.name}", inside) for alias in node.names)
+        inside = inside or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        for child in ast.iter_child_nodes(node):
+            yield from found(child, inside)
+
+    return list(found(ast.parse(path.read_text("utf-8")), False))
+
+
+def own_imports(root: Path) -> dict[str, set[tuple[str, bool]]]:
+    """For each module of the package in a folder, the modules of it that it imports.
+
+    Args:
+        root: The package's folder; modules are named by their parts below it, a package by its
+            ``__init__``.
+
+    Returns:
+        Pairs of an imported module, and whether it is imported inside a function.
+    """
+    modules = {
+        ".".join(path.relative_to(root).with_suffix("").parts): path for path in root.rglob("*.py")
+    }
+
+    def module(name: str) -> str | None:
+        """The module that an imported name is, or is taken from."""
+        first, *parts = name.split(".")
+        if first != root.name:
+            return None
+        for length in range(len(parts), -1, -1):
+            for candidate in (".".join(parts[:length]), ".".join([*parts[:length], "__init__"])):
+                if candidate in modules:
+                    return candidate
+        return None
+
+    return {
+        own: {
+            (target, each.inside)
+            for each in imports(path)
+            if (target := module(each.name)) not in (None, own)
+        }
+        for own, path in modules.items()
+    }
+
+
+def out_of_order(root: Path, order: list[str]) -> list[str]:
+    """Imports, wherever they stand, of what comes later in the order."""
+    return [
+        f"{own} imports {target}"
+        for own, targets in own_imports(root).items()
+        for target, _ in sorted(targets)
+        if order.index(target.split(".")[0]) > order.index(own.split(".")[0])
+    ]
+
+
+def circles(root: Path) -> list[set[str]]:
+    """Modules that cannot be understood one after the other.
+
+    Imports under ``TYPE_CHECKING`` count: a module that names another's class depends on it. Those
+    inside functions do not: there, what is built on a class may be reached from its methods.
+    """
+    graph = {
+        own: {target for target, inside in targets if not inside}
+        for own, targets in own_imports(root).items()
+    }
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        ahead = [start]
+        while ahead:
+            for target in graph[ahead.pop()] - seen:
+                seen.add(target)
+                ahead.append(target)
+        return seen
+
+    behind = {own: reached(own) for own in graph}
+    found: list[set[str]] = []
+    for own in sorted(graph):
+        if own in behind[own] and not any(own in circle for circle in found):
+            found.append({other for other in behind[own] if own in behind[other]})
     return found
 
 
-def room(path: Path) -> str:
-    return path.relative_to(ROOT).parts[0]
+def test_every_folder_and_file_has_its_place_in_the_order() -> None:
+    names = {path.relative_to(ROOT).parts[0].removesuffix(".py") for path in FILES}
+    assert names == set(ORDER)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_room_imports_only_rooms_to_its_left(path: Path) -> None:
-    if room(path) not in ROOMS or room(path) == "cli":
-        return
-    allowed = set(ROOMS[: ROOMS.index(room(path)) + 1]) | COMMON
-    for name in imports(path):
-        parts = name.split(".")
-        if parts[0] == "satchel" and len(parts) > 1 and (ROOT / parts[1]).exists():
-            assert parts[1] in allowed, f"{path.name} in {room(path)} imports {name}"
+def test_a_module_imports_only_what_stands_before_it() -> None:
+    assert out_of_order(ROOT, ORDER) == []
+
+
+def test_there_are_no_circles() -> None:
+    tangled = circles(ROOT)
+    folders = {name.split(".")[0] for circle in tangled for name in circle}
+    assert folders == WITH_CIRCLES, tangled
+
+
+def test_imports_of_every_kind_are_seen(tmp_path: Path) -> None:
+    root = tmp_path / "house"
+    for name, lines in {
+        "__init__": "",
+        "one": "from house import two",
+        "two": "import typing\nif typing.TYPE_CHECKING:\n    from house.rooms.three import A",
+        "rooms/__init__": "from house.rooms.three import A",
+        "rooms/three": "class A:\n    def f(self):\n        import house.one\n",
+        "rooms/four": "from house.rooms import A",
+    }.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / f"{name}.py").write_text(lines)
+    assert own_imports(root) == {
+        "__init__": set(),
+        "one": {("two", False)},
+        "two": {("rooms.three", False)},
+        "rooms.__init__": {("rooms.three", False)},
+        "rooms.three": {("one", True)},
+        "rooms.four": {("rooms.__init__", False)},
+    }
+    assert circles(root) == []
+    assert sorted(out_of_order(root, ["one", "two", "rooms", "__init__"])) == [
+        "one imports two",
+        "two imports rooms.three",
+    ]
+    assert out_of_order(root, ["rooms", "two", "one", "__init__"]) == ["rooms.three imports one"]
+    (root / "rooms" / "three.py").write_text("from house import one\nclass A: ...\n")
+    assert circles(root) == [{"one", "two", "rooms.three"}]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_heavy_packages_stay_in_their_homes(path: Path) -> None:
     place = str(path.relative_to(ROOT))
-    for name in imports(path):
+    for name in {each.name for each in imports(path)}:
         for home in HOMES.get(name.split(".")[0], [place]):
             if place == home or place.startswith(home + "/"):
                 break

@@ -1,4 +1,4 @@
-"""Counting: pieces make the whole, streams need no list, bad input is refused by name."""
+"""Counting: pieces make the whole, bad input is refused by name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bags_strategies import FEATURES, KEY, TEXTS
-from satchel.bags import Counts, Features, count, count_only, lookup, merge, terms, tokenize
+from satchel.bags import Counts, Features, count, lookup, tokenize
+from satchel.bags.counts import merge_ranked
 from satchel.errors import SettingError, TextError
 
 
@@ -32,19 +33,12 @@ def test_pieces_make_the_whole(texts: list[str], one: int, two: int, features: F
     first, last = sorted((one, two))
     pieces = [texts[:first], texts[first:last], texts[last:]]
     whole = count(texts, features)[0]
-    assert same(whole, merge(*(count(piece, features)[0] for piece in pieces)))
-    assert same(whole, merge(*(count(piece, features)[0] for piece in reversed(pieces))))
-    assert same(whole, count_only(iter(texts), features))
-
-
-@settings(deadline=None)
-@given(st.lists(TEXTS, max_size=4), FEATURES)
-def test_terms_name_every_feature(texts: list[str], features: Features) -> None:
-    counts = count(texts, features)[0]
-    names = terms(texts, features, counts.hashes)
-    known = {token.hash: token.text for text in texts for token in tokenize(text, features)}
-    assert names == [known[number] for number in counts.hashes.tolist()]
-    assert terms([], features, counts.hashes) == [""] * len(counts)
+    for order in (pieces, pieces[::-1]):
+        parts = [count(piece, features)[0] for piece in order]
+        merged, ranks = merge_ranked(parts)
+        assert same(whole, merged)
+        for part, rank in zip(parts, ranks, strict=True):
+            assert np.array_equal(merged.hashes[rank], part.hashes)
 
 
 @settings(deadline=None)
@@ -74,7 +68,6 @@ def test_dtypes_and_shapes() -> None:
 
 CALLS: dict[str, Callable] = {
     "count": lambda texts: count(texts, Features()),
-    "count_only": lambda texts: count_only(texts, Features()),
     "lookup": lambda texts: lookup(texts, Features(), np.zeros(0, np.uint64)),
 }
 

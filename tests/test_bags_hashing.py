@@ -212,11 +212,10 @@ import sys, warnings
 warnings.simplefilter("ignore")
 import satchel.bags.kernels as kernels
 kernels.WORTH_STARTING = 10
-from satchel.bags import Features, count, lookup, terms
+from satchel.bags import Features, count, lookup
 from satchel.errors import SatchelWarning
 counts, _ = count(["some words here"] * 9, Features())
 lookup(["some words"] * 9, Features(), counts.hashes)
-terms(["some words"] * 9, Features(), counts.hashes)
 assert "numba" not in sys.modules
 warnings.simplefilter("error")
 try:

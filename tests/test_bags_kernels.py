@@ -19,7 +19,6 @@ from satchel.bags import (
     Weighting,
     count,
     lookup,
-    terms,
     tokenize,
     weigh,
 )
@@ -83,14 +82,6 @@ def test_lookup_equals_reference(known: list[str], texts: list[str], features: F
         assert row.values.tolist() == list(wanted.values())
 
 
-@settings(deadline=None, max_examples=200)
-@given(st.lists(TEXTS, max_size=3), KEYED)
-def test_names_are_those_of_the_reference(texts: list[str], features: Features) -> None:
-    known = {token.hash: token.text for text in texts for token in tokenize(text, features)}
-    hashes = np.array(sorted(known), np.uint64)
-    assert terms(texts, features, hashes) == [known[number] for number in hashes.tolist()]
-
-
 HOSTILE = {
     "one word": "a" * 1_000_000,
     "one capital word": "Ж" * 100_000,
@@ -127,10 +118,6 @@ def test_hostile_texts_take_linear_time(name: str, plain_path) -> None:
     assert np.array_equal(by_kernel[0].hashes, by_hand[0].hashes)
     assert np.array_equal(by_kernel[0].kinds, by_hand[0].kinds)
     assert np.array_equal(by_kernel[1].values, by_hand[1].values)
-    # The kernel leaves the name spaces to be found by name.
-    names = terms([HOSTILE[name]], features, by_hand[0].hashes)
-    assert all(names)
-    assert sum(map(len, names)) < 200 * len(HOSTILE[name])
 
 
 def test_ten_megabytes_of_one_word() -> None:

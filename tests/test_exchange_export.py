@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from satchel import sealed
 from satchel.bags.features import Features
 from satchel.bags.rows import Rows
-from satchel.errors import SaveError, SettingError
+from satchel.errors import SaveError
 from satchel.exchange.bag_inputs import bag_inputs, padded
 from satchel.exchange.keras_export import save_keras, to_keras
 from satchel.exchange.onnx_export import to_onnx
@@ -112,12 +112,6 @@ def test_the_same_model_gives_the_same_onnx_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         to_onnx(example("mixed"), tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-
-
-def test_text_is_refused_with_the_reason(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match="hash"):
-        to_onnx(example("linear"), tmp_path / "model.onnx", text=True)
-    assert not list(tmp_path.iterdir())
 
 
 def test_an_onnx_file_that_cannot_be_written_says_so(tmp_path: Path) -> None:

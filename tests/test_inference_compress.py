@@ -17,17 +17,18 @@ from satchel.errors import SettingError
 from satchel.inference.compress import compress, quantized
 from satchel.inference.members import keep_members
 from satchel.inference.model import Model
-from satchel.sealed import Calibration, History, Parts, dumps, loads
+from satchel.sealed import History, Parts, dumps, loads
 from small_models import LINEAR, NETWORK, TEXTS, Head, make_parts
 
 MIXED = [Head(scale=0.5), Head(NETWORK.layers, view=1, columns=6), Head(scale=-2.0, view=1)]
 TWO_VIEWS = [Features(), Features(words=0, characters=(2, 4))]
 MANY = [Features(words=2, characters=(2, 6))]
+ROOM_ENOUGH = 1 << 30
 
 
 def share_of(parts: Parts, share: float) -> int:
     """A part of the bytes that the model takes with all its entries as int8."""
-    return int(len(dumps(compress(parts))) * share)
+    return int(len(dumps(compress(parts, max_bytes=ROOM_ENOUGH))) * share)
 
 
 def sizes(parts: Parts) -> list[int]:
@@ -37,11 +38,12 @@ def sizes(parts: Parts) -> list[int]:
 @settings(max_examples=25, deadline=None)
 @given(st.integers(7_000, 30_000), st.sampled_from(["int8", "float16", "float32"]))
 def test_a_compressed_model_has_the_size_asked_for_and_opens(size: int, rows: str) -> None:
-    smaller = compress(make_parts(MIXED, features=TWO_VIEWS), max_bytes=size, rows=rows)
+    smaller = compress(make_parts(MIXED, features=TWO_VIEWS, rows=rows), max_bytes=size)
     data = dumps(smaller)
     assert len(data) <= size
     again = loads(data)
-    assert all(view.rows == rows for view in again.manifest.views)
+    assert all(view.rows == "int8" for view in again.manifest.views)
+    assert again.terms is None
     np.testing.assert_array_equal(Model(again).scores(TEXTS), Model(smaller).scores(TEXTS))
 
 
@@ -55,12 +57,12 @@ def test_one_entry_more_would_not_fit() -> None:
 
 
 @pytest.mark.parametrize("rows", ["int8", "float16", "float32"])
-def test_without_a_limit_every_entry_stays(rows: str) -> None:
-    parts = make_parts(MIXED, features=TWO_VIEWS)
-    smaller = compress(parts, rows=rows)
+def test_with_room_enough_every_entry_stays(rows: str) -> None:
+    parts = make_parts(MIXED, features=TWO_VIEWS, rows=rows)
+    smaller = compress(parts, max_bytes=ROOM_ENOUGH)
     assert sizes(smaller) == sizes(parts)
     difference = np.abs(Model(smaller).scores(TEXTS) - Model(parts).scores(TEXTS)).max()
-    assert difference < {"int8": 0.5, "float16": 0.02, "float32": 1e-5}[rows]
+    assert difference < 0.5
 
 
 def test_entries_that_do_nothing_go_first() -> None:
@@ -71,17 +73,6 @@ def test_entries_that_do_nothing_go_first() -> None:
     kept = set(smaller.arrays["view0.hashes"].tolist())
     assert len(kept) <= len(rows[1::2])
     assert kept <= set(parts.arrays["view0.hashes"][1::2].tolist())
-
-
-def test_terms_follow_their_entries() -> None:
-    parts = make_parts([LINEAR], features=MANY)
-    size = share_of(parts, 0.6)
-    assert compress(parts, max_bytes=size).terms is None
-    smaller = compress(parts, max_bytes=size, terms=True)
-    assert 0 < sizes(smaller)[0] < sizes(parts)[0]
-    names = dict(zip(parts.arrays["view0.hashes"].tolist(), parts.terms[0], strict=True))
-    expected = [names[key] for key in smaller.arrays["view0.hashes"].tolist()]
-    assert list(smaller.terms[0]) == expected
 
 
 def test_a_size_below_the_layers_is_refused() -> None:
@@ -121,38 +112,6 @@ def test_the_history_of_a_member_goes_with_it() -> None:
     parts = replace(parts, manifest=msgspec.structs.replace(parts.manifest, training=training))
     kept = loads(dumps(keep_members(parts, [0, 2]))).manifest.training.history
     assert kept == (History(member=1, logs={"loss": (2.0,)}),)
-
-
-def test_a_calibrated_model_is_kept_as_sure_too() -> None:
-    parts = make_parts([Head(scale=2.0)], features=MANY)
-    calibration = Calibration(scale=(0.5, 1.0, 2.0, 1.0), shift=(0.25,))
-    parts = replace(
-        parts, manifest=msgspec.structs.replace(parts.manifest, calibration=calibration)
-    )
-    target = Model(parts).predict_proba(TEXTS)
-    size = share_of(parts, 0.4)
-    plain, sure = compress(parts, max_bytes=size), compress(parts, max_bytes=size, texts=TEXTS)
-    errors = [np.square(Model(each).predict_proba(TEXTS) - target).sum() for each in (sure, plain)]
-    assert errors[0] < errors[1]
-    assert len(dumps(sure)) <= size
-    assert sure.manifest.members == plain.manifest.members
-    factor = sure.manifest.calibration.shift[0] / 0.25
-    scales = [number * factor for number in calibration.scale]
-    assert sure.manifest.calibration.scale == pytest.approx(scales)
-
-
-def test_texts_keep_the_smaller_model_as_sure_as_the_larger() -> None:
-    parts = make_parts([Head(scale=2.0)], features=MANY)
-    target = Model(parts).predict_proba(TEXTS)
-
-    def distance(smaller: Parts) -> float:
-        return float(np.square(Model(smaller).predict_proba(TEXTS) - target).sum())
-
-    size = share_of(parts, 0.4)
-    plain, sure = compress(parts, max_bytes=size), compress(parts, max_bytes=size, texts=TEXTS)
-    assert distance(sure) < distance(plain)
-    assert len(dumps(sure)) <= size
-    assert sure.manifest.members[0].scale != plain.manifest.members[0].scale
 
 
 @given(

@@ -63,7 +63,7 @@ def test_numbers_that_overflow_are_told_and_never_answered(make, threads: int) -
     model = Model(sealed.loads(sealed.dumps(make())))
     texts = ["", *TEXTS[:3], "The bike's engine"] if make is overflowing else ["The bike's engine"]
     first = 1 if make is overflowing else 0
-    for ask in (model.scores, model.predict, model.predict_proba, model.predict_proba_and_known):
+    for ask in (model.scores, model.predict, model.predict_proba):
         with pytest.raises(PredictionError, match=f"document {first} are not finite"):
             ask(texts, threads=threads)
     for ask in (model.rank, model.top, model.predict_columns):
@@ -191,9 +191,7 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = Model(parts)
     assert blocks._block < len(texts) / 3
     np.testing.assert_allclose(blocks.scores(texts), whole.scores(texts), atol=1e-5)
-    np.testing.assert_array_equal(
-        blocks.predict_proba_and_known(texts)[1], whole.predict_proba_and_known(texts)[1]
-    )
+    np.testing.assert_array_equal(blocks.known(texts), whole.known(texts))
     assert blocks.predict(texts) == whole.predict(texts)
     assert blocks.predict([]) == blocks.rank([]) == blocks.top([]) == []
     with pytest.raises(TextError, match="document 20 is not a string"):

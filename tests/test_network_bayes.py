@@ -29,9 +29,9 @@ def test_it_is_scikit_learns_less_the_mean(seed: int, classes: int, weighted: bo
     dense, truth, weights = problem(seed, classes)
     weights[:classes] = 1
     given_weights = weights if weighted else None
-    ours = ComplementBayes(
-        sparse(dense), truth, classes, smoothing=0.1, sample_weight=given_weights
-    ).columns(0, classes)
+    ours = ComplementBayes(sparse(dense), truth, classes, sample_weight=given_weights).columns(
+        0, classes
+    )
     theirs = ComplementNB(alpha=0.1).fit(dense, truth, sample_weight=given_weights)
     expected = theirs.feature_log_prob_.T
     expected = expected - expected.mean(axis=1, keepdims=True)

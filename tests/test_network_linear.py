@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import linear_model, svm
 
+from satchel.bags.rows import Rows
 from satchel.errors import LabelError, SettingError
 from satchel.network import linear
-from satchel.network.linear import LinearProblem, train_linear
+from satchel.network.linear import LinearMember, LinearProblem
 from test_network_bag_layer import sparse
 
 
@@ -20,6 +23,11 @@ def problem(seed: int, classes: int, documents: int = 60, columns: int = 30):
     targets = (dense @ generator.normal(size=(columns, classes))).argmax(axis=1)
     targets[:classes] = np.arange(classes)
     return dense.astype(np.float32), targets
+
+
+def train_linear(rows: Rows, targets: np.ndarray, *, n_classes: int, **options) -> LinearMember:
+    """All classes, solved at once."""
+    return LinearProblem(rows, targets, n_classes=n_classes, **options).solve(0, n_classes)
 
 
 @settings(max_examples=15, deadline=None)
@@ -90,12 +98,19 @@ def test_a_stopped_solution_has_the_objective_of_the_exact_one_to_a_thousandth()
     np.testing.assert_allclose(quick, exact, rtol=1e-3)
 
 
-def test_neither_threads_nor_the_company_of_other_classes_change_a_bit():
+def test_neither_the_company_of_other_classes_nor_their_number_changes_a_bit():
     dense, targets = problem(1, 7, documents=200)
-    answers = [train_linear(sparse(dense), targets, n_classes=7, threads=t) for t in (1, 2, 7)]
-    assert len({a.table.tobytes() + a.bias.tobytes() + a.passes.tobytes() for a in answers}) == 1
+    whole = train_linear(sparse(dense), targets, n_classes=7)
+    for bounds in ((0, 3, 7), range(8)):
+        parts = LinearProblem(sparse(dense), targets, n_classes=7)
+        solved = [parts.solve(*block) for block in pairwise(bounds)]
+        assert np.concatenate([each.table for each in solved], axis=1).tobytes() == (
+            whole.table.tobytes()
+        )
+        assert np.concatenate([each.bias for each in solved]).tobytes() == whole.bias.tobytes()
+        assert np.concatenate([each.passes for each in solved]).tolist() == whole.passes.tolist()
     other = train_linear(sparse(dense), targets, n_classes=7, seed=1)
-    assert other.table.tobytes() != answers[0].table.tobytes()
+    assert other.table.tobytes() != whole.table.tobytes()
 
 
 def test_several_labels_are_one_machine_each():

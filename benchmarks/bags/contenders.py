@@ -12,7 +12,8 @@ from typing import Any
 
 from benchmarks.bags.corpora import KEY
 
-from satchel.bags import Features, Lookup, Vectorizer, Weighting, count, lookup
+from satchel.bags import Features, Lookup, Weighting, count, lookup, weigh
+from satchel.bags.weights import inverse_document_frequency
 
 THREADS = 2
 Step = Callable[[], Any]
@@ -96,13 +97,21 @@ def _sklearn_characters(train: list[str], test: list[str]) -> tuple[Step, Step]:
 
 
 def _satchel_characters(train: list[str], test: list[str]) -> tuple[Step, Step]:
-    ours = Vectorizer(
-        Features(words=0, characters=(3, 5), hash_key=KEY),
-        Weighting(term_frequency="count", norm="l2"),
-        weights="idf",
-        threads=THREADS,
-    )
-    return lambda: ours.fit_transform(train), lambda: ours.transform(test)
+    features = Features(words=0, characters=(3, 5), hash_key=KEY)
+    weighting = Weighting(term_frequency="count", norm="l2")
+    learnt: list[Any] = []
+
+    def learn() -> Any:
+        counts, rows = count(train, features, threads=THREADS)
+        weights = inverse_document_frequency(counts.document_frequency, counts.documents)
+        learnt[:] = [Lookup(counts.hashes), weights]
+        return weigh(rows, weights, weighting)
+
+    def apply() -> Any:
+        known, weights = learnt
+        return weigh(lookup(test, features, known, threads=THREADS), weights, weighting)
+
+    return learn, apply
 
 
 TASKS: dict[str, dict[str, Contender]] = {

@@ -1,8 +1,8 @@
 """How time and memory grow with the corpus: python -m benchmarks.bags.growth [--sizes 1 4 16 64].
 
 The corpus is 20 Newsgroups, once and then again with its letters exchanged anew for each copy, so
-that the vocabulary grows too. Each size runs in a process of its own; the time that making the
-copies takes is measured alone and taken off. ``--rows`` keeps rows too; the default counts only.
+that the vocabulary grows too. Each size runs in a process of its own; making the copies is not
+measured.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from benchmarks.bags.corpora import KEY, news
 from benchmarks.shared.results import write
 from benchmarks.shared.tables import markdown
 
-from satchel.bags import Features, count, count_only
+from satchel.bags import Features, count
 
 COPIED = {
     "words": Features(words=1, hash_key=KEY),
@@ -39,26 +39,21 @@ def copies(texts: list[str], number: int) -> Iterator[str]:
             yield text.translate(exchange) if seed else text
 
 
-def child(size: int, features: Features, keep_rows: bool) -> dict[str, float]:
+def child(size: int, features: Features) -> dict[str, float]:
     """Count so many copies in this process."""
     texts = news("train")
     count(["warm up " * 400_000], features)
+    documents = list(copies(texts, size))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter()
-    for _ in copies(texts, size):
-        pass
-    making = time.perf_counter() - start
-    documents = list(copies(texts, size)) if keep_rows else copies(texts, size)
-    start = time.perf_counter()
-    counts = count(documents, features)[0] if keep_rows else count_only(documents, features)
-    spent = time.perf_counter() - start - (0 if keep_rows else making)
+    counts, _ = count(documents, features)
+    spent = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "size": size,
         "megabytes": size * sum(map(len, texts)) / 1e6,
         "vocabulary": len(counts),
         "seconds": spent,
-        "making": making,
         "memory_before_mb": before / 1024,
         "memory_peak_mb": peak / 1024,
     }
@@ -69,11 +64,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1, 4, 16, 64])
     parser.add_argument("--features", choices=COPIED, default="words")
-    parser.add_argument("--rows", action="store_true")
     parser.add_argument("--child", type=int)
     asked = parser.parse_args()
     if asked.child:
-        print(json.dumps(child(asked.child, COPIED[asked.features], asked.rows)))
+        print(json.dumps(child(asked.child, COPIED[asked.features])))
         return
     found = []
     for size in asked.sizes:
@@ -86,7 +80,6 @@ def main() -> None:
             "--features",
             asked.features,
         ]
-        command += ["--rows"] if asked.rows else []
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         found.append(json.loads(done.stdout))
         print(found[-1], flush=True)
@@ -107,9 +100,8 @@ def main() -> None:
             ]
         )
     page = markdown([*header, "bytes a feature"], lines)
-    name = f"growth-{asked.features.replace(' + ', '-')}{'-rows' if asked.rows else ''}"
-    kept = "with rows" if asked.rows else "counts only"
-    write(name, f"Growth: {asked.features}, {kept}", page, found, Path(__file__).parent / "results")
+    name = f"growth-{asked.features.replace(' + ', '-')}"
+    write(name, f"Growth: {asked.features}", page, found, Path(__file__).parent / "results")
 
 
 if __name__ == "__main__":

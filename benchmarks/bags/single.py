@@ -22,7 +22,7 @@ from benchmarks.shared.results import write
 from benchmarks.shared.tables import markdown
 
 from satchel.bags import BagReader, BagTable, Features, Lookup, Weighting, count, lookup
-from satchel.bags.selection import best
+from satchel.search.views import strongest
 
 START = """
 import time
@@ -67,7 +67,7 @@ def main() -> None:
     posts = news("train")
     post = min(news("test"), key=lambda text: abs(len(text) - 2000))
     counts, _ = count(posts, features)
-    kept = best(np.ones(len(counts), np.bool_), counts.document_frequency, 400_000)
+    kept = strongest(np.ones(len(counts), np.bool_), counts.document_frequency, 400_000)
     known = Lookup(counts.hashes[kept])
     weights = np.ones(len(known), np.float32)
     matrix = np.random.default_rng(0).normal(size=(len(known), 128)).astype(np.float32)

@@ -13,8 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from satchel.network.backends import prepare_import as _prepare_import
-
-__version__ = "0.1.0"
+from satchel.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from satchel.classifier import TextClassifier

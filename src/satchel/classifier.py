@@ -14,9 +14,10 @@ from satchel.bags.rows import Rows
 from satchel.containers import is_indicator, targets_like, targets_of, texts_of, weights_of
 from satchel.errors import LabelError, MissingDependencyError, SettingError
 from satchel.learning import learn_targets
+from satchel.network.backends import Backend
 from satchel.progress import Progress, silent
 from satchel.satchel import Satchel, evaluate_answers
-from satchel.search.settings import Backend, ClassWeight, Effort, Optimizer, Preset, Settings
+from satchel.search.settings import ClassWeight, Effort, Optimizer, Preset, Settings
 
 try:
     import sklearn.exceptions

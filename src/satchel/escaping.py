@@ -17,7 +17,6 @@ Cell = str | int | float | bool | None
 
 # Scripts that need joiners have no ASCII letters; between ASCII letters they only deceive.
 _JOINER_AT_WORK = re.compile(r"(?<=[^\x00-\x7f])[\u200c\u200d](?=[^\x00-\x7f])")
-_JOINERS = "\u200c\u200d"
 
 # OWASP, "CSV Injection": the characters that start a formula, some in their full-width form too.
 # Spreadsheets skip white space before them; tabs and carriage returns may start a cell of its own.

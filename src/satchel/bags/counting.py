@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from satchel.bags.chunks import Chunk, check_chunk, chunks, peek_work
-from satchel.bags.counts import Counts, merge, merge_ranked
+from satchel.bags.counts import Counts, merge_ranked
 from satchel.bags.features import Features
 from satchel.bags.kernels import use_kernels
 from satchel.bags.parallel import thread_count
@@ -31,7 +31,7 @@ def _count_plain(chunk: Chunk, features: Features) -> tuple[Counts, Rows]:
     return Counts(hashes, kinds, rows.column_counts(), len(found)), rows
 
 
-def _teller(progress: Progress, total: int | None) -> Callable[[Chunk], None]:
+def _teller(progress: Progress, total: int) -> Callable[[Chunk], None]:
     done = 0
 
     def tell(chunk: Chunk) -> None:
@@ -83,44 +83,3 @@ def count(
         for part, rank in zip(rows, ranks, strict=True)
     ]
     return merged, stack(moved, len(merged))
-
-
-def count_only(
-    texts: Iterable[str],
-    features: Features,
-    *,
-    threads: int | None = None,
-    progress: Progress = silent,
-) -> Counts:
-    """Count a stream of documents without keeping rows: memory grows with the vocabulary alone.
-
-    Args:
-        texts: Documents, which may come from a generator; read ahead by a few chunks at most.
-        features: Which features to count.
-        threads: How many threads work; None means one a core. It never changes the answer.
-        progress: Told of each chunk of documents.
-
-    Returns:
-        The vocabulary with document frequencies.
-
-    Raises:
-        TextError: A document is not text.
-    """
-    workers = thread_count(threads)
-    work, stream = peek_work(chunks(texts, features), features)
-    tell = _teller(progress, None)
-    if use_kernels(work, features.hash_key):
-        from satchel.bags.kernels.corpus import count_without_rows
-
-        return count_without_rows(stream, features, workers, tell)
-    return _merge_stream(stream, features, tell)
-
-
-def _merge_stream(
-    stream: Iterator[Chunk], features: Features, tell: Callable[[Chunk], None]
-) -> Counts:
-    total = merge()
-    for chunk in stream:
-        total = merge(total, _count_plain(chunk, features)[0])
-        tell(chunk)
-    return total

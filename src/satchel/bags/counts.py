@@ -29,26 +29,16 @@ class Counts:
         return len(self.hashes)
 
 
-def merge(*parts: Counts) -> Counts:
+def merge_ranked(parts: Sequence[Counts]) -> tuple[Counts, list[np.ndarray]]:
     """Put the counts of pieces of a corpus together: exactly the counts of the whole.
 
     Args:
-        *parts: Counts by the same features, of documents that are counted once each.
+        parts: Counts by the same features, of documents that are counted once each. Their hashes
+            may come in any order, each once a part.
 
     Returns:
-        The counts of all documents.
-    """
-    return merge_ranked(parts)[0]
-
-
-def merge_ranked(parts: Sequence[Counts]) -> tuple[Counts, list[np.ndarray]]:
-    """``merge``, and where each feature of each part went.
-
-    Args:
-        parts: Counts by the same features. Their hashes may come in any order, each once a part.
-
-    Returns:
-        The merged counts, and for each part its features' places among them, int32 [V of part].
+        The counts of all documents, and for each part its features' places among them, int32 [V of
+        part].
     """
     if not parts:
         empty = Counts(np.zeros(0, np.uint64), np.zeros(0, np.uint8), np.zeros(0, np.int64), 0)

@@ -10,21 +10,6 @@ from satchel.bags.features import Part
 _QUOTE = re.compile(r"(writes in|writes:|wrote:|says:|said:|^In article|^Quoted from|^\||^>)")
 
 
-def strip_headers(text: str) -> str:
-    """Keep what follows the first blank line; a text without one is all header."""
-    return strip(text, ("headers",))
-
-
-def strip_signature(text: str) -> str:
-    """Cut the last block off that a blank line, or a line of hyphens, sets apart."""
-    return strip(text, ("signatures",))
-
-
-def strip_quotes(text: str) -> str:
-    """Drop quoted lines and the lines that introduce them."""
-    return strip(text, ("quotes",))
-
-
 def strip(text: str, parts: Sequence[Part]) -> str:
     """Cut parts off a post: headers first, then the signature, then quotes.
 

@@ -7,6 +7,8 @@ import numpy as np
 from satchel.bags.rows import Rows
 from satchel.errors import SettingError
 
+_SMOOTHING = 0.02
+
 
 def inverse_document_frequency(document_frequency: np.ndarray, documents: int) -> np.ndarray:
     """scikit-learn's smooth inverse document frequency.
@@ -36,14 +38,7 @@ def keras_inverse_document_frequency(document_frequency: np.ndarray, documents: 
     return np.log(1.0 + documents / (1.0 + frequency)).astype(np.float32)
 
 
-def class_entropy(
-    rows: Rows,
-    classes: np.ndarray,
-    n_classes: int,
-    *,
-    base: float = 1.5,
-    smoothing: float = 0.02,
-) -> np.ndarray:
+def class_entropy(rows: Rows, classes: np.ndarray, n_classes: int, *, base: float) -> np.ndarray:
     """How much a feature tells of the class: ``base`` if it lives in one, less 1 if in all alike.
 
     Args:
@@ -51,12 +46,12 @@ def class_entropy(
         classes: The class of each document, integer [n] in 0 … n_classes − 1.
         n_classes: The number of classes K.
         base: The weight of a feature that lives in one class.
-        smoothing: Added to each class's rate.
 
     Returns:
         ``base − H(class | feature) / ln K``, float32 [V]; all ``base`` where K is 1. H is the
-        entropy of the smoothed rates: the share of each class's documents that have the feature,
-        times the mean size of a class, so that a large class does not look like a meaning.
+        entropy of the classes' rates, 0.02 added to each: the share of each class's documents that
+        have the feature, times the mean size of a class, so that a large class does not look like a
+        meaning.
 
     Raises:
         SettingError: ``classes`` does not fit the rows.
@@ -77,8 +72,8 @@ def class_entropy(
     balance = sizes.mean() / np.maximum(sizes, 1)
     # Σ p ln p = (Σ c ln c) / t − ln t, and Σ c ln c differs from that of an absent feature only
     # in the classes that occur.
-    absent = smoothing * np.log(smoothing)
-    total = np.full(rows.columns, n_classes * smoothing)
+    absent = _SMOOTHING * np.log(_SMOOTHING)
+    total = np.full(rows.columns, n_classes * _SMOOTHING)
     weighted = np.full(rows.columns, n_classes * absent)
     by_class = rows[np.argsort(classes, kind="stable")]
     ends = np.cumsum(sizes)
@@ -87,7 +82,7 @@ def class_entropy(
         counts = np.bincount(by_class.ids[first:last], minlength=rows.columns)
         seen = np.flatnonzero(counts)
         rate = counts[seen] * balance[k]
-        smooth = rate + smoothing
+        smooth = rate + _SMOOTHING
         total[seen] += rate
         weighted[seen] += smooth * np.log(smooth) - absent
     entropy = np.log(total) - weighted / total

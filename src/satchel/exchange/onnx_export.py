@@ -1,7 +1,9 @@
 """A model as an ONNX file that any runtime can answer from: bags in, probabilities out.
 
 Every tensor is inside the file (ONNX's external data has a record of path escapes), and rows keep
-their stored type. Text does not go in: see `TEXT_REASON`.
+their stored type. Text does not go in: ONNX's operators split text with ASCII word classes and
+cannot lower-case, hash or combine words as Satchel does, so that answers would differ without a
+word. The inputs are ids and values, which `satchel.exchange.bag_inputs` makes.
 """
 
 from __future__ import annotations
@@ -25,12 +27,6 @@ OPSET: Final = 20  # the first with Gelu
 _IR_VERSION: Final = 9  # the first for this opset; a newer one shuts out runtimes for nothing
 _MAX_BYTES: Final = 2**31 - 2**20  # a protobuf message ends at 2 GiB
 
-TEXT_REASON: Final = (
-    "text cannot go into the ONNX file: its operators split text with ASCII word classes and cannot"
-    " lower-case, hash or combine words as Satchel does, so answers would differ without a word; "
-    "export ids and values (the default) and make them with satchel.exchange.bag_inputs"
-)
-
 _SIMPLE: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "relu": ("Relu", {}),
     "leaky_relu": ("LeakyRelu", {"alpha": LEAKY_SLOPE}),
@@ -48,7 +44,7 @@ _SIMPLE: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 }
 
 
-def to_onnx(parts: Parts, path: str | Path, *, text: bool = False) -> None:
+def to_onnx(parts: Parts, path: str | Path) -> None:
     """Write a model as ONNX.
 
     The inputs are ``ids`` int64 [n, t] and ``values`` float32 [n, t] (a pair for every view); the
@@ -59,15 +55,12 @@ def to_onnx(parts: Parts, path: str | Path, *, text: bool = False) -> None:
     Args:
         parts: The model.
         path: The file to write.
-        text: Ask for a model that takes text; always refused, with the reason.
 
     Raises:
         MissingDependencyError: The package onnx is not installed.
-        SettingError: Text was asked for, or the model is over ONNX's limit of 2 GiB.
+        SettingError: The model is over ONNX's limit of 2 GiB.
         SaveError: The file could not be written; an older one there is whole.
     """
-    if text:
-        raise SettingError(TEXT_REASON)
     try:
         import onnx
     except ImportError:

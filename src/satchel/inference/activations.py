@@ -71,8 +71,8 @@ def elu(x: np.ndarray) -> np.ndarray:
 
 def softmax(x: np.ndarray) -> np.ndarray:
     """Return e^x over its sum along the last axis, without overflow."""
-    raised = np.exp(x - x.max(axis=-1, keepdims=True))
-    answer: np.ndarray = raised / raised.sum(axis=-1, keepdims=True)
+    answer: np.ndarray = np.exp(x - x.max(axis=-1, keepdims=True))
+    answer /= answer.sum(axis=-1, keepdims=True)
     return answer
 
 

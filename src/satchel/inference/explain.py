@@ -9,8 +9,9 @@ A long document is read in windows, so that time and memory grow as those of an 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from satchel.bags.bag_table import BagTable
 from satchel.bags.rows import Rows
 from satchel.errors import LabelError, SettingError
 from satchel.inference.attribution import column_effects, score_difference
+from satchel.inference.forward import Calibration, MemberNetwork
 from satchel.inference.occurrences import (
     KINDS,
     Chunks,
@@ -26,9 +28,7 @@ from satchel.inference.occurrences import (
     Worth,
     merged_windows,
 )
-
-if TYPE_CHECKING:
-    from satchel.inference.model import Model
+from satchel.sealed.schema import Task
 
 MOST = 10_000
 """The most entries of a list in an explanation, unless more are asked for."""
@@ -125,8 +125,25 @@ class Explanation:
         return as_html(self)
 
 
+class Explainable(Protocol):
+    """What an explanation asks of a model; see `satchel.inference.model.Model` for each."""
+
+    labels: tuple[str, ...]
+    task: Task
+    views: tuple[BagTable, ...]
+    members: tuple[MemberNetwork, ...]
+    calibration: Calibration | None
+    prior: np.ndarray | None
+
+    def counts(self, texts: Iterable[str]) -> list[Rows]:
+        """Return how often each known feature occurs in texts, for each view."""
+
+    def scores_of_bags(self, bags: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the scores [n, classes] of bag sums, one float32 [n, width] a view."""
+
+
 def explain(
-    model: Model,
+    model: Explainable,
     text: str,
     label: str | None = None,
     against: str | None = None,
@@ -264,7 +281,7 @@ def _strongest_words(chunks: Chunks) -> tuple[np.ndarray, int]:
 
 
 def _opponents(
-    model: Model, score: np.ndarray, label: str | None, against: str | None
+    model: Explainable, score: np.ndarray, label: str | None, against: str | None
 ) -> tuple[int, int | None]:
     """Return the columns of the label and of what it is compared with."""
     order = np.argsort(-score, kind="stable").tolist()
@@ -283,7 +300,7 @@ def _opponents(
     return winner, next(column for column in order if column != winner)
 
 
-def _column(model: Model, label: str) -> int:
+def _column(model: Explainable, label: str) -> int:
     try:
         return model.labels.index(label)
     except ValueError:

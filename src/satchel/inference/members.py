@@ -19,7 +19,7 @@ def keep_members(parts: Parts, kept: Sequence[int]) -> Parts:
         kept: The numbers of the members that stay, ascending; at least one.
 
     Returns:
-        The model, without the views and columns that no member reads any more.
+        The model, without the views and columns that no member reads any more, and without terms.
     """
     manifest = parts.manifest
     members = []
@@ -46,7 +46,6 @@ def keep_members(parts: Parts, kept: Sequence[int]) -> Parts:
                 chosen = arrays[f"view{place}.{name}"][..., columns[view]]
                 arrays[f"view{place}.{name}"] = np.ascontiguousarray(chosen)
         views.append(msgspec.structs.replace(manifest.views[view], width=len(columns[view])))
-    terms = None if parts.terms is None else [parts.terms[view] for view in used]
     history = tuple(
         msgspec.structs.replace(each, member=number)
         for number, m in enumerate(kept)
@@ -60,7 +59,7 @@ def keep_members(parts: Parts, kept: Sequence[int]) -> Parts:
         training=msgspec.structs.replace(manifest.training, history=history),
         files=(),
     )
-    return replace(parts, manifest=manifest, arrays=arrays, terms=terms)
+    return replace(parts, manifest=manifest, arrays=arrays, terms=None)
 
 
 def _columns(parts: Parts, view: int, kept: Sequence[int]) -> np.ndarray:

@@ -110,7 +110,16 @@ class Model:
             TextError: A document is not text.
             PredictionError: The numbers of the model overflow.
         """
-        return self._read(texts, threads)[0]
+        documents = _documents(texts)
+        blocks = self._blocks(documents, threads)
+        if isinstance(blocks, list):
+            return blocks[0][0]
+        scores = np.empty((len(documents), len(self.labels)), np.float32)
+        start = 0
+        for score, _ in blocks:
+            scores[start : start + len(score)] = score
+            start += len(score)
+        return scores
 
     def warm_up(self) -> None:
         """Make single answers quicker at the price of a start and of memory: for a server.
@@ -123,13 +132,6 @@ class Model:
     def predict_proba(self, texts: Iterable[str], threads: int | None = None) -> np.ndarray:
         """Return the probabilities of documents, float32 [n, classes]; see `scores`."""
         return forward.probabilities(self.scores(texts, threads), self.task)
-
-    def predict_proba_and_known(
-        self, texts: Iterable[str], threads: int | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return what `predict_proba` and `known` return, reading the documents once."""
-        score, known = self._read(texts, threads)
-        return forward.probabilities(score, self.task), known
 
     def predict(self, texts: Iterable[str], threads: int | None = None) -> list[Prediction]:
         """Return the label of each document; for the task ``multiple``, the labels that hold.
@@ -301,21 +303,6 @@ class Model:
         """
         with np.errstate(all="ignore"):
             return _checked(forward.scores(self.members, bags, self.calibration))
-
-    def _read(self, texts: Iterable[str], threads: int | None) -> Block:
-        """Return the scores of documents and how many distinct features of each are known."""
-        documents = _documents(texts)
-        blocks = self._blocks(documents, threads)
-        if isinstance(blocks, list):
-            return blocks[0]
-        scores = np.empty((len(documents), len(self.labels)), np.float32)
-        counts = np.empty(len(documents), np.int32)
-        start = 0
-        for score, known in blocks:
-            stop = start + len(score)
-            scores[start:stop], counts[start:stop] = score, known
-            start = stop
-        return scores, counts
 
     def _blocks(self, texts: Sequence[str], threads: int | None) -> list[Block] | Iterator[Block]:
         """Return scores and known features of some documents after the other."""

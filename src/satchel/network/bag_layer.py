@@ -22,19 +22,16 @@ _BETA_1, _BETA_2 = np.float32(0.9), np.float32(0.999)
 class BagLayer:
     """``h = bias + sum_j value_j * table[id_j]``, with an optimiser of its own.
 
-    The table starts uniform in ±``limit``, the bias at zero. An update touches only the rows of its
-    batch, and sums a row's gradient over the whole batch before the optimiser sees it, as a dense
-    layer does. So ``adagrad`` equals Keras's dense Adagrad; ``adam`` is lazy: the moments of rows
-    outside the batch do not decay.
+    The table starts uniform in ±``sqrt(6 / (columns + width))`` (Glorot's), the bias at zero. An
+    update touches only the rows of its batch, and sums a row's gradient over the whole batch before
+    the optimiser sees it, as a dense layer does. So ``adagrad`` equals Keras's dense Adagrad, and
+    ``adam`` is lazy: the moments of rows outside the batch do not decay.
 
     Args:
         columns: Size of the vocabulary.
         width: Length of a row.
-        seed: Decides the starting table and the token masks.
+        seed: Decides the starting table.
         optimizer: ``adagrad`` or ``adam``.
-        dropout: Share of a document's entries left out of each training step.
-        limit: Bound of the starting table; None for ``sqrt(6 / (columns + width))`` (Glorot's).
-        initial_square: What Adagrad's sums of squares start at (Keras: 0.1).
         epsilon: The optimiser's guard against division by zero.
         threads: How many to use; None for one a processor. It does not change the result.
 
@@ -43,7 +40,7 @@ class BagLayer:
         bias: float32 [width].
 
     Raises:
-        SettingError: An unknown optimiser, or a dropout outside [0, 1).
+        SettingError: An unknown optimiser.
     """
 
     def __init__(
@@ -53,35 +50,27 @@ class BagLayer:
         seed: int,
         *,
         optimizer: Literal["adagrad", "adam"] = "adagrad",
-        dropout: float = 0.0,
-        limit: float | None = None,
-        initial_square: float = 0.0,
         epsilon: float = 1e-7,
         threads: int | None = None,
     ) -> None:
         if optimizer not in ("adagrad", "adam"):
             raise SettingError(f"optimizer must be 'adagrad' or 'adam', not {optimizer!r}")
-        if not 0.0 <= dropout < 1.0:
-            raise SettingError(f"token dropout must be in [0, 1), not {dropout}")
         self.bias = np.zeros(width, np.float32)
         self.table = np.empty((columns, width), np.float32)
         self._optimizer = optimizer
-        self._keep = np.float32(1.0 - dropout)
         self._epsilon = np.float32(epsilon)
-        self._seed = int(seed) & _MASK_64
         self._threads = Threads(threads)
         self._steps = 0
-        self._squares = np.full((columns, width), initial_square, np.float32)
-        self._bias_squares = np.full(width, initial_square, np.float32)
+        self._squares = np.zeros((columns, width), np.float32)
+        self._bias_squares = np.zeros(width, np.float32)
         self._means = np.zeros((columns, width) if optimizer == "adam" else (0, width), np.float32)
         self._bias_means = np.zeros(width, np.float32)
         self._slot = np.full(columns, -1, np.int32)
         self._scratch = _scratch(0)
-        bound = math.sqrt(6.0 / (columns + width)) if limit is None else limit
+        start = np.uint64(int(seed) & _MASK_64)
+        bound = np.float32(math.sqrt(6.0 / (columns + width)))
         self._threads.run(
-            lambda begin, end: kernels.fill_uniform(
-                np.uint64(self._seed), np.float32(bound), self.table, begin, end
-            ),
+            lambda begin, end: kernels.fill_uniform(start, bound, self.table, begin, end),
             columns,
             columns * width,
         )
@@ -96,7 +85,6 @@ class BagLayer:
         rows: Rows,
         documents: np.ndarray | None = None,
         *,
-        epoch: int | None = None,
         out: np.ndarray | None = None,
     ) -> np.ndarray:
         """Sum the rows of each document.
@@ -104,7 +92,6 @@ class BagLayer:
         Args:
             rows: The documents' bags.
             documents: int [b], which of them; None for all.
-            epoch: In training, the epoch that draws the token mask; None masks nothing.
             out: float32 [>= b, width] to write to; its further rows are left as they are.
 
         Returns:
@@ -113,7 +100,6 @@ class BagLayer:
         places = _places(rows, documents)
         if out is None:
             out = np.empty((len(places), self.width), np.float32)
-        seed, keep = self._mask(epoch)
         target = out
         self._threads.run(
             lambda begin, end: kernels.bag_sum(
@@ -123,8 +109,6 @@ class BagLayer:
                 places,
                 self.table,
                 self.bias,
-                seed,
-                keep,
                 target,
                 begin,
                 end,
@@ -140,8 +124,6 @@ class BagLayer:
         documents: np.ndarray | None,
         gradient: np.ndarray,
         rate: float,
-        *,
-        epoch: int | None = None,
     ) -> None:
         """Take one optimiser step.
 
@@ -150,21 +132,17 @@ class BagLayer:
             documents: The documents given to it.
             gradient: float32 [>= b, width], the loss's gradient with regard to its answer.
             rate: The learning rate.
-            epoch: The epoch given to it.
         """
         places = _places(rows, documents)
         gradient = np.ascontiguousarray(gradient, np.float32)
         entries = int((rows.offsets[places + 1] - rows.offsets[places]).sum())
         if entries > len(self._scratch[0]):
             self._scratch = _scratch(2 * entries)
-        seed, keep = self._mask(epoch)
         found = kernels.batch_columns(
             rows.offsets,
             rows.ids,
             rows.values,
             places,
-            seed,
-            keep,
             self._slot,
             *self._scratch,
         )
@@ -202,11 +180,6 @@ class BagLayer:
         self._bias_squares += (total * total - self._bias_squares) * (1 - _BETA_2)
         step = self._bias_means / (np.sqrt(self._bias_squares) + self._epsilon)
         self.bias -= np.float32(rate * correction) * step
-
-    def _mask(self, epoch: int | None) -> tuple[np.uint64, np.float32]:
-        if epoch is None:
-            return np.uint64(0), np.float32(1.0)
-        return np.uint64((self._seed * 0x9E3779B97F4A7C15 + epoch + 1) & _MASK_64), self._keep
 
     def _work(self, rows: Rows, places: np.ndarray) -> int:
         return self.width * int((rows.offsets[places + 1] - rows.offsets[places]).sum())

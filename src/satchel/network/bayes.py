@@ -10,12 +10,16 @@ if TYPE_CHECKING:
     from satchel.bags.rows import Rows
 
 
+_SMOOTHING = 0.1
+
+
 class ComplementBayes:
     """Weights by which a document's class is the one whose complement it resembles least.
 
-    ``-ln((N_jk + a) / sum_j (N_jk + a))``, where ``N_jk`` is feature j's weight in the documents
-    outside class k (Rennie and others, ICML 2003, equation 6, on l2-normalised rows), less each
-    feature's mean over the classes, which no comparison of classes sees. The bias is zero.
+    ``-ln((N_jk + a) / sum_j (N_jk + a))`` with ``a = 0.1``, where ``N_jk`` is feature j's weight in
+    the documents outside class k (Rennie and others, ICML 2003, equation 6, on l2-normalised rows),
+    less each feature's mean over the classes, which no comparison of classes sees. The bias is
+    zero.
 
     What differs between the classes is kept for the features that each class has, so the memory
     is that of the documents, however many classes there are.
@@ -24,7 +28,6 @@ class ComplementBayes:
         rows: The documents' bags, weighed and normalised.
         classes: int [n], the class of each document.
         n_classes: How many classes there are.
-        smoothing: The ``a`` of the formula.
         sample_weight: float [n], by which a document counts; None for 1.
     """
 
@@ -34,7 +37,6 @@ class ComplementBayes:
         classes: np.ndarray,
         n_classes: int,
         *,
-        smoothing: float = 0.1,
         sample_weight: np.ndarray | None = None,
     ) -> None:
         order = np.argsort(classes, kind="stable")
@@ -44,7 +46,7 @@ class ComplementBayes:
             values = values * np.repeat(sample_weight[order], by_class.lengths)
         ends = by_class.offsets[np.cumsum(np.bincount(classes, minlength=n_classes))]
         starts = np.concatenate([[0], ends[:-1]])
-        outside = np.bincount(by_class.ids, values, rows.columns) + smoothing
+        outside = np.bincount(by_class.ids, values, rows.columns) + _SMOOTHING
         # The logarithm of the complement's weight of a feature that the class does not have.
         self._absent = np.log(outside)
         whole = outside.sum()
@@ -56,7 +58,7 @@ class ComplementBayes:
             ids, places = np.unique(by_class.ids[entries], return_inverse=True)
             own = np.bincount(places, values[entries], len(ids))
             # Differences of sums can fall below the smoothing by rounding.
-            difference = np.log(np.maximum(outside[ids] - own, smoothing)) - self._absent[ids]
+            difference = np.log(np.maximum(outside[ids] - own, _SMOOTHING)) - self._absent[ids]
             excess[ids] += difference
             self._own.append((ids, difference.astype(np.float32)))
             self._totals[k] = np.log(whole - own.sum())

@@ -40,16 +40,12 @@ def default_head(dropout: float = 0.5) -> Callable[[Any, int], Any]:
     return head
 
 
-def tutorial_head(dropout: float = 0.3, units: int = 512) -> Callable[[Any, int], Any]:
+def tutorial_head(bags: Any, n_classes: int) -> Any:
     """The old tutorial's network after its first dense layer: 512 - 512 - softmax."""
-
-    def head(bags: Any, n_classes: int) -> Any:
-        hidden = keras.layers.Dropout(dropout)(keras.layers.ReLU()(bags))
-        hidden = keras.layers.Dense(units, activation="relu")(hidden)
-        hidden = keras.layers.Dropout(dropout)(hidden)
-        return keras.layers.Dense(n_classes, activation="softmax")(hidden)
-
-    return head
+    hidden = keras.layers.Dropout(0.3)(keras.layers.ReLU()(bags))
+    hidden = keras.layers.Dense(512, activation="relu")(hidden)
+    hidden = keras.layers.Dropout(0.3)(hidden)
+    return keras.layers.Dense(n_classes, activation="softmax")(hidden)
 
 
 def build_head(head: Head | None, width: int, n_classes: int, seed: int) -> keras.Model:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 
 from satchel.errors import LabelError
-
-Task = Literal["single", "multiple"]
+from satchel.sealed.schema import Task
 
 
 def check_targets(documents: int, targets: np.ndarray, n_classes: int, task: Task) -> None:

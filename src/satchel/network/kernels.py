@@ -50,14 +50,12 @@ def fill_uniform(seed, limit, out, begin, end):  # type: ignore[no-untyped-def]
         offsets_in,
         matrix_in,
         floats_in,
-        types.uint64,
-        types.float32,
         _matrix,
         *_range,
     )
 )
 def bag_sum(  # type: ignore[no-untyped-def]
-    offsets, ids, values, documents, table, bias, seed, keep, out, begin, end
+    offsets, ids, values, documents, table, bias, out, begin, end
 ):
     """Sum the weighted rows of each document: ``out[i] = bias + sum_j value_j * table[id_j]``.
 
@@ -68,25 +66,17 @@ def bag_sum(  # type: ignore[no-untyped-def]
         documents: int64 [b], the documents to sum.
         table: float32 [columns, width].
         bias: float32 [width].
-        seed: uint64, the token mask's seed.
-        keep: float32, the share of entries kept; 1 keeps all.
         out: float32 [>= b, width], written.
         begin: The first place in ``documents`` to do.
         end: One past the last.
     """
     width = table.shape[1]
-    scale = np.float32(1.0) / keep
-    threshold = np.uint64(np.float64(keep) * 2.0**53)
     for place in range(begin, end):
         for k in range(width):
             out[place, k] = bias[k]
         document = documents[place]
         for entry in range(offsets[document], offsets[document + 1]):
             value = values[entry]
-            if keep < np.float32(1.0):
-                if mix(seed, entry) >> np.uint64(11) >= threshold:
-                    continue
-                value = value * scale
             row = ids[entry]
             for k in range(width):
                 out[place, k] += value * table[row, k]
@@ -96,8 +86,6 @@ def bag_sum(  # type: ignore[no-untyped-def]
     types.int64(
         *_bags_in,
         offsets_in,
-        types.uint64,
-        types.float32,
         types.int32[::1],
         types.int32[::1],
         types.int64[::1],
@@ -106,7 +94,7 @@ def bag_sum(  # type: ignore[no-untyped-def]
     )
 )
 def batch_columns(  # type: ignore[no-untyped-def]
-    offsets, ids, values, documents, seed, keep, slot, unique, starts, places, weights
+    offsets, ids, values, documents, slot, unique, starts, places, weights
 ):
     """Turn a batch's entries from by-document to by-row of the table.
 
@@ -115,8 +103,6 @@ def batch_columns(  # type: ignore[no-untyped-def]
         ids: As in :func:`bag_sum`.
         values: As in :func:`bag_sum`.
         documents: As in :func:`bag_sum`.
-        seed: As in :func:`bag_sum`.
-        keep: As in :func:`bag_sum`.
         slot: int32 [columns], all -1; it is all -1 again afterwards.
         unique: int32 [entries of the batch], written: the rows that occur, in order of appearance.
         starts: int64 [entries + 1], written: where each such row's entries begin.
@@ -126,14 +112,10 @@ def batch_columns(  # type: ignore[no-untyped-def]
     Returns:
         The number of rows that occur.
     """
-    scale = np.float32(1.0) / keep
-    threshold = np.uint64(np.float64(keep) * 2.0**53)
     found = 0
     for place in range(len(documents)):
         document = documents[place]
         for entry in range(offsets[document], offsets[document + 1]):
-            if keep < np.float32(1.0) and mix(seed, entry) >> np.uint64(11) >= threshold:
-                continue
             row = ids[entry]
             if slot[row] < 0:
                 slot[row] = found
@@ -147,15 +129,10 @@ def batch_columns(  # type: ignore[no-untyped-def]
     for place in range(len(documents)):
         document = documents[place]
         for entry in range(offsets[document], offsets[document + 1]):
-            value = values[entry]
-            if keep < np.float32(1.0):
-                if mix(seed, entry) >> np.uint64(11) >= threshold:
-                    continue
-                value = value * scale
             index = slot[ids[entry]]
             position = starts[index]
             places[position] = place
-            weights[position] = value
+            weights[position] = values[entry]
             starts[index] = position + 1
     # Each start has walked to its end, which is where the next row begins: move them back by one.
     for index in range(found, 0, -1):

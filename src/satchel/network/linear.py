@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from satchel.errors import LabelError, SettingError
 from satchel.network import dual_kernels
-from satchel.network.judging import Task, check_targets
-from satchel.network.threads import processors
-from satchel.progress import Progress, silent
+from satchel.network.judging import check_targets
+from satchel.sealed.schema import Task
 
 if TYPE_CHECKING:
     from satchel.bags.rows import Rows
@@ -40,32 +37,19 @@ class LinearMember:
     solved: np.ndarray
 
 
-def train_linear(
-    rows: Rows,
-    targets: np.ndarray,
-    *,
-    n_classes: int,
-    loss: Literal["squared_hinge", "logistic"] = "squared_hinge",
-    C: float = 1.0,
-    tolerance: float = 0.1,
-    max_passes: int = 200,
-    sample_weight: np.ndarray | None = None,
-    class_weight: np.ndarray | None = None,
-    task: Task = "single",
-    seed: int = 0,
-    threads: int | None = None,
-    progress: Progress = silent,
-) -> LinearMember:
-    """Solve ``1/2 |w|^2 + C * sum(loss)`` for each class against the rest.
+class LinearProblem:
+    """``1/2 |w|^2 + C * sum(loss)`` for each class against the rest, some classes at a time.
 
     Dual coordinate descent, as in liblinear (Hsieh and others, ICML 2008), with the bias as the
-    weight of a constant feature 1 (``intercept_scaling=1``). The classes share each document's
-    gather; threads share the classes. So the result depends on the seed, never on the threads.
-    With two classes of a ``single`` task one machine is solved, and the first class mirrors it.
+    weight of a constant feature 1 (``intercept_scaling=1``). The classes that are solved together
+    share each document's gather; memory is bounded by solving them in :meth:`blocks`. With two
+    classes of a ``single`` task one machine is solved, and the first class mirrors it.
 
     Args:
         rows: The documents' bags.
-        targets: Integer classes [n]; or float or bool [n, n_classes], 1 for each of its classes.
+        targets: Integer classes [n]; float or bool [n, n_classes], 1 for each of its classes; or a
+            function that gives bool [n, end - begin] for the classes ``begin`` to ``end``, where
+            all would take too much.
         n_classes: How many classes there are.
         loss: ``squared_hinge`` (a linear support vector machine) or ``logistic``.
         C: The price of a document's loss.
@@ -76,66 +60,6 @@ def train_linear(
         class_weight: float [n_classes], multiplied into C for a class's own documents; None for 1.
             With two classes it weighs each side, with more only the class against the rest, as in
             liblinear.
-        task: ``single`` or ``multiple`` labels a document.
-        seed: Decides the order of the documents in each pass.
-        threads: None for one a processor.
-        progress: Told of each pass of the first thread's classes.
-
-    Returns:
-        The machines.
-
-    Raises:
-        SettingError: A setting has a value that it cannot have.
-        LabelError: The targets do not fit the bags or the classes.
-    """
-    problem = LinearProblem(
-        rows,
-        targets,
-        n_classes=n_classes,
-        loss=loss,
-        C=C,
-        tolerance=tolerance,
-        max_passes=max_passes,
-        sample_weight=sample_weight,
-        class_weight=class_weight,
-        task=task,
-        seed=seed,
-    )
-    machines = 1 if problem.mirrored else n_classes
-    count = min(threads or processors(), machines)
-    bounds = [machines * part // count for part in range(count + 1)]
-    if problem.mirrored:
-        bounds = [0, n_classes]
-    with ThreadPoolExecutor(count, thread_name_prefix="satchel-linear") as pool:
-        futures = [
-            pool.submit(problem.solve, begin, end, progress if begin == 0 else silent)
-            for begin, end in pairwise(bounds)
-        ]
-        solved = [future.result() for future in futures]
-    if len(solved) == 1:
-        return solved[0]
-    return LinearMember(
-        np.concatenate([part.table for part in solved], axis=1),
-        np.concatenate([part.bias for part in solved]),
-        np.concatenate([part.passes for part in solved]),
-        np.concatenate([part.solved for part in solved]),
-    )
-
-
-class LinearProblem:
-    """Linear machines that are solved some classes at a time, so that memory stays bounded.
-
-    Args:
-        rows: As for :func:`train_linear`, and so are the others.
-        targets: Integer classes [n]; float or bool [n, n_classes]; or a function that gives bool
-            [n, end - begin] for the classes ``begin`` to ``end``, where all would take too much.
-        n_classes: How many classes there are.
-        loss: ``squared_hinge`` or ``logistic``.
-        C: The price of a document's loss.
-        tolerance: When a class is solved.
-        max_passes: Passes over the documents, at most.
-        sample_weight: float [n], multiplied into C; None for 1.
-        class_weight: float [n_classes]; None for 1.
         task: ``single`` or ``multiple`` labels per document.
         seed: Decides the order of the documents in each pass.
 
@@ -189,20 +113,19 @@ class LinearProblem:
         each = 8 * self._rows.columns + 9 * len(self._costs)
         return [(0, 2)] if self.mirrored else class_blocks(self._n_classes, each)
 
-    def solve(self, begin: int, end: int, progress: Progress = silent) -> LinearMember:
+    def solve(self, begin: int, end: int) -> LinearMember:
         """Solve the classes ``begin`` to ``end``; the result does not depend on which go together.
 
         Args:
             begin: The first class; of a mirrored problem 0.
             end: The class after the last; of a mirrored problem 2.
-            progress: Told of each pass.
 
         Returns:
             The machines of these classes.
         """
         if not self.mirrored:
-            return self._solve(begin, end, self._factors[begin:end], np.ones(end - begin), progress)
-        second = self._solve(1, 2, self._factors[1:], self._factors[:1], progress)
+            return self._solve(begin, end, self._factors[begin:end], np.ones(end - begin))
+        second = self._solve(1, 2, self._factors[1:], self._factors[:1])
         return LinearMember(
             np.concatenate([-second.table, second.table], axis=1),
             np.concatenate([-second.bias, second.bias]),
@@ -210,9 +133,7 @@ class LinearProblem:
             np.repeat(second.solved, 2),
         )
 
-    def _solve(
-        self, begin: int, end: int, factors: np.ndarray, others: np.ndarray, progress: Progress
-    ) -> LinearMember:
+    def _solve(self, begin: int, end: int, factors: np.ndarray, others: np.ndarray) -> LinearMember:
         documents, classes = len(self._costs), end - begin
         positive = self._positive(begin, end)
         duals = np.zeros((documents, classes))
@@ -244,7 +165,6 @@ class LinearProblem:
             passes += active
             spread = np.maximum(highest, -lowest) if self._logistic else highest - lowest
             active &= spread > self._tolerance
-            progress("linear", done + 1, None, f"{classes - active.sum()} of {classes} solved")
             if not active.any():
                 break
         return LinearMember(table, bias, passes, ~active)

@@ -12,10 +12,11 @@ import numpy as np
 
 from satchel.errors import TrainingError
 from satchel.network.bag_layer import BagLayer
-from satchel.network.judging import Task, correct, target_rows
+from satchel.network.judging import correct, target_rows
 from satchel.network.steps import Step
 from satchel.network.watched import WatchedModel
 from satchel.progress import Progress
+from satchel.sealed.schema import Task
 
 if TYPE_CHECKING:
     from satchel.bags.rows import Rows
@@ -136,7 +137,7 @@ class Loop:
             if each_batch is not None:
                 each_batch.on_train_batch_begin(batch)
                 self.step.load()
-            self.bag.forward(self.rows, filled, epoch=epoch, out=bags)
+            self.bag.forward(self.rows, filled, out=bags)
             loss, answers, gradient = self.step.train(bags, rows, shares, rate)
             if not math.isfinite(loss):
                 raise TrainingError(
@@ -144,7 +145,7 @@ class Loop:
                     f"{self._batches}: lower the learning rate (now {base}) or look for "
                     "extreme values in the documents' weights"
                 )
-            self.bag.update(self.rows, chosen, gradient, rate, epoch=epoch)
+            self.bag.update(self.rows, chosen, gradient, rate)
             seen += len(chosen)
             total += loss * len(chosen)
             right += correct(answers[: len(chosen)], rows[: len(chosen)], self.task, self.logits)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import keras
 
 from satchel.errors import SettingError
-from satchel.network.judging import Task
+from satchel.sealed.schema import Task
 
 EPSILON = 1e-7
 Loss = str | Callable[..., Any]

@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import keras
 import numpy as np
 
 from satchel.errors import UnsupportedHeadError
+from satchel.sealed.schema import Activation
 
 # By identity: Keras's own way from a function to its name would import TensorFlow if it can.
-_ACTIVATIONS = {
+_ACTIVATIONS: dict[Any, str] = {
     getattr(keras.activations, name): name
-    for name in (
-        "linear",
-        "relu",
-        "relu6",
-        "leaky_relu",
-        "elu",
-        "selu",
-        "gelu",
-        "silu",
-        "mish",
-        "tanh",
-        "sigmoid",
-        "hard_sigmoid",
-        "softplus",
-        "softsign",
-        "softmax",
-    )
+    for name in get_args(Activation)
+    if name != "gelu_tanh"  # gelu with an argument, for which no layer has room
 }
 _VANISHING = (
     keras.layers.InputLayer,

@@ -13,19 +13,20 @@ import numpy as np
 from satchel.errors import SettingError
 from satchel.network.bag_layer import BagLayer
 from satchel.network.heads import Head, build_head, default_head, tutorial_head
-from satchel.network.judging import Task, check_targets, document_weights
+from satchel.network.judging import check_targets, document_weights
 from satchel.network.loop import Loop, Watched
 from satchel.network.objectives import EPSILON, Loss, Optimizer, make_loss, make_optimizer
 from satchel.network.parts import HeadParts, head_parts
 from satchel.network.steps import deterministic, make_step
 from satchel.network.watched import WatchedModel
 from satchel.progress import Progress, silent
+from satchel.sealed.schema import Task
 
 if TYPE_CHECKING:
     from satchel.bags.rows import Rows
 
 TUTORIAL: Mapping[str, Any] = {
-    "head": tutorial_head(),
+    "head": tutorial_head,
     "hidden": 512,
     "epochs": 30,
     "batch_size": 100,
@@ -73,7 +74,6 @@ def train_network(
     learning_rate: float = 0.1,
     schedule: Literal["linear", "constant"] = "linear",
     dropout: float = 0.5,
-    token_dropout: float = 0.0,
     label_smoothing: float = 0.0,
     sample_weight: np.ndarray | None = None,
     class_weight: np.ndarray | None = None,
@@ -104,7 +104,6 @@ def train_network(
         learning_rate: At the start.
         schedule: ``linear``: falls to zero at the end of the last epoch; ``constant``.
         dropout: Of the default head; another head brings its own.
-        token_dropout: Share of a document's entries left out of each step.
         label_smoothing: Share of each target spread over all classes.
         sample_weight: float [n], each document's weight in the loss; None for 1.
         class_weight: float [n_classes], multiplied into the weights of documents of that class
@@ -144,7 +143,6 @@ def train_network(
         hidden,
         seed,
         optimizer=bag_optimizer,
-        dropout=token_dropout,
         epsilon=EPSILON,
         threads=threads,
     )

@@ -15,9 +15,9 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-import satchel
 from satchel.bags.features import Features, Weighting
 from satchel.sealed.labels import LabelType
+from satchel.version import __version__
 
 FORMAT = 2
 """The version of the format in which new models are written, and the newest that is read."""
@@ -258,7 +258,7 @@ class Manifest(_Record, frozen=True, kw_only=True):
     """
 
     format: Literal[1, 2] = 2
-    satchel: Name = satchel.__version__
+    satchel: Name = __version__
     task: Task
     label_type: LabelType = "str"
     labels: Annotated[tuple[Label, ...], Meta(min_length=1, max_length=MAX_LABELS)]

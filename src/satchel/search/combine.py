@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from satchel.inference.activations import softmax
+from satchel.sealed.schema import Task
+
 CHUNK = 2**22
 """Numbers of logits that are looked at together: with thousands of classes all would not fit."""
 RIDGE = 1e-3
@@ -13,7 +16,7 @@ USUAL = 2.0
 
 
 def fit_scale(
-    scores: np.ndarray, targets: np.ndarray, task: str, *, weights: np.ndarray | None = None
+    scores: np.ndarray, targets: np.ndarray, task: Task, *, weights: np.ndarray | None = None
 ) -> float:
     """Find the factor of the scores that makes held-out documents likeliest.
 
@@ -69,13 +72,17 @@ def fit_scale(
 
 
 def sigmoid(scores: np.ndarray) -> np.ndarray:
-    """``1 / (1 + exp(-scores))`` without overflow, in the type of the scores."""
+    """``1 / (1 + exp(-scores))`` without overflow, in the type of the scores.
+
+    In another form than `satchel.inference.activations.sigmoid`, from which it differs in the last
+    bit: what it chooses is written into model files, and those must stay the same.
+    """
     probabilities: np.ndarray = np.exp(-np.logaddexp(0.0, -scores))
     return probabilities
 
 
 def _slope(
-    unit: np.ndarray, factor: float, targets: np.ndarray, shares: np.ndarray, task: str
+    unit: np.ndarray, factor: float, targets: np.ndarray, shares: np.ndarray, task: Task
 ) -> tuple[float, float]:
     """First and second derivative of some documents' negative log-likelihood."""
     score = factor * unit
@@ -84,9 +91,7 @@ def _slope(
         slopes = (unit * (probability - targets)).sum(axis=1)
         bends = (unit * unit * probability * (1.0 - probability)).sum(axis=1)
         return float(shares @ slopes), float(shares @ bends)
-    score -= score.max(axis=1, keepdims=True)
-    probability = np.exp(score)
-    probability /= probability.sum(axis=1, keepdims=True)
+    probability = softmax(score)
     expected = (unit * probability).sum(axis=1)
     slopes = expected - unit[np.arange(len(targets)), targets]
     bends = (np.square(unit - expected[:, None]) * probability).sum(axis=1)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from satchel.bags.fields import FIRST, name_spaces
+from satchel.sealed.schema import Task
 from satchel.search.targets import Targets
 
 SAMPLE = 2_000
@@ -22,15 +23,13 @@ class Facts:
         documents: How many there are.
         classes: How many classes.
         task: ``single`` or ``multiple``.
-        smallest_class: Documents of the rarest class.
         characters: Mean length of a document in code points.
         structure: Share of documents with header fields, quoted lines or a signature.
     """
 
     documents: int
     classes: int
-    task: str
-    smallest_class: int
+    task: Task
     characters: float
     structure: float
 
@@ -47,7 +46,6 @@ def gather(texts: Sequence[str], targets: Targets) -> Facts:
         documents=len(texts),
         classes=len(targets.labels),
         task=targets.task,
-        smallest_class=int(targets.counts().min()),
         characters=float(np.mean([len(text) for text in texts])),
         structure=sum(map(_has_structure, sample)) / len(sample),
     )

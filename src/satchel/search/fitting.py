@@ -107,7 +107,6 @@ def refit(
     targets: Targets,
     settings: Settings,
     progress: Progress = silent,
-    validation: Validation | None = None,
 ) -> Fitted:
     """Train what was chosen before on these documents, without choosing again.
 
@@ -117,7 +116,6 @@ def refit(
         targets: Their labels.
         settings: The settings with which it was chosen.
         progress: Told how far each stage is.
-        validation: Documents by which networks are judged after each epoch; None for none.
 
     Raises:
         TextError: If a document is not text, or none has a word.
@@ -127,7 +125,7 @@ def refit(
     corpus = Corpus(
         texts, targets, choice.features, choice.minimum_documents, settings.threads, progress
     ).without_empty(choice.features)
-    return _train(choice, corpus, fingerprint(texts, targets), settings, progress, validation)
+    return _train(choice, corpus, fingerprint(texts, targets), settings, progress, None)
 
 
 def _train(

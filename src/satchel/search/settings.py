@@ -10,10 +10,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from satchel.errors import SettingError
+from satchel.network.backends import Backend as Backend
 
 Effort = Literal["fast", "balanced", "best"]
 Preset = Literal["tutorial"]
-Backend = Literal["jax", "torch", "tensorflow"]
 ClassWeight = Literal["balanced"] | Mapping[Any, float]
 Optimizer = Literal["adagrad", "adam"]
 

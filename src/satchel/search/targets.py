@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 
 from satchel.errors import LabelError
 from satchel.sealed.labels import LabelType, array_of, text_of, type_of
+from satchel.sealed.schema import Task
 
-Task = Literal["single", "multiple"]
 LONGEST_LABEL = 1_000
 """The longest label that a satchel carries, in code points."""
 

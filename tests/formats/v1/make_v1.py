@@ -53,7 +53,8 @@ def view_of(
     else:
         arrays[f"view{index}.rows"] = dense.astype(rows)
     view = View(features=features, weighting=weighting, size=size, width=width, rows=rows)
-    return view, arrays, bags.terms(TEXTS, features, counts.hashes)
+    names = {token.hash: token.text for text in TEXTS for token in bags.tokenize(text, features)}
+    return view, arrays, [names[number] for number in counts.hashes.tolist()]
 
 
 def numbers(seed: int, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from satchel.bags.chunks import Chunk
-from satchel.bags.counts import Counts, merge, merge_ranked
+from satchel.bags.counts import Counts, merge_ranked
 from satchel.bags.features import Features
 from satchel.bags.kernels.counting import (
     count_chunk,
@@ -26,10 +26,9 @@ from satchel.bags.rows import Rows
 class _Worker:
     """One thread's table of features."""
 
-    def __init__(self, features: Features, keep_rows: bool) -> None:
+    def __init__(self, features: Features) -> None:
         self.characters = tables(features.rules)
         self.settings = settings_of(features)
-        self.keep_rows = keep_rows
         self.table: tuple[Any, ...] = empty_table()
         self.documents = 0
 
@@ -37,7 +36,7 @@ class _Worker:
         """Count a chunk; the row lengths, and the entries."""
         packed = pack(chunk.texts, chunk.first)
         *table, lengths, entries = count_chunk(
-            packed.data, packed.offsets, self.characters, self.settings, *self.table, self.keep_rows
+            packed.data, packed.offsets, self.characters, self.settings, *self.table
         )
         self.table = tuple(table)
         self.documents += len(packed)
@@ -47,28 +46,6 @@ class _Worker:
         """What this worker has counted, in the order in which features turned up."""
         table, hashes, kinds, size = self.table
         return Counts(hashes[:size], kinds[:size], table_frequencies(table, size), self.documents)
-
-
-def count_without_rows(
-    stream: Iterator[Chunk], features: Features, threads: int, tell: Callable[[Chunk], None]
-) -> Counts:
-    """The vocabulary of a stream of documents.
-
-    Args:
-        stream: Chunks of prepared documents.
-        features: Which features to count.
-        threads: How many threads work.
-        tell: Called with each chunk that is done.
-
-    Returns:
-        Its counts.
-    """
-    workers = [_Worker(features, keep_rows=False) for _ in range(threads)]
-    for _ in work_through(
-        stream, workers, lambda worker, chunk: worker.count(chunk) and None, tell
-    ):
-        pass
-    return merge(*(worker.counts() for worker in workers))
 
 
 def count_with_rows(
@@ -85,7 +62,7 @@ def count_with_rows(
     Returns:
         Its counts, and the counts of each document.
     """
-    workers = [_Worker(features, keep_rows=True) for _ in range(threads)]
+    workers = [_Worker(features) for _ in range(threads)]
     parts = work_through(stream, workers, _Worker.count, tell)
     merged, ranks = merge_ranked([worker.counts() for worker in workers])
     lengths = [answer[0] for _, answer in parts]

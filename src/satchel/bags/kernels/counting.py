@@ -1,4 +1,4 @@
-"""Counting a chunk of documents into a growing table, with or without rows."""
+"""Counting a chunk of documents into a growing table."""
 
 from __future__ import annotations
 
@@ -81,7 +81,6 @@ def _grown_table(table: Array, placement: Number) -> Array:
         _hashes,
         _kinds,
         types.int64,
-        types.boolean,
     )
 )
 def count_chunk(
@@ -93,7 +92,6 @@ def count_chunk(
     hashes: Array,
     kinds: Array,
     size: Number,
-    keep_rows: bool,
 ) -> tuple[Any, ...]:
     """Count documents into a table.
 
@@ -107,7 +105,6 @@ def count_chunk(
         hashes: The hash of each feature in the order in which they turned up.
         kinds: The kind of each.
         size: How many features there are.
-        keep_rows: Whether to give the rows too.
 
     Returns:
         table, hashes, kinds and size, grown; then the length of each row, and the entries of all
@@ -130,9 +127,8 @@ def count_chunk(
         while size + distinct > len(hashes):
             hashes = grown(hashes, size)
             kinds = grown(kinds, size)
-        if keep_rows:
-            while used + distinct > len(entries):
-                entries = grown(entries, used)
+        while used + distinct > len(entries):
+            entries = grown(entries, used)
         mask = np.uint64(len(table) - 1)
         shift = slot_shift(len(table))
         # Loads that do not wait for each other fetch the slots several times as fast as probing
@@ -153,11 +149,10 @@ def count_chunk(
                 kinds[size] = np.uint8(found[feature, KIND] & np.uint64(255))
                 size += 1
             table[slot, 1] += _ONE_DOCUMENT
-            if keep_rows:
-                place = (table[slot, 1] & _ID_MASK) - np.uint64(1)
-                times = found[feature, KIND] >> np.uint64(COUNT_SHIFT)
-                entries[used] = place << np.uint64(32) | times
-                used += 1
+            place = (table[slot, 1] & _ID_MASK) - np.uint64(1)
+            times = found[feature, KIND] >> np.uint64(COUNT_SHIFT)
+            entries[used] = place << np.uint64(32) | times
+            used += 1
     return table, hashes, kinds, size, lengths, entries
 
 

@@ -1,4 +1,4 @@
-"""Weights and choice of the vocabulary, against scikit-learn and Keras's old definitions."""
+"""Counts and weights against scikit-learn and Keras's old definitions."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bags_strategies import KEY, TEXTS
-from satchel.bags import Features, Rows, Vectorizer, Weighting, count, stack, tokenize, weigh
-from satchel.bags.weights import class_entropy
-from satchel.errors import NotFittedError, SettingError
+from satchel.bags import Features, Rows, Weighting, count, lookup, stack, tokenize, weigh
+from satchel.bags.weights import class_entropy, inverse_document_frequency
+from satchel.errors import SettingError
+from satchel.search.recipe import ViewRecipe
+from satchel.search.targets import encode
+from satchel.search.views import Counted, fit_view
 
 text_module = pytest.importorskip("sklearn.feature_extraction.text")
 WORDS = Features(rules="words", min_length=2, words=1, hash_key=KEY)
@@ -85,20 +88,12 @@ def test_tfidf_is_scikit_learns(sublinear: bool, norm: str | None) -> None:
     weighting = Weighting(
         term_frequency="log" if sublinear else "count", norm="l2" if norm else "none"
     )
-    ours = Vectorizer(WORDS, weighting, weights="idf")
-    rows = ours.fit_transform(DOCUMENTS)
-    np.testing.assert_allclose(dense(rows), expected.toarray(), rtol=2e-6)
-    assert np.array_equal(dense(ours.transform(DOCUMENTS)), dense(rows))
-
-
-@pytest.mark.parametrize(
-    ("least", "most"), [(1, 1.0), (2, 1.0), (1, 1), (0.3, 0.6), (2, 3), (0.0, 0.5)]
-)
-def test_limits_are_scikit_learns(least: int | float, most: int | float) -> None:
-    theirs = text_module.CountVectorizer(min_df=least, max_df=most).fit(DOCUMENTS)
-    ours = Vectorizer(WORDS, weights="none", min_df=least, max_df=most)
-    ours.fit_transform(DOCUMENTS)
-    assert len(ours.hashes_) == len(theirs.vocabulary_)
+    counts, rows = count(DOCUMENTS, WORDS)
+    weights = inverse_document_frequency(counts.document_frequency, counts.documents)
+    weighed = weigh(rows, weights, weighting)
+    np.testing.assert_allclose(dense(weighed), expected.toarray(), rtol=2e-6)
+    again = weigh(lookup(DOCUMENTS, WORDS, counts.hashes), weights, weighting)
+    assert np.array_equal(dense(again), dense(weighed))
 
 
 def texts_to_matrix(texts: list[str], num_words: int | None, mode: str) -> dict:
@@ -136,17 +131,22 @@ def test_the_four_modes_of_keras(mode: str, num_words: int | None) -> None:
         "",
         "sat mat the one\tthe sat",
     ]
-    ours = Vectorizer(
-        Features(rules="keras", words=1, hash_key=KEY),
-        Weighting(term_frequency="log" if mode == "tfidf" else mode, norm="none"),
+    recipe = ViewRecipe(
+        features=Features(rules="keras", words=1, hash_key=KEY),
+        weighting=Weighting(term_frequency="log" if mode == "tfidf" else mode, norm="none"),
         weights="keras_idf" if mode == "tfidf" else "none",
-        max_features=num_words - 1 if num_words else None,
-        max_features_by="count",
+        entropy=None,
+        minimum_documents=1,
+        maximum_features=num_words - 1 if num_words else None,
+        keep_by="occurrences",
     )
-    rows = ours.fit_transform(texts)
-    names = {token.hash: token.text for text in texts for token in tokenize(text, ours.features)}
+    counts, rows = count(texts, recipe.features)
+    counted = Counted(rows, counts.hashes, counts.kinds)
+    view = fit_view(counted, encode(["a", "b", "a", "b"]), recipe)
+    rows = view.rows(counted)
+    names = {token.hash: token.text for text in texts for token in tokenize(text, recipe.features)}
     found = {
-        (document, names[int(ours.hashes_[column])]): rows.values[entry]
+        (document, names[int(view.hashes[column])]): rows.values[entry]
         for document in range(len(texts))
         for entry in range(rows.offsets[document], rows.offsets[document + 1])
         for column in [rows.ids[entry]]
@@ -183,7 +183,7 @@ def test_class_entropy_by_its_definition(
         sparse.data.astype(np.float32),
         columns,
     )
-    found = class_entropy(rows, classes, n_classes)
+    found = class_entropy(rows, classes, n_classes, base=1.5)
     assert found.dtype == np.float32
     sizes = np.bincount(classes, minlength=n_classes)
     for column in range(columns):
@@ -198,50 +198,12 @@ def test_class_entropy_by_its_definition(
 def test_class_entropy_needs_fitting_classes() -> None:
     rows = count(["a", "b"], Features(words=1, hash_key=KEY))[1]
     with pytest.raises(SettingError, match="one class a document"):
-        class_entropy(rows, np.array([0]), 2)
+        class_entropy(rows, np.array([0]), 2, base=1.5)
     with pytest.raises(SettingError, match="must lie in"):
-        class_entropy(rows, np.array([0, 2]), 2)
-    with pytest.raises(SettingError, match="pass classes"):
-        Vectorizer(weights="idf_entropy").fit_transform(["a", "b"])
+        class_entropy(rows, np.array([0, 2]), 2, base=1.5)
 
 
-@pytest.mark.parametrize("score", ["document_frequency", "count", "class_entropy"])
-def test_the_cap_keeps_the_best_and_ties_by_hash(score: str) -> None:
-    texts = ["a a a b c", "b c d", "c e f g h"]
-    classes = np.array([0, 0, 1])
-    features = Features(words=1, hash_key=KEY)
-    counts, rows = count(texts, features)
-    scores = {
-        "document_frequency": counts.document_frequency,
-        "count": rows.column_sums(),
-        "class_entropy": class_entropy(rows, classes, 2),
-    }[score]
-    best = sorted(range(len(counts)), key=lambda column: (-scores[column], column))
-    for limit in range(1, len(counts) + 2):
-        ours = Vectorizer(features, max_features=limit, max_features_by=score)
-        ours.fit_transform(texts, classes)
-        assert np.array_equal(ours.hashes_, counts.hashes[sorted(best[:limit])])
-
-
-def test_settings_and_states_are_refused() -> None:
-    with pytest.raises(NotFittedError):
-        Vectorizer().transform(["a"])
-    with pytest.raises(SettingError, match="weights"):
-        Vectorizer(weights="other")
-    with pytest.raises(SettingError, match="max_features_by"):
-        Vectorizer(max_features_by="other")
-    with pytest.raises(SettingError, match="no feature"):
-        Vectorizer(min_df=2).fit_transform(["a", "b"])
-    with pytest.raises(SettingError, match="no feature"):
-        Vectorizer().fit_transform(["", " "])
-    for limits in (
-        {"min_df": -1},
-        {"max_df": 1.5},
-        {"min_df": 3, "max_df": 2},
-        {"max_features": 0},
-    ):
-        with pytest.raises(SettingError):
-            Vectorizer(**limits).fit_transform(["a b", "b"])
+def test_unknown_weightings_are_refused() -> None:
     with pytest.raises(SettingError):
         Weighting(norm="l1")
     with pytest.raises(SettingError):
