@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from satchel.bags import Features
+    from satchel.bags.features import Part
     from satchel.inference.model import Model
 
 CODE_POINTS = 160_000
@@ -115,20 +116,29 @@ def _plain_features() -> Iterator[Operation]:
     from satchel.bags.plain import feature_counts
     from satchel.bags.preparing import prepare
 
+    def counted(features: Features, text: str) -> None:
+        feature_counts(prepare(text, features), features)
+
     for features in _features():
-        yield lambda text, f=features: feature_counts(prepare(text, f), f)
+        yield partial(counted, features)
 
 
 def _kernels() -> Iterator[Operation]:
     from satchel.bags import count
 
+    def counted(features: Features, text: str) -> None:
+        count([text], features)
+
+    def predicted(model: Model, text: str) -> None:
+        model.predict_proba_and_known([text])
+
     _load_kernels()
     for features in _features():
-        yield lambda text, f=features: count([text], f)
+        yield partial(counted, features)
     for view in range(2):
         model = _model(view)
         model.warm_up()
-        yield lambda text, m=model: m.predict_proba_and_known([text])
+        yield partial(predicted, model)
 
 
 def _load_kernels() -> None:
@@ -153,8 +163,7 @@ def _names() -> Iterator[Operation]:
 
 def _prediction() -> Iterator[Operation]:
     for view in range(2):
-        model = _model(view)
-        yield lambda text, m=model: m.top(text)
+        yield _model(view).top
 
 
 def _explanation() -> Iterator[Operation]:
@@ -175,10 +184,12 @@ def _preparing() -> Iterator[Operation]:
     from satchel.bags.preparing import prepare
     from satchel.bags.tokens import lower
 
-    parts = ("headers", "signatures", "quotes")
+    def lowered(features: Features, text: str) -> None:
+        lower(prepare(text, features))
+
+    parts: tuple[Part, ...] = ("headers", "signatures", "quotes")
     for chosen in (*((part,) for part in parts), parts, ()):
-        features = Features(strip=chosen, nfc=not chosen)
-        yield lambda text, f=features: lower(prepare(text, f))
+        yield partial(lowered, Features(strip=chosen, nfc=not chosen))
 
 
 def _checks() -> Iterator[Operation]:
@@ -239,7 +250,7 @@ def _limit() -> None:
 
 def main() -> None:
     """Do an operation on all texts, telling before each what comes, and after it what it cost."""
-    name, length = sys.argv[1], int((sys.argv[2:] or [CODE_POINTS])[0])
+    name, length = sys.argv[1], int(sys.argv[2] if sys.argv[2:] else CODE_POINTS)
     for number, operation in enumerate(operations()[name]()):
         for kind, make in TEXTS.items():
             text = make(length)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ HOSTILE = [
 
 
 def judged(
-    labels: list, n: int = 400, *, sure: bool = True, skill: float = 3.0, **more: object
+    labels: list, n: int = 400, *, sure: bool = True, skill: float = 3.0, **more: Any
 ) -> Evaluation:
     generator = np.random.default_rng(0)
     truth = generator.integers(0, len(labels), n)
@@ -77,7 +78,7 @@ def test_the_confusion_picture_stays_bounded_and_names_what_it_can(tmp_path, cla
     assert max(size_of(tmp_path / "matrix.png")) <= 3000
     axes = figure.axes[0]
     assert len(axes.get_yticklabels()) == named
-    assert min(text.get_fontsize() for text in axes.get_yticklabels()) >= 6.5
+    assert min(float(text.get_fontsize()) for text in axes.get_yticklabels()) >= 6.5
 
 
 def test_cells_hold_numbers_only_where_they_fit():
@@ -273,8 +274,9 @@ def test_the_summary_cannot_steer_the_terminal():
 
 @pytest.mark.parametrize("what", ["names", "texts"])
 def test_names_and_texts_must_fit(what):
+    given: dict[str, Any] = {what: ["one"]}
     with pytest.raises(InputError, match=f"expected {what} for 400 documents, found 1"):
-        judged(["a", "b"], **{what: ["one"]})
+        judged(["a", "b"], **given)
 
 
 def test_a_folder_that_cannot_be_written_is_a_save_error(tmp_path):

@@ -25,7 +25,7 @@ from satchel.errors import (  # noqa: E402
     SettingError,
     SourceNotFoundError,
 )
-from satchel.exchange.rescue import rescue  # noqa: E402
+from satchel.exchange.rescue import Mode, rescue  # noqa: E402
 from satchel.exchange.tutorial_h5 import read_network  # noqa: E402
 from satchel.exchange.tutorial_pickle import read_tokenizer  # noqa: E402
 from satchel.inference.model import Model  # noqa: E402
@@ -67,13 +67,14 @@ def write_all(folder: Path, num_words: int | None = None) -> tuple[Tokenizer, li
 
 @pytest.mark.parametrize("mode", ["tfidf", "binary", "count", "freq"])
 @pytest.mark.parametrize("num_words", [None, 20])
-def test_predictions_are_the_tutorials(tmp_path: Path, mode: str, num_words: int | None) -> None:
+def test_predictions_are_the_tutorials(tmp_path: Path, mode: Mode, num_words: int | None) -> None:
     tokenizer, arrays = write_all(tmp_path, num_words)
     x = tokenizer.texts_to_matrix(TEXTS, mode)
     for number, (kernel, bias) in enumerate(arrays):
         x = x @ kernel + bias
         x = np.maximum(x, 0) if number < 2 else softmax(x)
-    parts = rescue(*(tmp_path / n for n in ("tokenizer.pickle", "my_model.h5", "labels.txt")), mode)
+    pickled, network = tmp_path / "tokenizer.pickle", tmp_path / "my_model.h5"
+    parts = rescue(pickled, network, tmp_path / "labels.txt", mode)
     model = Model(parts)
     assert model.labels == tuple(LABELS)
     np.testing.assert_allclose(model.predict_proba(TEXTS), x, atol=1e-5)
@@ -124,7 +125,7 @@ def test_a_tokenizer_is_read_from_every_home_it_had(
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
 @pytest.mark.parametrize("mode", ["tfidf", "binary", "count", "freq"])
-def test_the_tokenizer_that_keras_still_hides_is_rescued(tmp_path: Path, mode: str) -> None:
+def test_the_tokenizer_that_keras_still_hides_is_rescued(tmp_path: Path, mode: Mode) -> None:
     legacy = pytest.importorskip("keras.src.legacy.preprocessing.text")
     original, restated = legacy.Tokenizer(num_words=30), fitted(num_words=30)
     original.fit_on_texts(TEXTS)
@@ -248,10 +249,11 @@ def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:
     write_all(tmp_path)
     there = [tmp_path / name for name in ("tokenizer.pickle", "my_model.h5", "labels.txt")]
     for number in range(3):
-        files = [*there]
-        files[number] = tmp_path / "nothing"
+        tokenizer, network, labels = (
+            tmp_path / "nothing" if place == number else path for place, path in enumerate(there)
+        )
         with pytest.raises(SourceNotFoundError, match="nothing"):
-            rescue(*files)
+            rescue(tokenizer, network, labels)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from satchel.inference.compress import compress, quantized
 from satchel.inference.members import keep_members
 from satchel.inference.model import Model
 from satchel.sealed import Calibration, History, Parts, dumps, loads
+from satchel.sealed.schema import RowType
 from small_models import LINEAR, NETWORK, TEXTS, Head, make_parts
 
 MIXED = [Head(scale=0.5), Head(NETWORK.layers, view=1, columns=6), Head(scale=-2.0, view=1)]
@@ -36,7 +37,7 @@ def sizes(parts: Parts) -> list[int]:
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(7_000, 30_000), st.sampled_from(["int8", "float16", "float32"]))
-def test_a_compressed_model_has_the_size_asked_for_and_opens(size: int, rows: str) -> None:
+def test_a_compressed_model_has_the_size_asked_for_and_opens(size: int, rows: RowType) -> None:
     smaller = compress(make_parts(MIXED, features=TWO_VIEWS), max_bytes=size, rows=rows)
     data = dumps(smaller)
     assert len(data) <= size
@@ -55,7 +56,7 @@ def test_one_entry_more_would_not_fit() -> None:
 
 
 @pytest.mark.parametrize("rows", ["int8", "float16", "float32"])
-def test_without_a_limit_every_entry_stays(rows: str) -> None:
+def test_without_a_limit_every_entry_stays(rows: RowType) -> None:
     parts = make_parts(MIXED, features=TWO_VIEWS)
     smaller = compress(parts, rows=rows)
     assert sizes(smaller) == sizes(parts)
@@ -79,6 +80,8 @@ def test_terms_follow_their_entries() -> None:
     assert compress(parts, max_bytes=size).terms is None
     smaller = compress(parts, max_bytes=size, terms=True)
     assert 0 < sizes(smaller)[0] < sizes(parts)[0]
+    assert parts.terms is not None
+    assert smaller.terms is not None
     names = dict(zip(parts.arrays["view0.hashes"].tolist(), parts.terms[0], strict=True))
     expected = [names[key] for key in smaller.arrays["view0.hashes"].tolist()]
     assert list(smaller.terms[0]) == expected
@@ -102,11 +105,11 @@ def test_members_go_where_little_else_fits() -> None:
 
 @pytest.mark.parametrize("kept", [[0], [1], [2], [0, 2], [1, 2], [0, 1, 2]])
 @pytest.mark.parametrize("rows", ["float32", "int8"])
-def test_members_that_stay_answer_as_before(kept: list[int], rows: str) -> None:
+def test_members_that_stay_answer_as_before(kept: list[int], rows: RowType) -> None:
     parts = make_parts(MIXED, features=TWO_VIEWS, rows=rows)
     model = Model(parts)
     sums, _ = BagReader(model.views).read_plain(TEXTS)
-    expected = sum(model.members[m](sums[model.members[m].view]) for m in kept)
+    expected = np.sum([model.members[m](sums[model.members[m].view]) for m in kept], axis=0)
     fewer = keep_members(parts, kept)
     assert len(dumps(fewer)) <= len(dumps(parts))
     spoken = Model(fewer).known(TEXTS) > 0  # what is unknown gets the prior, whoever is left
@@ -136,6 +139,7 @@ def test_a_calibrated_model_is_kept_as_sure_too() -> None:
     assert errors[0] < errors[1]
     assert len(dumps(sure)) <= size
     assert sure.manifest.members == plain.manifest.members
+    assert sure.manifest.calibration is not None
     factor = sure.manifest.calibration.shift[0] / 0.25
     scales = [number * factor for number in calibration.scale]
     assert sure.manifest.calibration.scale == pytest.approx(scales)
