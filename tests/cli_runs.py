@@ -56,7 +56,9 @@ def run(*arguments: object, given: str | None = None) -> subprocess.CompletedPro
     ):
         main()
     said = [stream.buffer.getvalue().decode() for stream in (out, err)]
-    return subprocess.CompletedProcess(names, ended.value.code, *said)
+    code = ended.value.code
+    assert isinstance(code, int)
+    return subprocess.CompletedProcess(names, code, *said)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,17 @@ import numpy as np
 from satchel.bags.features import Features, Weighting
 from satchel.bags.tokens import tokenize
 from satchel.inference.compress import quantized
-from satchel.sealed.schema import Layer, Manifest, Member, Parts, RowType, Task, Training, View
+from satchel.sealed.schema import (
+    Activation,
+    Layer,
+    Manifest,
+    Member,
+    Parts,
+    RowType,
+    Task,
+    Training,
+    View,
+)
 
 TEXTS = [
     "The engine of the old car would not start, so the car stayed at home.",
@@ -55,7 +65,7 @@ NETWORK = Head(DENSE_HEAD, columns=6)
 NORMED = Head(NORMED_HEAD, columns=6)
 
 
-def one_activation(name: str) -> Head:
+def one_activation(name: Activation) -> Head:
     """A member whose hidden layer has this activation."""
     layers = (
         Layer(kind="activation", units=5, activation=name),

@@ -14,9 +14,7 @@ AWKWARD_TEXTS = (
     "\u2028", "\x85", "e\u0301", "🎒", "ﬁ", "ß", "İ", "中文 字", "\ud7ff\ue000", "=1+1",
 )  # fmt: skip
 
-texts = st.one_of(
-    st.sampled_from(AWKWARD_TEXTS), st.text(st.characters(exclude_categories=("Cs",)))
-)
+texts = st.one_of(st.sampled_from(AWKWARD_TEXTS), st.text(st.characters(exclude_categories=["Cs"])))
 """Any text that UTF-8 can hold."""
 
 labels = st.one_of(

@@ -302,9 +302,9 @@ def test_tables_read_together_equal_tables_read_alone(several, rows, corpus) -> 
     for read in (together.read_fused, together.read_plain):
         sums, known = read(texts)
         for place, table in enumerate(tables):
-            counts = lookup(texts, table.features, table.known)
-            assert np.array_equal(known[:, place], counts.lengths)
-            expected = table.sums(table.weigh(counts))
+            alone = lookup(texts, table.features, table.known)
+            assert np.array_equal(known[:, place], alone.lengths)
+            expected = table.sums(table.weigh(alone))
             np.testing.assert_allclose(sums[place], expected, rtol=1e-4, atol=1e-3)
 
 

@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,8 +27,8 @@ TEXTS, TRUE = corpus(90)
 NEW, NEW_TRUE = corpus(45, seed=1)
 
 
-def quick(**settings: object) -> TextClassifier:
-    return TextClassifier(**{"effort": "fast"} | settings)
+def quick(**settings: Any) -> TextClassifier:
+    return TextClassifier(**({"effort": "fast"} | settings))
 
 
 def sealed_bytes(classifier: TextClassifier) -> bytes:
@@ -53,7 +54,7 @@ def test_it_learns(balanced: TextClassifier, fast: TextClassifier) -> None:
 
 
 def test_the_constructor_stores_its_arguments_untouched() -> None:
-    arguments = {
+    arguments: dict[str, Any] = {
         "effort": "best", "preset": None, "head": len, "hidden": 7, "epochs": 3,
         "learning_rate": 0.5, "batch_size": 9, "optimizer": object(), "loss": len,
         "validation_split": 0.5, "words": 1, "characters": (2, 3), "strip": ["headers"],
@@ -63,7 +64,7 @@ def test_the_constructor_stores_its_arguments_untouched() -> None:
     classifier = TextClassifier(**arguments)
     assert classifier.get_params() == arguments
     assert all(classifier.get_params()[name] is value for name, value in arguments.items())
-    nonsense = {name: object() for name in arguments}
+    nonsense: dict[str, Any] = {name: object() for name in arguments}
     assert TextClassifier(**nonsense).get_params() == nonsense
 
 
@@ -136,7 +137,7 @@ def test_a_fit_that_fails_leaves_the_model_of_before(fast: TextClassifier) -> No
 
 @pytest.mark.parametrize("dtype", [np.int64, np.int8, str, object])
 def test_answers_come_in_the_type_of_the_labels(dtype: type) -> None:
-    labels = np.array([-1, 20, 3] * 30).astype(dtype)
+    labels: np.ndarray = np.array([-1, 20, 3] * 30).astype(dtype)
     classifier = quick().fit(TEXTS, labels)
     assert classifier.classes_.tolist() == sorted(set(labels.tolist()))
     answers = classifier.predict(NEW)
@@ -255,7 +256,7 @@ def test_the_order_of_the_training_documents_matters_only_a_little(
     assert sealed_bytes(other) != sealed_bytes(balanced)
     assert other.predict(NEW).tolist() == balanced.predict(NEW).tolist()
     weights = [np.sort(each.satchel_.parts.arrays["view0.weights"]) for each in (other, balanced)]
-    np.testing.assert_allclose(*weights, rtol=1e-6)
+    np.testing.assert_allclose(weights[0], weights[1], rtol=1e-6)
 
 
 def test_explanations_name_the_words_that_count(balanced: TextClassifier) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,30 +12,31 @@ import satchel
 from corpora import LABELS, corpus
 from satchel import TextClassifier
 from satchel.network.heads import default_head
+from satchel.search.settings import Effort
 
 TEXTS, TRUE = corpus(90)
 NEW, NEW_TRUE = corpus(45, seed=1)
 
 
-def quick(**settings: object) -> TextClassifier:
-    return TextClassifier(**{"effort": "fast"} | settings)
+def quick(**settings: Any) -> TextClassifier:
+    return TextClassifier(**({"effort": "fast"} | settings))
 
 
-def of_effort(effort: str, **settings: object) -> TextClassifier:
+def of_effort(effort: Effort, **settings: Any) -> TextClassifier:
     """A classifier whose network, where its effort trains one, is small."""
     network = {} if effort == "fast" else {"hidden": 16, "epochs": 4}
     return TextClassifier(effort, **network | settings)
 
 
 @pytest.mark.parametrize("effort", ["fast", "balanced"])
-def test_one_document_a_class_is_learnt_by_heart(effort: str) -> None:
+def test_one_document_a_class_is_learnt_by_heart(effort: Effort) -> None:
     texts = ["red blue green", "one two three", "north south west"]
     classifier = of_effort(effort).fit(texts, ["colour", "number", "wind"])
     assert classifier.predict(texts).tolist() == ["colour", "number", "wind"]
 
 
 @pytest.mark.parametrize("effort", ["fast", "balanced"])
-def test_empty_documents_are_left_out_and_answered_with_the_prior(effort: str) -> None:
+def test_empty_documents_are_left_out_and_answered_with_the_prior(effort: Effort) -> None:
     classifier = of_effort(effort)
     classifier.fit([*TEXTS, "", " \n", "\t"], [*TRUE, *LABELS])
     assert classifier.n_documents_ == 90
@@ -46,7 +48,7 @@ def test_empty_documents_are_left_out_and_answered_with_the_prior(effort: str) -
 @pytest.mark.parametrize("effort", ["fast", "balanced"])
 @pytest.mark.parametrize("class_weight", [None, "balanced"])
 def test_a_class_of_empty_documents_alone_does_not_crash(
-    effort: str, class_weight: str | None
+    effort: Effort, class_weight: str | None
 ) -> None:
     classifier = of_effort(effort, class_weight=class_weight)
     classifier.fit([*TEXTS, "", ""], [*TRUE, "silence", "silence"])
@@ -96,7 +98,7 @@ def several(n: int, seed: int) -> tuple[list[str], list[tuple[str, ...]]]:
 
 
 @pytest.mark.parametrize("effort", ["fast", "balanced"])
-def test_several_labels_a_document(effort: str, tmp_path: Path) -> None:
+def test_several_labels_a_document(effort: Effort, tmp_path: Path) -> None:
     classifier = TextClassifier(effort=effort).fit(*several(120, 0))
     texts, labels = several(60, 1)
     answers = classifier.predict(texts)

@@ -36,8 +36,8 @@ TEXTS, TRUE = corpus(90)
 NEW, NEW_TRUE = corpus(45, seed=1)
 
 
-def quick(**settings: object) -> TextClassifier:
-    return TextClassifier(**{"effort": "fast"} | settings)
+def quick(**settings: Any) -> TextClassifier:
+    return TextClassifier(**({"effort": "fast"} | settings))
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +238,7 @@ def test_an_indicator_table_makes_several_labels(kind: str) -> None:
     if kind == "frame":
         assert classifier.classes_.tolist() == sorted(LABELS)
     np.testing.assert_array_equal(classifier.predict_proba(NEW), as_sets.predict_proba(NEW))
-    answers = classifier.predict(NEW)
+    answers: Any = classifier.predict(NEW)
     if scipy.sparse.issparse(make(table)):
         assert scipy.sparse.issparse(answers)
         answers = answers.toarray()

@@ -151,6 +151,8 @@ def test_answers_come_in_order_whatever_the_blocks(
     parts = list(answers_of(satchel, documents, progress=lambda *report: reports.append(report)))
     assert [answer.file for answer in parts] == documents.names
     for one, other in zip(whole, parts, strict=True):
+        assert one.best is not None
+        assert other.best is not None
         assert (one.best.label, one.known) == (other.best.label, other.known)
         assert one.best.probability == pytest.approx(other.best.probability, abs=2e-6)
     assert reports[0][:3] == ("predicting", 0, 50)

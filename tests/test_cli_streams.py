@@ -25,8 +25,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a model, a labelled table and a folder of texts in many scripts."""
     folder = tmp_path_factory.mktemp("streams")
     write_model(folder / "m.satchel")
-    labels = make_parts().manifest.labels
-    rows = [{"text": text, "label": labels[n % 4]} for n, text in enumerate(TEXTS)]
+    names = make_parts().manifest.labels
+    rows = [{"text": text, "label": names[n % 4]} for n, text in enumerate(TEXTS)]
     (folder / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     texts, labels = corpus(60)
     rows = [{"text": text, "label": label} for text, label in zip(texts, labels, strict=True)]

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from corpora import folder
 
@@ -79,7 +80,7 @@ def test_hash_seed_threads_and_the_order_of_files_change_no_byte(tmp_path: Path)
 def test_one_core_and_all_give_the_same_bytes(tmp_path: Path) -> None:
     # The tutorial's products are large enough for a backend to share them among its threads.
     source = folder(tmp_path / "posts", 300)
-    settings = {"preset": "tutorial", "threads": 2}
+    settings: dict[str, Any] = {"preset": "tutorial", "threads": 2}
     one = train(source, tmp_path / "1.satchel", cores=1, **settings)
     every = train(source, tmp_path / "2.satchel", **settings)
     assert one == every

@@ -138,6 +138,7 @@ def test_calibration_error_of_known_cases():
     # The same answers claimed at 0.95.
     bold = evaluate("aaab", "aaaa", "ab", probabilities=[[0.95, 0.05]] * 4)
     assert bold.calibration_error == pytest.approx(0.2)
+    assert bold.reliability is not None
     assert bold.reliability.mean_gap == pytest.approx(0.2)
     assert bold.reliability.count.sum() == 4
 
@@ -185,9 +186,12 @@ def test_leaked_documents_are_left_out_of_the_second_accuracy():
     assert leaked.tolist() == [True, False, False]
     result = evaluate("aab", "aaa", "ab", leaked=leaked)
     assert result.accuracy == pytest.approx(2 / 3)
+    assert result.leaks is not None
     assert result.leaks.count == 1
     assert result.leaks.accuracy_without == pytest.approx(1 / 2)
-    assert evaluate("a", "a", "a", leaked=[True]).leaks.accuracy_without is None
+    leaks = evaluate("a", "a", "a", leaked=[True]).leaks
+    assert leaks is not None
+    assert leaks.accuracy_without is None
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import numpy as np
@@ -21,9 +22,8 @@ from satchel.errors import SaveError
 from satchel.exchange.bag_inputs import bag_inputs, padded
 from satchel.exchange.keras_export import save_keras, to_keras
 from satchel.exchange.onnx_export import to_onnx
-from satchel.inference.activations import ACTIVATIONS
 from satchel.inference.model import Model
-from satchel.sealed.schema import Calibration, Parts, Training
+from satchel.sealed.schema import Activation, Calibration, Parts, Training
 from small_models import LINEAR, NETWORK, NORMED, TEXTS, Head, make_parts, one_activation
 
 # Keras's torch and TensorFlow backends call NumPy 2 so.
@@ -47,8 +47,10 @@ def example(name: str) -> Parts:
         parts = make_parts([NETWORK])
         training = Training(documents=9, class_counts=(0, 0, 0, 0))
         return replace(parts, manifest=msgspec.structs.replace(parts.manifest, training=training))
-    if name in ("float16", "int8"):
-        return make_parts([NETWORK, LINEAR], rows=name)
+    if name == "float16":
+        return make_parts([NETWORK, LINEAR], rows="float16")
+    if name == "int8":
+        return make_parts([NETWORK, LINEAR], rows="int8")
     if name == "multiple":
         return make_parts([NETWORK], task="multiple")
     return make_parts([NORMED if name == "normed" else LINEAR])
@@ -88,8 +90,8 @@ def test_onnx_answers_as_the_model(name: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(scores, Model(parts).scores(TEXTS), atol=1e-5)
 
 
-@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
-def test_onnx_has_every_activation(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", get_args(Activation))
+def test_onnx_has_every_activation(name: Activation, tmp_path: Path) -> None:
     parts = make_parts([one_activation(name)])
     _, scores = onnx_answers(parts, tmp_path / "model.onnx")
     np.testing.assert_allclose(scores, Model(parts).scores(TEXTS), atol=1e-5)
@@ -133,7 +135,7 @@ def test_keras_answers_as_the_model(name: str) -> None:
 
 def test_keras_has_every_activation() -> None:
     keras = pytest.importorskip("keras")
-    parts = make_parts([one_activation(name) for name in sorted(ACTIVATIONS)])
+    parts = make_parts([one_activation(name) for name in get_args(Activation)])
     model = Model(parts)
     answers = keras.ops.convert_to_numpy(to_keras(parts)(bag_inputs(model, TEXTS)))
     np.testing.assert_allclose(answers, model.predict_proba(TEXTS), atol=1e-5)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bags_strategies import TEXTS as AWKWARD
 from satchel.bags import windows
-from satchel.bags.features import Features, Weighting
+from satchel.bags.features import Features, Part, Weighting
 from satchel.bags.tokens import tokenize
 from satchel.errors import LabelError, SettingError, TextError
 from satchel.inference import explain as explaining
@@ -23,7 +23,17 @@ from satchel.inference import occurrences
 from satchel.inference.activations import ACTIVATIONS
 from satchel.inference.explain import Explanation, explain
 from satchel.inference.model import Model
-from satchel.sealed.schema import Layer, Manifest, Member, Parts, Training, View
+from satchel.sealed.schema import (
+    Activation,
+    Layer,
+    Manifest,
+    Member,
+    Parts,
+    RowType,
+    Task,
+    Training,
+    View,
+)
 from small_models import (
     LINEAR,
     NETWORK,
@@ -70,13 +80,13 @@ def check_sums(model: Model, text: str, exact: bool = True) -> Explanation:
 
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("name", EXACT)
-def test_contributions_add_up_through_every_activation(name: str, text: str) -> None:
+def test_contributions_add_up_through_every_activation(name: Activation, text: str) -> None:
     check_sums(Model(make_parts([one_activation(name), LINEAR])), text)
 
 
 @pytest.mark.parametrize("rows", ["float16", "int8"])
 @pytest.mark.parametrize("task", ["single", "multiple"])
-def test_contributions_add_up_for_every_row_type(rows: str, task: str) -> None:
+def test_contributions_add_up_for_every_row_type(rows: RowType, task: Task) -> None:
     model = Model(make_parts([NETWORK, LINEAR], rows=rows, task=task))
     for text in TEXTS:
         check_sums(model, text)
@@ -330,7 +340,7 @@ POST = (
 
 @pytest.mark.parametrize("strip", [(), ("headers",), ("headers", "quotes", "signatures")])
 @pytest.mark.parametrize("nfc", [False, True])
-def test_spans_refer_to_the_text_that_was_given(strip: tuple[str, ...], nfc: bool) -> None:
+def test_spans_refer_to_the_text_that_was_given(strip: tuple[Part, ...], nfc: bool) -> None:
     features = Features(words=2, strip=strip, nfc=nfc)
     texts = ["head: x\n\nthe old card résumé card r\u00e9sum\u00e9 bye orbit subject"]
     explanation = explain(Model(make_parts(features=[features], texts=texts)), POST)
@@ -402,7 +412,8 @@ def test_deleting_the_top_tokens_hurts_more_than_deleting_any() -> None:
     model = learnt(weights, hashes, 3)
     assert np.mean(model.predict_proba(texts[300:]).argmax(1) == classes[300:]) > 0.95
 
-    top_drop, random_drop = [], []
+    top_drop: list[float] = []
+    random_drop: list[float] = []
     for text in texts[300:]:
         explanation = explain(model, text)
         winner = model.labels.index(explanation.label)
@@ -418,4 +429,4 @@ def test_deleting_the_top_tokens_hurts_more_than_deleting_any() -> None:
                 left = left[: token.start] + left[token.end :]
             drops.append(before - model.scores([left])[0, winner])
     assert np.mean(np.array(top_drop) > np.array(random_drop)) > 0.9
-    assert np.mean(top_drop) > 3 * max(np.mean(random_drop), 0.01)
+    assert np.mean(top_drop) > 3 * max(float(np.mean(random_drop)), 0.01)

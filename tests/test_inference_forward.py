@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ FLOATS = hnp.arrays(
 
 
 def test_every_activation_of_the_schema_is_there() -> None:
-    assert set(ACTIVATIONS) == set(schema.Activation.__args__)
+    assert set(ACTIVATIONS) == set(get_args(schema.Activation))
 
 
 # Keras's torch and TensorFlow backends call NumPy 2 so.

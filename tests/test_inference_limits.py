@@ -22,6 +22,7 @@ from satchel.inference import model as model_module
 from satchel.inference.explain import explain
 from satchel.inference.model import Model
 from satchel.sealed import Calibration, Layer, Manifest, Member, Parts, Training, View
+from satchel.sealed.schema import Task
 from small_models import LINEAR, NETWORK, TEXTS, Head, keyed, make_parts, vocabulary
 
 MIXED = [Head(scale=0.5), Head(NETWORK.layers, view=1, columns=6), Head(scale=-2.0, view=1)]
@@ -66,9 +67,9 @@ def test_numbers_that_overflow_are_told_and_never_answered(make, threads: int) -
     for ask in (model.scores, model.predict, model.predict_proba):
         with pytest.raises(PredictionError, match=f"document {first} are not finite"):
             ask(texts, threads=threads)
-    for ask in (model.rank, model.top, model.predict_columns):
+    for rank in (model.rank, model.top, model.predict_columns):
         with pytest.raises(PredictionError, match="train it anew"):
-            ask(texts)
+            rank(texts)
     with pytest.raises(PredictionError):
         model.explain(texts[-1])
 
@@ -162,7 +163,7 @@ NUMBERS = st.floats(-4, 4, width=32)
     st.lists(NUMBERS, min_size=1, max_size=1) | st.lists(NUMBERS, min_size=4, max_size=4),
     st.sampled_from(["single", "multiple"]),
 )
-def test_a_calibration_is_applied_to_the_sum(scale: list, shift: list, task: str) -> None:
+def test_a_calibration_is_applied_to_the_sum(scale: list, shift: list, task: Task) -> None:
     parts = make_parts(MIXED, features=TWO_VIEWS, task=task)
     calibration = Calibration(scale=tuple(scale), shift=tuple(shift))
     calibrated = sealed.loads(sealed.dumps(changed(parts, calibration=calibration)))
@@ -195,7 +196,7 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert blocks.predict(texts) == whole.predict(texts)
     assert blocks.predict([]) == blocks.rank([]) == blocks.top([]) == []
     with pytest.raises(TextError, match="document 20 is not a string"):
-        blocks.predict([*texts[:20], None])
+        blocks.predict([*texts[:20], None])  # type: ignore[list-item]
     with pytest.raises(TextError, match="document 21 holds the lone surrogate"):
         blocks.predict([*texts[:21], "\ud800"])
 
@@ -209,12 +210,12 @@ def test_the_best_are_found_without_ranking_all(row: np.ndarray, k: int) -> None
     np.testing.assert_array_equal(model_module._ranked(row, k), expected)
 
 
-def many_labels(labels: int, task: str = "multiple", views: int = 1) -> Parts:
+def many_labels(labels: int, task: Task = "multiple", views: int = 1) -> Parts:
     """A model of many labels and of hardly a feature; for ``multiple`` every label always holds."""
     features = keyed(Features(words=1))
     hashes, kinds, _ = vocabulary(["word"], features)
     rows = np.linspace(-1, 1, labels).astype(np.float16)[None]
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for index in range(views):
         arrays |= {
             f"view{index}.hashes": hashes,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from satchel.bags.features import Features, Weighting
 from satchel.bags.sums import BagReader
 from satchel.errors import SettingError, TextError
 from satchel.inference.model import Model
+from satchel.sealed.schema import RowType
 from small_models import (
     CLASS_COUNTS,
     LINEAR,
@@ -43,7 +45,7 @@ SOME_TEXT = st.lists(
 )
 
 
-def mixed(rows: str = "float32") -> Model:
+def mixed(rows: RowType = "float32") -> Model:
     return Model(make_parts(MIXED, features=[WORDS, CHARACTERS], rows=rows, seed=5))
 
 
@@ -52,7 +54,7 @@ MIXED_MODEL = mixed()
 
 @pytest.mark.parametrize("rows", ["float32", "float16", "int8"])
 @pytest.mark.parametrize("features", [Features(), WORDS, Features(fields=True), CHARACTERS])
-def test_scores_are_the_sum_that_the_contract_states(features: Features, rows: str) -> None:
+def test_scores_are_the_sum_that_the_contract_states(features: Features, rows: RowType) -> None:
     parts = make_parts([LINEAR, Head(scale=0.3)], features=[features], rows=rows)
     expected = np.stack([restated_scores(parts, text) for text in TEXTS])
     scores = Model(parts).scores(TEXTS)
@@ -84,7 +86,7 @@ def test_probabilities_sum_to_one(texts: list[str]) -> None:
         Weighting(term_frequency="binary"),
     ],
 )
-def test_bulk_and_plain_paths_agree(rows: str, weighting: Weighting) -> None:
+def test_bulk_and_plain_paths_agree(rows: RowType, weighting: Weighting) -> None:
     pytest.importorskip("numba")
     parts = make_parts(
         MIXED, features=[Features(fields=True), CHARACTERS], rows=rows, weighting=weighting
@@ -164,7 +166,7 @@ def test_top_ranks_the_probabilities() -> None:
 
 
 @pytest.mark.parametrize("texts", ["one string", [None], ["fine", 3.5], ["\ud800"]])
-def test_what_is_not_text_is_refused(texts: object) -> None:
+def test_what_is_not_text_is_refused(texts: Any) -> None:
     for ask in (MIXED_MODEL.scores, MIXED_MODEL.known, MIXED_MODEL.predict):
         with pytest.raises(TextError):
             ask(texts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import unicodedata
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -29,7 +30,8 @@ PIECES = st.sampled_from(
         " ",
     ]
 )
-FORMS = st.sampled_from(["NFC", "NFKC"])
+Form = Literal["NFC", "NFKC"]
+FORMS: st.SearchStrategy[Form] = st.sampled_from(("NFC", "NFKC"))
 
 
 def longest_run(text: str) -> int:
@@ -41,7 +43,7 @@ def longest_run(text: str) -> int:
 
 
 @given(FORMS, st.lists(PIECES, max_size=120).map("".join))
-def test_short_runs_are_left_alone_and_long_ones_are_parted(form: str, text: str) -> None:
+def test_short_runs_are_left_alone_and_long_ones_are_parted(form: Form, text: str) -> None:
     normal = normalize(form, text)
     plain = unicodedata.normalize(form, text)
     if longest_run(text) <= MOST_MARKS:
@@ -56,7 +58,7 @@ def test_short_runs_are_left_alone_and_long_ones_are_parted(form: str, text: str
 
 
 @given(FORMS, st.text())
-def test_any_text_is_normalized_as_unicode_does(form: str, text: str) -> None:
+def test_any_text_is_normalized_as_unicode_does(form: Form, text: str) -> None:
     assert normalize(form, text) == unicodedata.normalize(form, text)
 
 

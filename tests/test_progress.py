@@ -11,8 +11,8 @@ def test_whoever_shows_progress_hears_of_it_once_and_only_meanwhile() -> None:
     heard: list[tuple[object, ...]] = []
     others: list[tuple[object, ...]] = []
 
-    def listen(*report: object) -> None:
-        heard.append(report)
+    def listen(stage: str, done: int, total: int | None, note: str = "") -> None:
+        heard.append((stage, done, total, note))
 
     tell("compiling", 1, None)
     with showing(listen), showing(lambda *report: others.append(report)), showing(listen):

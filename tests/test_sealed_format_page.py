@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
 from formats.worked_example import dump, example
 from satchel import sealed
+from satchel.bags.features import Features, Weighting
 from satchel.inference.model import MOST_HELD, Model
 from satchel.sealed import container, manifests, schema, store, terms
 from satchel.sealed.labels import LabelType
@@ -51,8 +53,8 @@ def test_the_page_names_every_field_and_choice() -> None:
         schema.Trial,
         schema.Score,
         schema.File,
-        schema.Features,
-        schema.Weighting,
+        Features,
+        Weighting,
     ]
     for struct in structs:
         for field in struct.__struct_fields__:
@@ -60,7 +62,7 @@ def test_the_page_names_every_field_and_choice() -> None:
     for choices in (
         *(schema.Activation, schema.LayerKind, schema.RowType, schema.Task, LabelType),
     ):
-        for choice in choices.__args__:
+        for choice in get_args(choices):
             assert f"`{choice}`" in PAGE, choice
 
 

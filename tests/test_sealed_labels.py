@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from satchel.errors import LabelError
-from satchel.sealed.labels import array_of, fault_of, text_of, type_of, values_of
+from satchel.sealed.labels import LabelType, array_of, fault_of, text_of, type_of, values_of
 from satchel.search.targets import encode
 
 VALUES = {
@@ -27,7 +27,7 @@ SAME_TYPE = st.sampled_from([*VALUES]).flatmap(
 
 
 @given(SAME_TYPE)
-def test_labels_come_back_as_they_were(drawn: tuple[str, list]) -> None:
+def test_labels_come_back_as_they_were(drawn: tuple[LabelType, list]) -> None:
     kind, labels = drawn
     texts = [text_of(label) for label in labels]
     fault = fault_of(texts, kind)
@@ -52,7 +52,7 @@ def test_labels_come_back_as_they_were(drawn: tuple[str, list]) -> None:
         ("U5", "str"),
     ],
 )
-def test_numpy_scalars_have_the_text_of_their_value(dtype: str, kind: str) -> None:
+def test_numpy_scalars_have_the_text_of_their_value(dtype: str, kind: LabelType) -> None:
     for label in np.array([0, 1], dtype=dtype):
         assert fault_of([text_of(label)], kind) == ""
         assert values_of([text_of(label)], kind) == [label]
@@ -70,7 +70,7 @@ def test_numpy_scalars_have_the_text_of_their_value(dtype: str, kind: str) -> No
         (["9" * 1000], "int"),
     ],
 )
-def test_a_label_that_is_written_otherwise_is_a_fault(texts: list[str], kind: str) -> None:
+def test_a_label_that_is_written_otherwise_is_a_fault(texts: list[str], kind: LabelType) -> None:
     assert fault_of(texts, kind)
 
 

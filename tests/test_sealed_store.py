@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -33,28 +34,34 @@ from satchel.sealed import (
     tensors,
 )
 from satchel.sealed.inputs import FileSource
+from satchel.sealed.labels import LabelType
+from satchel.sealed.schema import LayerKind, Task
 
 MODELS = [small_models.linear(), small_models.network(), small_models.linear(terms=False, card="")]
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
-LABELS = {
+LABELS: dict[LabelType, st.SearchStrategy[str]] = {
     "str": TEXT,
     "int": st.integers(-(2**63), 2**63 - 1).map(str),
     "float": st.floats(allow_nan=False).filter(lambda x: math.copysign(1, x) == 1 or x).map(repr),
     "bool": st.sampled_from(["True", "False"]),
 }
 TERM = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-KINDS = st.sampled_from(["activation", "batch_normalization", "layer_normalization", "dense"])
+KINDS: st.SearchStrategy[LayerKind] = st.sampled_from(
+    ["activation", "batch_normalization", "layer_normalization", "dense"]
+)
 FINITE = st.floats(-1e9, 1e9, allow_subnormal=False)
 LOGS = st.dictionaries(TERM.filter(bool), st.lists(FINITE, max_size=3).map(tuple), max_size=2)
 
 
 @st.composite
 def models(draw: st.DrawFn) -> Parts:
-    version = draw(st.integers(1, 2))
-    label_type = draw(st.sampled_from([*LABELS])) if version == 2 else "str"
+    versions: tuple[Literal[1, 2], ...] = (1, 2)
+    tasks: tuple[Task, ...] = ("single", "multiple")
+    version = draw(st.sampled_from(versions))
+    label_type: LabelType = draw(st.sampled_from([*LABELS])) if version == 2 else "str"
     labels = draw(st.lists(LABELS[label_type], min_size=2, max_size=4, unique=True))
-    task = draw(st.sampled_from(["single", "multiple"]))
+    task = draw(st.sampled_from(tasks))
     key = draw(st.integers(1, 2**61 - 2)) if version == 2 else 0
     views = tuple(
         View(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from satchel.bags.tokens import tokenize
 from satchel.errors import TextError
 from satchel.inference.model import Model
 from satchel.network import linear as linear_solver
-from satchel.sealed.schema import Layer, Parts, Training
+from satchel.sealed.schema import Layer, Parts, RowType, Training
 from satchel.search import combine, fitting
 from satchel.search.assemble import FittedMember, Share, assemble
 from satchel.search.corpus import Corpus, LeftOut
@@ -74,7 +75,7 @@ def restated(view: View, member: FittedMember, texts: list[str]) -> np.ndarray:
     return dense
 
 
-def put_together(views: list[View], shares: list[Share], row_type: str = "float32") -> Parts:
+def put_together(views: list[View], shares: list[Share], row_type: RowType = "float32") -> Parts:
     return assemble(
         views,
         shares,
@@ -108,8 +109,11 @@ def test_the_model_answers_as_its_members_do(shape: list, seed: int) -> None:
     for number, make, scale in shape:
         place = used.index(number)
         shares.append(Share(place, make(views[place], random), scale))
-    expected = sum(share.scale * restated(views[share.view], share.member, NEW) for share in shares)
-    for row_type, tolerance in (("float32", 1e-4), ("float16", 0.02), ("int8", 0.3)):
+    expected = np.sum(
+        [share.scale * restated(views[share.view], share.member, NEW) for share in shares], axis=0
+    )
+    tolerances: dict[RowType, float] = {"float32": 1e-4, "float16": 0.02, "int8": 0.3}
+    for row_type, tolerance in tolerances.items():
         parts = put_together(views, shares, row_type)
         model = Model(sealed.loads(sealed.dumps(parts)))
         expected[model.known(NEW) == 0] = model.prior
@@ -117,11 +121,11 @@ def test_the_model_answers_as_its_members_do(shape: list, seed: int) -> None:
         assert np.abs(found - expected).max() <= tolerance * max(1.0, np.abs(expected).max())
 
 
-def asked(**changes: object) -> Settings:
-    return Settings(**{"effort": "fast"} | changes)
+def asked(**changes: Any) -> Settings:
+    return Settings(**({"effort": "fast"} | changes))
 
 
-def fitted(texts: list[str], labels: list, **changes: object) -> Parts:
+def fitted(texts: list[str], labels: list, **changes: Any) -> Parts:
     return fitting.fit(texts, encode(labels), asked(**changes)).parts
 
 
@@ -265,8 +269,8 @@ def test_blocks_of_classes_change_rounding_alone(
         near = 1 if array.dtype == np.int8 else 1e-6
         np.testing.assert_allclose(blocked.arrays[name], array, rtol=1e-5, atol=near, err_msg=name)
     np.testing.assert_allclose(blocked.manifest.thresholds, whole.manifest.thresholds, rtol=1e-4)
-    scores = [Model(parts).scores(texts) for parts in (blocked, whole)]
-    np.testing.assert_allclose(*scores, rtol=1e-3, atol=1e-3)
+    found, expected = (Model(parts).scores(texts) for parts in (blocked, whole))
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
 
 def test_memory_does_not_grow_with_documents_times_classes(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -57,7 +59,7 @@ def test_some_documents_keep_all_labels(labels: list, data: st.DataObject) -> No
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.int8, np.float32, "U1", bool])
-def test_the_type_of_the_labels_stays(dtype: object) -> None:
+def test_the_type_of_the_labels_stays(dtype: Any) -> None:
     given_labels = np.array([1, 0, 1], dtype=dtype)
     assert encode(list(given_labels)).labels.dtype == given_labels.dtype
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,9 +13,10 @@ from hypothesis.extra import numpy as hnp
 from satchel.bags.features import Features, Weighting
 from satchel.bags.hashing import CHARACTER_KIND, FIELD_KIND
 from satchel.bags.rows import Rows
+from satchel.search.corpus import Counted
 from satchel.search.recipe import ViewRecipe
 from satchel.search.targets import encode
-from satchel.search.views import Counted, View, fit_view, strongest
+from satchel.search.views import View, fit_view, strongest
 
 SMOOTHING = 0.02
 
@@ -123,7 +126,7 @@ def test_only_the_recipes_kinds_are_kept_and_field_tokens_whatever_their_number(
     table = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 1, 0], [1, 1, 1, 1, 0]])
     targets = encode(["a", "b", "a"])
 
-    def kept(only_fields: bool = False, **changes: object) -> list[int]:
+    def kept(only_fields: bool = False, **changes: Any) -> list[int]:
         recipe = ViewRecipe(
             features=Features(**changes), only_fields=only_fields, minimum_documents=2
         )
@@ -135,13 +138,13 @@ def test_only_the_recipes_kinds_are_kept_and_field_tokens_whatever_their_number(
     assert kept(words=3) == [1, 2, 3]
     assert kept(words=1, characters=(2, 4)) == [1, CHARACTER_KIND]
     assert kept(words=1, fields=True) == [1, FIELD_KIND]
-    characters = {"words": 1, "characters": (2, 4), "fields": True}
+    characters: dict[str, Any] = {"words": 1, "characters": (2, 4), "fields": True}
     assert kept(**characters, only_fields=True) == [CHARACTER_KIND, FIELD_KIND]
 
 
 @given(tables, st.integers(1, 4), st.sampled_from(["documents", "occurrences"]))
 def test_the_most_frequent_stay_and_ties_go_to_the_smaller_hash(
-    table: np.ndarray, most: int, by: str
+    table: np.ndarray, most: int, by: Any
 ) -> None:
     if not (table > 0).any():
         return

@@ -12,6 +12,7 @@ import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -238,6 +239,13 @@ def test_names_that_would_upset_a_terminal_or_are_not_utf_8_are_escaped(folder: 
     assert "a/\\x1b[31mred\\n (" in documents.remarks.lines()[0]
 
 
+TAR_MODES: dict[str, Literal["w", "w:gz", "w:bz2"]] = {
+    "tar": "w",
+    "tar.gz": "w:gz",
+    "tar.bz2": "w:bz2",
+}
+
+
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.98])
 @pytest.mark.parametrize("suffix", ["tar", "tar.gz", "tar.bz2", "zip"])
 def test_an_archive_that_is_cut_short_is_an_error(suffix: str, part: float, tmp_path: Path) -> None:
@@ -248,8 +256,7 @@ def test_an_archive_that_is_cut_short_is_an_error(suffix: str, part: float, tmp_
             for name, data in files.items():
                 archive.writestr(name, data)
     else:
-        mode = {"tar": "w", "tar.gz": "w:gz", "tar.bz2": "w:bz2"}[suffix]
-        with tarfile.open(path, mode) as tar:
+        with tarfile.open(path, TAR_MODES[suffix]) as tar:
             for name, data in files.items():
                 tar_member(tar, name, data)
     whole = path.read_bytes()
@@ -383,10 +390,10 @@ def test_an_encrypted_member_is_reported(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in {**GOOD, "b/2": b"x"}.items():
             archive.writestr(name, data)
-    data = bytearray(path.read_bytes())
-    at = data.rindex(b"PK\x01\x02") + 8
-    data[at] |= 1
-    path.write_bytes(data)
+    content = bytearray(path.read_bytes())
+    at = content.rindex(b"PK\x01\x02") + 8
+    content[at] |= 1
+    path.write_bytes(content)
     assert [str(each) for each in read_documents(path).remarks.unreadable] == ["b/2 (encrypted)"]
 
 
@@ -440,8 +447,8 @@ def test_a_wrong_checksum_of_a_tar_gz_is_found(tmp_path: Path) -> None:
     with tarfile.open(path, "w:gz") as archive:
         for name, data in GOOD.items():
             tar_member(archive, name, data)
-    data = bytearray(path.read_bytes())
-    data[-8] ^= 1
-    path.write_bytes(data)
+    content = bytearray(path.read_bytes())
+    content[-8] ^= 1
+    path.write_bytes(content)
     with pytest.raises(SourceError, match=r"damaged.*CRC check failed"):
         read_documents(path)

@@ -7,7 +7,9 @@ import random
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import polars
 import pytest
@@ -27,10 +29,11 @@ FILES = {
     "spam, or so/x.tar.notatar": "buy",
     "спам/4.md": "купи",
 }
+TarMode = Literal["w", "w:gz", "w:bz2"]
 LABELS = ["ham", "ham", "ham", "spam, or so", "спам"]
 
 
-def write_folder(root: Path, files: dict[str, str | bytes]) -> Path:
+def write_folder(root: Path, files: Mapping[str, str | bytes]) -> Path:
     for name, text in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +41,7 @@ def write_folder(root: Path, files: dict[str, str | bytes]) -> Path:
     return root
 
 
-def write_tar(path: Path, files: dict[str, str | bytes], mode: str = "w:gz") -> Path:
+def write_tar(path: Path, files: Mapping[str, str | bytes], mode: TarMode = "w:gz") -> Path:
     with tarfile.open(path, mode) as archive:
         for name, text in files.items():
             data = text.encode() if isinstance(text, str) else text
@@ -48,17 +51,17 @@ def write_tar(path: Path, files: dict[str, str | bytes], mode: str = "w:gz") -> 
     return path
 
 
-def write_zip(path: Path, files: dict[str, str | bytes]) -> Path:
+def write_zip(path: Path, files: Mapping[str, str | bytes]) -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in files.items():
             archive.writestr(name, text)
     return path
 
 
-MODES = {"tar": "w", "tar.gz": "w:gz", "tgz": "w:gz", "tar.bz2": "w:bz2"}
+MODES: dict[str, TarMode] = {"tar": "w", "tar.gz": "w:gz", "tgz": "w:gz", "tar.bz2": "w:bz2"}
 
 
-def make(kind: str, folder: Path, files: dict[str, str | bytes]) -> Path:
+def make(kind: str, folder: Path, files: Mapping[str, str | bytes]) -> Path:
     if kind == "folder":
         return write_folder(folder / "source", files)
     if kind == "zip":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ multiple_rows = st.lists(
 seeds = st.integers(0, 2**32)
 
 
-def splittable(labels: list[object], texts: list[str]) -> bool:
+def splittable(labels: Sequence[object], texts: list[str]) -> bool:
     """A class has two distinct texts, each text going with its first document's label."""
     first = {text: label for label, text in reversed(list(zip(labels, texts, strict=True)))}
     return max(Counter(first.values()).values(), default=0) > 1

@@ -31,7 +31,7 @@ class PlainReader:
             self.manifest = json.loads(archive.read("manifest.json"))
             data = archive.read("arrays.safetensors")
         length = int.from_bytes(data[:8], "little")
-        self.arrays = {}
+        self.arrays: dict[str, Any] = {}
         for name, entry in json.loads(data[8 : 8 + length]).items():
             start, stop = (8 + length + offset for offset in entry["data_offsets"])
             code = CODES[entry["dtype"]]
@@ -92,7 +92,9 @@ class PlainReader:
 
     def _bag(self, index: int, view: dict[str, Any], text: str) -> list[float]:
         settings = {**view["features"], "strip": tuple(view["features"]["strip"])}
-        rank = {number: row for row, number in enumerate(self.arrays[f"view{index}.hashes"])}
+        rank: dict[int, int] = {
+            number: row for row, number in enumerate(self.arrays[f"view{index}.hashes"])
+        }
         counts = Counter(token.hash for token in tokenize(text, Features(**settings)))
         known = {rank[number]: count for number, count in counts.items() if number in rank}
         self._known += len(known)

@@ -36,7 +36,7 @@ def example() -> Parts:
         members=(Member(view=0, start=0, stop=2),),
         training=Training(documents=3, class_counts=(2, 1)),
     )
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "view0.hashes": np.array([numbers[word] for word in words], dtype=np.uint64),
         "view0.kinds": np.ones(2, dtype=np.uint8),
         "view0.weights": np.array([1.0, 2.0], dtype=np.float32),

@@ -54,7 +54,7 @@ def local_header(entry: Entry) -> bytes:
 
 
 def central_header(entry: Entry, offset: int) -> bytes:
-    fields = {
+    fields: dict[str, Any] = {
         "made": 0x0314,
         "needed": 10,
         "flags": 0,
@@ -65,8 +65,8 @@ def central_header(entry: Entry, offset: int) -> bytes:
         "compressed": len(entry.data),
         "size": len(entry.data),
     }
-    more = {"disk": 0, "internal": 0, "external": 0o100644 << 16, "offset": offset}
-    texts = {"name": entry.name, "extra": b"", "comment": b""}
+    more: dict[str, Any] = {"disk": 0, "internal": 0, "external": 0o100644 << 16, "offset": offset}
+    texts: dict[str, Any] = {"name": entry.name, "extra": b"", "comment": b""}
     for key, value in entry.central.items():
         next(group for group in (fields, more, texts) if key in group)[key] = value
     name, extra, comment = texts["name"].encode(), texts["extra"], texts["comment"]

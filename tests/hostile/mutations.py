@@ -121,7 +121,7 @@ def deeply_mutated(good: list[sealed.Parts]) -> st.SearchStrategy[bytes]:
         changed = apply(data, plan[1], [data])
         if name == "manifest.json":
             return with_manifest(parts, lambda _: changed)
-        return resealed(parts, **{SHORT_NAMES[name]: changed})
+        return resealed(parts, None, **{SHORT_NAMES[name]: changed})
 
     return PLANS.map(inside)
 

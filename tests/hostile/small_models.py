@@ -29,7 +29,7 @@ def arrays_of_view(
     hashes = np.unique(generator.integers(0, 2**64 - 1, size=size, dtype=np.uint64))
     assert hashes.size == size
     dense = generator.standard_normal((size, width)).astype(np.float32)
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         f"view{index}.hashes": hashes,
         f"view{index}.kinds": generator.integers(1, 3, size=size).astype(np.uint8),
         f"view{index}.weights": generator.random(size, dtype=np.float32),

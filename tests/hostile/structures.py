@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -260,7 +260,8 @@ def _fitting_arrays(random: Random, stated: bytes, model: Parts) -> bytes | None
 
 
 def _manifest(random: Random) -> Manifest:
-    version = random.choice([1, 2, 2, 2])
+    versions: tuple[Literal[1, 2], ...] = (1, 2, 2, 2)
+    version = random.choice(versions)
     labels, label_type = _labels(random, version)
     views = tuple(
         View(

@@ -17,6 +17,7 @@ from satchel import bags, sealed
 from satchel.bags import Features, Weighting
 from satchel.inference.model import Model
 from satchel.sealed import Layer, Manifest, Member, Parts, Score, Training, Trial, View
+from satchel.sealed.schema import RowType
 
 FOLDER = Path(__file__).parent
 LABELS = ("rec.motorcycles", "sci.space", "talk.politics.misc")
@@ -34,7 +35,7 @@ UNSEEN = ["", " \n\t ", "zzzz qqqq", "bike bike bike BIKE", "a" * 300, "the laun
 
 
 def view_of(
-    index: int, features: Features, weighting: Weighting, width: int, rows: str
+    index: int, features: Features, weighting: Weighting, width: int, rows: RowType
 ) -> tuple[View, dict[str, np.ndarray], list[str]]:
     """A view over the features of `TEXTS`, its arrays and its terms."""
     generator = np.random.default_rng(index)

@@ -28,6 +28,7 @@ from satchel.sealed import (
     Trial,
     View,
 )
+from satchel.sealed.schema import RowType
 
 FOLDER = Path(__file__).parent
 KEY = 1_234_567_890_123_456_789
@@ -46,7 +47,7 @@ UNSEEN = ["", " \n\t ", "zzzz qqqq", "bike bike bike BIKE", "a" * 300, "the laun
 
 
 def view_of(
-    index: int, features: Features, weighting: Weighting, width: int, rows: str
+    index: int, features: Features, weighting: Weighting, width: int, rows: RowType
 ) -> tuple[View, Arrays, list[str]]:
     """A view over the features of `TEXTS`, its arrays and its terms."""
     generator = np.random.default_rng(index + 20)

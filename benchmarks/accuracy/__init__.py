@@ -1,1 +1,0 @@
-"""Accuracy of Satchel and its peers on real data, five seeds, with times."""

@@ -1,1 +1,0 @@
-"""Text to counts, measured beside the peers."""

@@ -1,1 +1,0 @@
-"""How often the 95 % interval of macro-F1 holds the truth."""

@@ -1,1 +1,0 @@
-"""Text to labels with trained models: Satchel, a linear SVM pipeline and fastText."""

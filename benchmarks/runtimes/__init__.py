@@ -1,1 +1,0 @@
-"""One satchel on every runtime that can answer for it."""

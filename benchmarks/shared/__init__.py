@@ -1,1 +1,0 @@
-"""What the benchmarks share: reading, measuring processes, describing the machine, tables."""

@@ -1,1 +1,0 @@
-"""A fresh process that answers one document, and what installing it brings."""

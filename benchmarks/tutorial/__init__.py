@@ -1,1 +1,0 @@
-"""The dense tutorial program, a linear SVM and Satchel, side by side."""
