@@ -18,12 +18,12 @@ VERBS = {
     "train": ("train", "Train a classifier on labelled text and seal it in one file."),
     "evaluate": ("evaluate", "Judge a model on labelled text it has not seen."),
     "predict": ("predict", "Label files, a folder, a table or standard input."),
-    "inspect": ("inspect", "Show what a model file holds."),
-    "check": ("check", "Look for faults in labelled text before training on it."),
-    "compress": ("compress", "Make a model file smaller and say what that costs."),
-    "export": ("export", "Turn a model file into ONNX or an ordinary Keras model."),
-    "import-tutorial": ("import_tutorial", "Rescue the files that the 2018 tutorial left behind."),
-    "demo": ("demo", "Train, evaluate and predict on real news articles; needs no network."),
+    "inspect": ("manage", "Show what a model file holds."),
+    "check": ("manage", "Look for faults in labelled text before training on it."),
+    "compress": ("manage", "Make a model file smaller and say what that costs."),
+    "export": ("manage", "Turn a model file into ONNX or an ordinary Keras model."),
+    "import-tutorial": ("manage", "Rescue the files that the 2018 tutorial left behind."),
+    "demo": ("manage", "Train, evaluate and predict on real news articles; needs no network."),
 }
 
 
@@ -39,7 +39,7 @@ class VerbGroup(click.Group):
         if cmd_name not in VERBS:
             return None
         module = import_module(f"satchel.cli.{VERBS[cmd_name][0]}")
-        command: click.Command = module.command
+        command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -22,7 +22,7 @@ Exit status:
 @click.option("--strict", is_flag=True, help="End with status 1 if there are warnings.")
 @options.column_options
 @options.json_option
-def command(
+def check_command(
     source: str,
     test: str | None,
     strict: bool,

@@ -34,7 +34,7 @@ from satchel.cli import options, terminal
 )
 @options.column_options
 @options.json_option
-def command(
+def compress_command(
     model: str,
     max_size: float,
     output: str | None,

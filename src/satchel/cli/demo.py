@@ -30,7 +30,7 @@ SET_ASIDE = 5
     default=None,
     help="Keras backend.  [default: $KERAS_BACKEND or jax]",
 )
-def command(folder: str, backend: Backend | None) -> None:
+def demo_command(folder: str, backend: Backend | None) -> None:
     """Train on 2,225 BBC articles, judge on a held-back fifth, and file a few unseen ones."""
     from satchel.cli import models, outputs
     from satchel.cli.answers import answers_of

@@ -14,7 +14,7 @@ from satchel.cli import options, terminal
 @options.report_option
 @options.threads_option
 @options.json_option
-def command(
+def evaluate_command(
     model: str,
     source: str,
     text: tuple[str, ...] | None,

@@ -31,7 +31,7 @@ from satchel.cli import terminal
     default=None,
     help="Keras backend for --to keras.  [default: $KERAS_BACKEND or jax]",
 )
-def command(model: str, target: str, output: str | None, backend: str | None) -> None:
+def export_command(model: str, target: str, output: str | None, backend: str | None) -> None:
     """Turn MODEL into an ONNX or a Keras model: feature ids and values in, probabilities out.
 
     Text becomes ids and values with NumPy alone: in Python,

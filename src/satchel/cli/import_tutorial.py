@@ -43,7 +43,7 @@ from satchel.cli import terminal
     required=True,
     help="Where to put the satchel.",
 )
-def command(
+def import_tutorial_command(
     tokenizer: str,
     model: str,
     labels: str,

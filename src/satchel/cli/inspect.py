@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command("inspect")
 @click.argument("model", type=click.Path(dir_okay=False))
 @options.json_option
-def command(model: str, as_json: bool) -> None:
+def inspect_command(model: str, as_json: bool) -> None:
     """Show what MODEL holds: labels, features, members, training facts and scores."""
     import msgspec
 

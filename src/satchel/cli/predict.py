@@ -55,7 +55,7 @@ the probability; with --top, or for several labels, one pair after another.
 @options.column_options
 @options.threads_option
 @options.json_option
-def command(
+def predict_command(
     model: str,
     sources: tuple[str, ...],
     top: int | None,

@@ -104,7 +104,7 @@ BEFORE_REFIT = "held-out documents, before training on them too"
 @options.report_option
 @options.threads_option
 @options.json_option
-def command(
+def train_command(
     source: str,
     output: str,
     test: str | None,
