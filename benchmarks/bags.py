@@ -44,8 +44,11 @@ import numpy as np
 
 from benchmarks import data, measure, peers, report
 from benchmarks.peers import Counting, Step
-from satchel.bags import BagReader, BagTable, Features, Lookup, Weighting, count, lookup, weigh
-from satchel.bags.weights import inverse_document_frequency
+from satchel.features.counting import count
+from satchel.features.embedding_bag import BagReader, BagTable
+from satchel.features.spec import Features, Weighting
+from satchel.features.vocabulary import Lookup, lookup
+from satchel.features.weighting import inverse_document_frequency, weigh
 
 THREADS = 2
 KEY = 0x1234_5678_9ABC_DEF1
@@ -272,13 +275,13 @@ START = """
 import time
 start = time.perf_counter()
 {step}
-import satchel.bags.kernels.tables as tables
+import satchel.features.kernels.unicode_tables as tables
 tables.tables("satchel")
 print(time.perf_counter() - start, time.process_time())
 """
 STARTS = {
-    "prediction": "import satchel.bags.kernels.summing as s; s.sum_chunk('float32')",
-    "counting": "import satchel.bags.kernels.corpus",
+    "prediction": "import satchel.features.kernels.transform as s; s.sum_chunk('float32')",
+    "counting": "import satchel.features.kernels.counting",
 }
 
 
@@ -300,8 +303,8 @@ def single(arguments: argparse.Namespace) -> None:
     found: dict[str, object] = {"characters": len(post)}
     lines = []
     for path, allowed in (("kernels", True), ("plain", False)):
-        for module in ("lookup", "sums"):
-            vars(sys.modules[f"satchel.bags.{module}"])["use_kernels"] = _always(allowed)
+        for module in ("vocabulary", "embedding_bag"):
+            vars(sys.modules[f"satchel.features.{module}"])["use_kernels"] = _always(allowed)
         for name, step in steps.items():
             timed = measure.interleaved({name: step}, arguments.rounds or 2000)[name]
             middle, high = (np.quantile(timed.seconds, [0.5, 0.95]) * 1e6).tolist()
@@ -334,9 +337,9 @@ def _start_seconds(purpose: str, folder: str) -> tuple[float, float]:
 
 def profile(arguments: argparse.Namespace) -> None:
     """Where the time of counting goes."""
-    from satchel.bags.kernels.features import settings_of
-    from satchel.bags.kernels.tables import tables
-    from satchel.bags.packing import pack
+    from satchel.features.batches import pack
+    from satchel.features.kernels.text import settings_of
+    from satchel.features.kernels.unicode_tables import tables
 
     about = measure.machine()
     texts = data.newsgroups(arguments.data, "train")[0]
@@ -390,9 +393,9 @@ def _compile_steps() -> Any:
     """Return a kernel that runs the steps of each document up to a numbered one."""
     import numba
 
-    from satchel.bags.kernels.bag import document_bag, longest_document, make_scratch
-    from satchel.bags.kernels.lowering import lower_document
-    from satchel.bags.kernels.words import word_features
+    from satchel.features.kernels.bag import document_bag, longest_document, make_scratch
+    from satchel.features.kernels.text import lower_document
+    from satchel.features.kernels.words import word_features
 
     @numba.njit(nogil=True, error_model="numpy")
     def steps(data, offsets, table, settings, step):  # type: ignore[no-untyped-def]

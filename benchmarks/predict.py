@@ -36,7 +36,7 @@ import numpy as np
 from benchmarks import data, measure, peers, report
 
 if TYPE_CHECKING:
-    from satchel.bags.bag_table import BagTable
+    from satchel.features.embedding_bag import BagTable
 
 ABOUT_2_KB = (1_500, 2_500)
 WARM_UP = 200
@@ -163,9 +163,8 @@ def stages(path: Path, texts: list[str], rounds: int) -> dict[str, Any]:
         rounds: How often.
     """
     from satchel import load
-    from satchel.bags.chunks import chunks
-    from satchel.bags.packing import pack
-    from satchel.bags.sums import BagReader
+    from satchel.features.batches import chunks, pack
+    from satchel.features.embedding_bag import BagReader
 
     loaded = load(path)
     model = loaded.model
@@ -221,7 +220,7 @@ def stages(path: Path, texts: list[str], rounds: int) -> dict[str, Any]:
 
 def _cut(view: BagTable, size: int) -> BagTable:
     """A view with its first features alone, and rows of one number."""
-    from satchel.bags.lookup import Lookup
+    from satchel.features.vocabulary import Lookup
 
     return replace(
         view,

@@ -23,14 +23,14 @@ import numpy as np
 from benchmarks import measure, peers, report
 
 if TYPE_CHECKING:
-    from satchel.inference.model import Model
+    from satchel.inference.predictor import Model
 
 BATCH = 20
 """Documents at a time: an exported model pads them all to the longest."""
 
 
 def _numpy(model: Model, texts: list[str]) -> np.ndarray:
-    from satchel.bags.sums import BagReader
+    from satchel.features.embedding_bag import BagReader
     from satchel.inference.forward import probabilities
 
     sums, _ = BagReader(model.views).read_plain(texts)
@@ -45,7 +45,7 @@ def _numba(model: Model, texts: list[str]) -> np.ndarray:
 def _in_batches(
     model: Model, texts: list[str], predict: Callable[[dict[str, np.ndarray]], Any]
 ) -> np.ndarray:
-    from satchel.exchange.bag_inputs import bag_inputs
+    from satchel.exchange.keras import bag_inputs
 
     starts = range(0, len(texts), BATCH)
     return np.concatenate(
@@ -56,7 +56,7 @@ def _in_batches(
 def _onnx(model: Model, texts: list[str]) -> np.ndarray:
     import onnxruntime
 
-    from satchel.exchange.onnx_export import to_onnx
+    from satchel.exchange.onnx import to_onnx
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.onnx")
@@ -68,7 +68,7 @@ def _onnx(model: Model, texts: list[str]) -> np.ndarray:
 def _keras(model: Model, texts: list[str]) -> np.ndarray:
     import keras
 
-    from satchel.exchange.keras_export import to_keras
+    from satchel.exchange.keras import to_keras
 
     assert keras.backend.backend() == os.environ["KERAS_BACKEND"]
     network = to_keras(model.parts)
@@ -94,8 +94,8 @@ MODULES = {
 
 def one(runtime: str, model: str, texts: str) -> list[list[float]]:
     """Return the probabilities of one runtime: one row per document of a JSON list of texts."""
-    from satchel.inference.model import Model
-    from satchel.sealed import read
+    from satchel.inference.predictor import Model
+    from satchel.sealed.store import read
 
     documents = json.loads(Path(texts).read_text("utf-8"))
     rows: list[list[float]] = RUNTIMES[runtime](Model(read(model)), documents).tolist()
@@ -105,7 +105,7 @@ def one(runtime: str, model: str, texts: str) -> list[list[float]]:
 def main() -> None:
     """Measure, write, print."""
     from satchel import load
-    from satchel.sources import read_documents
+    from satchel.sources.reading import read_documents
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -24,7 +24,7 @@ from pathlib import Path
 from fuzzing import Attack, fit_to_show, main, mutated
 
 from satchel.errors import SourceError
-from satchel.sources import read_documents
+from satchel.sources.reading import read_documents
 
 TOKENS = [
     *(b"\0" * 512, b"\0", b"/", b"..", b"ustar\00000", b"ustar  \0", b"0000000\0"),

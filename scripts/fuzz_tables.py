@@ -22,8 +22,8 @@ from pathlib import Path
 from fuzzing import Attack, fit_to_show, main, mutated
 
 from satchel.errors import SourceError
-from satchel.sources import read_documents
-from satchel.sources.layout import clean_label
+from satchel.sources.files import clean_label
+from satchel.sources.reading import read_documents
 
 TOKENS = [
     *(b'"', b'""', b",", b";", b"\t", b"|", b"\n", b"\r\n", b"\r", b"\0", b"\\", b"\xff"),

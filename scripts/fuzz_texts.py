@@ -20,19 +20,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from satchel.bags import Features, count
-from satchel.bags.fields import name_spaces
-from satchel.bags.kernels import numba_available
-from satchel.bags.plain import feature_counts
-from satchel.bags.preparing import prepare
-from satchel.bags.stripping import strip
-from satchel.bags.tokens import tokenize
+from satchel.features.counting import count
+from satchel.features.kernels import numba_available
+from satchel.features.plain import feature_counts
+from satchel.features.preprocess import name_spaces, prepare, strip
+from satchel.features.spec import Features
+from satchel.features.tokenizer import tokenize
 from satchel.inference.explain import Explanation
-from satchel.inference.model import Model
-from satchel.search.folds import conversation
+from satchel.inference.predictor import Model
+from satchel.search.validation import conversation
 from satchel.sources.check import check
 from satchel.sources.documents import Documents
-from satchel.sources.duplicates import text_keys
+from satchel.sources.splitting import text_keys
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 

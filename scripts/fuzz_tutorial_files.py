@@ -24,8 +24,7 @@ import numpy as np
 from fuzzing import Attack, fit_to_show, main, mutated
 
 from satchel.errors import LabelError, ModelFileError, SettingError
-from satchel.exchange.rescue import rescue
-from satchel.exchange.tutorial_h5 import read_network
+from satchel.exchange.tutorial_files import read_network, rescue
 from satchel.exchange.tutorial_pickle import TutorialTokenizer, read_tokenizer
 
 GENUINE = Path(__file__).resolve().parents[1] / "tests" / "tutorial"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from satchel.bags.features import Features
-from satchel.bags.hashing import NO_KEY, PRIME
+from satchel.features.hashing import NO_KEY, PRIME
+from satchel.features.spec import Features
 
 _LETTERS = "a Z é ß İ Σ ΑΣ ς ﬁ ٣ Ǆ \u212a ½ _ שלום 𐐀 漢 字 ひ カ ー ท ี่ ខ မ ြ 한 국 어 ᄒ \ud7a3"
 _SIGNS = '1 23 3.14 1,000 . , @ :// : / < > ( " | -- Subject: from: x@y.z 👩 🏽 🇩 🇪 ❤ ©'

@@ -18,7 +18,7 @@ import pytest
 
 from satchel import sealed
 from satchel.cli import main
-from satchel.sealed import Parts
+from satchel.sealed.schema import Parts
 from small_models import make_parts
 
 

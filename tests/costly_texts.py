@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from satchel.bags import Features
-    from satchel.inference.model import Model
+    from satchel.features.spec import Features
+    from satchel.inference.predictor import Model
 
 CODE_POINTS = 160_000
 SECONDS = 10
@@ -92,7 +92,7 @@ def operations() -> dict[str, Callable[[], Iterator[Operation]]]:
 
 
 def _features() -> list[Features]:
-    from satchel.bags import Features
+    from satchel.features.spec import Features
 
     return [
         Features(words=3, characters=(3, 5), fields=True),
@@ -103,7 +103,7 @@ def _features() -> list[Features]:
 
 
 def _model(view: int) -> Model:
-    from satchel.inference.model import Model
+    from satchel.inference.predictor import Model
     from small_models import make_parts
 
     texts = [make(60) for make in TEXTS.values()]
@@ -111,15 +111,15 @@ def _model(view: int) -> Model:
 
 
 def _plain_features() -> Iterator[Operation]:
-    from satchel.bags.plain import feature_counts
-    from satchel.bags.preparing import prepare
+    from satchel.features.plain import feature_counts
+    from satchel.features.preprocess import prepare
 
     for features in _features():
         yield lambda text, f=features: feature_counts(prepare(text, f), f)
 
 
 def _kernels() -> Iterator[Operation]:
-    from satchel.bags import count
+    from satchel.features.counting import count
 
     _load_kernels()
     for features in _features():
@@ -131,7 +131,8 @@ def _kernels() -> Iterator[Operation]:
 
 
 def _load_kernels() -> None:
-    from satchel.bags import Features, count
+    from satchel.features.counting import count
+    from satchel.features.spec import Features
 
     count(["word"] * 700_000, Features(words=1))
 
@@ -156,9 +157,9 @@ def _explanation() -> Iterator[Operation]:
 
 
 def _preparing() -> Iterator[Operation]:
-    from satchel.bags import Features
-    from satchel.bags.preparing import prepare
-    from satchel.bags.tokens import lower
+    from satchel.features.preprocess import prepare
+    from satchel.features.spec import Features
+    from satchel.features.tokenizer import lower
 
     parts = ("headers", "signatures", "quotes")
     for chosen in (*((part,) for part in parts), parts, ()):
@@ -169,21 +170,21 @@ def _preparing() -> Iterator[Operation]:
 def _checks() -> Iterator[Operation]:
     from satchel.sources.check import check
     from satchel.sources.documents import Documents
-    from satchel.sources.duplicates import text_keys
+    from satchel.sources.splitting import text_keys
 
     yield lambda text: text_keys([text, f" {text.upper()}"])
     yield lambda text: check(Documents(["a", "b"], [text, text + "."], ["x", "y"]))
 
 
 def _folds() -> Iterator[Operation]:
-    from satchel.search.folds import conversation
+    from satchel.search.validation import conversation
 
     yield conversation
     yield lambda text: [conversation(text[start:]) for start in range(100)]
 
 
 def _evaluation() -> Iterator[Operation]:
-    from satchel.satchel import Satchel
+    from satchel.model import Satchel
 
     model = Satchel(_model(1).parts)
     labels = list(model.classes_[:2])
@@ -196,7 +197,7 @@ def _evaluation() -> Iterator[Operation]:
 
 
 def _training() -> Iterator[Operation]:
-    from satchel.learning import learn
+    from satchel.search.fitting import learn
     from satchel.search.settings import Settings
 
     def learnt(text: str) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from satchel.evaluation import Evaluation, evaluate
+from satchel.evaluation.evaluate import evaluate
+from satchel.evaluation.result import Evaluation
 
 HOSTILE = [
     "<script>alert(1)</script>",

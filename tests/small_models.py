@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from satchel.bags.features import Features, Weighting
-from satchel.bags.tokens import tokenize
+from satchel.features.spec import Features, Weighting
+from satchel.features.tokenizer import tokenize
 from satchel.inference.compress import quantized
 from satchel.sealed.schema import (
     Activation,

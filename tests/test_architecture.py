@@ -68,7 +68,7 @@ class Import:
     """One name that a file imports.
 
     Attributes:
-        name: Its full name, such as ``satchel.bags.rows.Rows``.
+        name: Its full name, such as ``satchel.features.csr.CSRMatrix``.
         inside: Whether the statement stands in a function: it runs when that is called.
     """
 

@@ -13,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bags_strategies import FEATURES, KEY, TEXTS
-from satchel.bags import Counts, Features, count, lookup, tokenize
-from satchel.bags.counts import merge_ranked
 from satchel.errors import SettingError, TextError
+from satchel.features.counting import Counts, count, merge_ranked
+from satchel.features.spec import Features
+from satchel.features.tokenizer import tokenize
+from satchel.features.vocabulary import lookup
 
 
 def same(one: Counts, other: Counts) -> bool:
@@ -123,7 +125,7 @@ def test_progress_reaches_the_end() -> None:
 @pytest.mark.parametrize("seed", ["1", "77"])
 def test_hash_seed_changes_nothing(seed: str, key: int, expected: str) -> None:
     program = (
-        "import hashlib; from satchel.bags import count, Features;"
+        "import hashlib; from satchel.features import count, Features;"
         f"features = Features(words=2, characters=(2, 3), hash_key={key});"
         "counts, rows = count(['Ab c d漢字', 'd b: e@f.g'], features);"
         "print(hashlib.sha256(counts.hashes.tobytes() + rows.ids.tobytes()).hexdigest())"

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from bags_strategies import KEY
-from satchel.bags import Features, count, tokenize
-from satchel.bags.stripping import strip
+from satchel.features.counting import count
+from satchel.features.preprocess import strip
+from satchel.features.spec import Features
+from satchel.features.tokenizer import tokenize
 
 DATA = Path(os.environ.get("SATCHEL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 ARCHIVE = DATA / "20news-bydate.tar.gz"

@@ -12,8 +12,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bags_strategies import KEY, KEYED, KEYS, TEXTS
-from satchel.bags import BagReader, BagTable, Features, Lookup, Weighting, count, lookup
-from satchel.bags.hashing import (
+from satchel.errors import SettingError
+from satchel.features.counting import count
+from satchel.features.embedding_bag import BagReader, BagTable
+from satchel.features.hashing import (
     ADDRESS_SALT,
     CHARACTER_SALT,
     FIELD_SALT,
@@ -25,8 +27,9 @@ from satchel.bags.hashing import (
     hash_text,
     mix,
 )
-from satchel.bags.kernels import numba_available
-from satchel.errors import SettingError
+from satchel.features.kernels import numba_available
+from satchel.features.spec import Features, Weighting
+from satchel.features.vocabulary import Lookup, lookup
 
 KINDS = {WORD_SALT: 1, ADDRESS_SALT: 2, CHARACTER_SALT: 3, FIELD_SALT: 4}
 SALTS = st.sampled_from([*KINDS])
@@ -109,8 +112,10 @@ class TestTables:
     def test_no_answer_depends_on_the_placement(
         self, texts: list[str], features: Features, placements: list[int]
     ) -> None:
-        import satchel.bags.kernels.bag  # noqa: F401  (from now on the kernels serve)
-        from satchel.bags.kernels import features as settings
+        import satchel.features.kernels.bag  # noqa: F401  (from now on the kernels serve)
+        from satchel.features.kernels import text as settings
+
+        pass
 
         answers = []
         with pytest.MonkeyPatch.context() as patch:
@@ -131,7 +136,7 @@ class TestTables:
 
     @pytest.mark.parametrize("spacing", [1, 2**16, 2**32, 2**48])
     def test_hashes_made_alike_spread_over_a_table(self, spacing: int) -> None:
-        from satchel.bags.kernels.features import first_slot, slot_shift
+        from satchel.features.kernels.text import first_slot, slot_shift
 
         shift = slot_shift.py_func(8192)
         hashes = [np.uint64(number * spacing + 99) for number in range(4096)]
@@ -149,10 +154,10 @@ class TestTables:
 
 FLOODED = f"""
 import itertools, resource, string, sys
-import satchel.bags.kernels.features as settings
-from satchel.bags import Features, count
-from satchel.bags.hashing import hash_text
-import satchel.bags.kernels.bag
+import satchel.features.kernels.text as settings
+from satchel.features import Features, count
+from satchel.features.hashing import hash_text
+import satchel.features.kernels.bag
 if sys.argv[1:]:
     settings.PLACEMENT = int(sys.argv[1])
 features = Features(words=1, hash_key={KEY})
@@ -187,8 +192,8 @@ CROWDED = f"""
 import resource
 resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
 import numpy as np
-from satchel.bags import BagReader, BagTable, Features, Lookup, Weighting, lookup
-from satchel.bags.hashing import hash_text
+from satchel.features import BagReader, BagTable, Features, Lookup, Weighting, lookup
+from satchel.features.hashing import hash_text
 features = Features(words=1, hash_key={KEY})
 word = hash_text("word", 0, {KEY})
 known = Lookup(word - np.arange(4_000_000, dtype=np.uint64)[::-1])
@@ -210,9 +215,9 @@ def test_features_without_a_key_never_meet_a_kernel() -> None:
     program = """
 import sys, warnings
 warnings.simplefilter("ignore")
-import satchel.bags.kernels as kernels
+import satchel.features.kernels as kernels
 kernels.WORTH_STARTING = 10
-from satchel.bags import Features, count, lookup
+from satchel.features import Features, count, lookup
 from satchel.errors import SatchelWarning
 counts, _ = count(["some words here"] * 9, Features())
 lookup(["some words"] * 9, Features(), counts.hashes)

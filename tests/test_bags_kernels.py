@@ -11,28 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bags_strategies import KEY, KEYED, TEXTS
-from satchel.bags import (
-    BagReader,
-    BagTable,
-    Features,
-    Lookup,
-    Weighting,
-    count,
-    lookup,
-    tokenize,
-    weigh,
-)
-from satchel.bags.chunks import is_long
-from satchel.bags.kernels import numba_available
-from satchel.bags.sums import shared_features
 from satchel.errors import TextError
+from satchel.features.batches import is_long
+from satchel.features.counting import count
+from satchel.features.embedding_bag import BagReader, BagTable, shared_features
+from satchel.features.kernels import numba_available
+from satchel.features.spec import Features, Weighting
+from satchel.features.tokenizer import tokenize
+from satchel.features.vocabulary import Lookup, lookup
+from satchel.features.weighting import weigh
 
 pytestmark = pytest.mark.skipif(not numba_available(), reason="Numba is not installed")
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _kernels_loaded() -> None:
-    import satchel.bags.kernels.bag  # noqa: F401  (from now on they serve small texts too)
+    import satchel.features.kernels.bag  # noqa: F401  (from now on they serve small texts too)
 
 
 @pytest.fixture
@@ -40,8 +34,8 @@ def plain_path(monkeypatch: pytest.MonkeyPatch):
     """Turns the kernels off from when it is called."""
 
     def turn() -> None:
-        for room in ("counting", "lookup", "sums"):
-            module = sys.modules[f"satchel.bags.{room}"]
+        for room in ("counting", "vocabulary", "embedding_bag"):
+            module = sys.modules[f"satchel.features.{room}"]
             monkeypatch.setattr(module, "use_kernels", lambda *_: False)
 
     return turn
@@ -167,7 +161,7 @@ def test_threads_chunks_and_path_change_nothing(features, corpus, plain_path, mo
             assert np.array_equal(one, other)
 
     same()
-    monkeypatch.setattr("satchel.bags.chunks.CHUNK_DOCUMENTS", 70)
+    monkeypatch.setattr("satchel.features.batches.CHUNK_DOCUMENTS", 70)
     same()
     plain_path()
     same()
@@ -210,9 +204,9 @@ def test_long_documents_are_read_in_windows(corpus, monkeypatch) -> None:
     texts = [*corpus[:40], "\n\n".join(corpus[40:60]), *corpus[60:80], "\n\n".join(corpus[80:90])]
     (expected,), expected_known = reader.read_fused(texts)
     looked_up = lookup(texts, features, known)
-    monkeypatch.setattr("satchel.bags.chunks.LONG", max(map(len, corpus[:80])))
-    monkeypatch.setattr("satchel.bags.windows.WINDOW", 1_000)
-    monkeypatch.setattr("satchel.bags.plain._HELD", 3_000)
+    monkeypatch.setattr("satchel.features.batches.LONG", max(map(len, corpus[:80])))
+    monkeypatch.setattr("satchel.features.windows.WINDOW", 1_000)
+    monkeypatch.setattr("satchel.features.plain._HELD", 3_000)
     assert sum(map(is_long, texts)) == 2
     (sums,), found = reader.read(texts)
     np.testing.assert_allclose(sums, expected, rtol=1e-5, atol=1e-6)

@@ -13,14 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bags_strategies import FEATURES, TEXTS
-from satchel.bags import plain, windows
-from satchel.bags.character_windows import character_windows
-from satchel.bags.features import Features
-from satchel.bags.plain import feature_counts, hash_counts
-from satchel.bags.preparing import prepare
-from satchel.bags.tokens import lower, tokenize
-from satchel.bags.windows import Found, Window
-from satchel.bags.word_windows import word_windows
+from satchel.features import plain, windows
+from satchel.features.plain import feature_counts, hash_counts
+from satchel.features.preprocess import prepare
+from satchel.features.spec import Features
+from satchel.features.tokenizer import lower, tokenize
+from satchel.features.windows import Found, Window, character_windows, word_windows
 
 SIZES = st.sampled_from([1, 2, 3, 5, 8, 20, 1 << 17])
 """Sizes of a window: the smallest cut a text at every place where it can be cut."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from private_folders import private_folder
-from satchel.bags.kernels import numba_available
+from satchel.features.kernels import numba_available
 
 
 def run(program: str, **environment: str) -> str:
@@ -32,13 +32,13 @@ def test_a_short_text_starts_nothing_heavy() -> None:
     program = """
 import sys
 import numpy as np
-from satchel.bags import BagReader, BagTable, Features, Lookup, Weighting, count, lookup
+from satchel.features import BagReader, BagTable, Features, Lookup, Weighting, count, lookup
 counts, rows = count(["some short text, 漢字 too"], Features(words=2, fields=True))
 known = Lookup(counts.hashes)
 lookup(["short text"], Features(words=2), known)
 ones = np.ones(len(known), np.float32)
 BagReader([BagTable(Features(), Weighting(), known, ones, ones[:, None])]).read(["short text"])
-heavy = {"numba", "scipy", "sklearn", "keras", "polars", "satchel.bags.kernels.tables"}
+heavy = {"numba", "scipy", "sklearn", "keras", "polars", "satchel.features.kernels.unicode_tables"}
 print(sorted(heavy & set(sys.modules)))
 """
     assert run(program).strip() == "[]"
@@ -49,7 +49,7 @@ import importlib.util, sys, warnings
 find_spec = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name == "numba" else find_spec(name, *rest)
 sys.modules["numba"] = None
-from satchel.bags import Features, count, kernels
+from satchel.features import Features, count, kernels
 kernels.WORTH_STARTING = 1000
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
@@ -75,7 +75,7 @@ KERNEL = """
 import sys, warnings
 from satchel.progress import showing
 {first}
-from satchel.bags.kernels import compiled
+from satchel.features.kernels import compiled
 told = []
 with showing(lambda *report: told.append(report)), warnings.catch_warnings(record=True) as said:
     warnings.simplefilter("always")
@@ -207,7 +207,7 @@ def test_a_full_disk_costs_no_more_than_the_cache(program: Program) -> None:
 
 
 # As a future Numba may be: without the parts that are not public.
-OTHER_NUMBA = "sys.modules['satchel.bags.kernels.starting'] = None"
+OTHER_NUMBA = "sys.modules['satchel.features.kernels.cache'] = None"
 
 
 @without_numba
@@ -225,9 +225,9 @@ def test_a_numba_without_its_private_parts_serves_as_well(program: Program) -> N
 
 COUNT = """
 import sys
-sys.modules["satchel.bags.kernels.starting"] = None
-from satchel.bags import Features, count, kernels
-from satchel.bags.kernels import compiled
+sys.modules["satchel.features.kernels.cache"] = None
+from satchel.features import Features, count, kernels
+from satchel.features.kernels import compiled
 assert compiled.starting is None
 features = Features(words=2, characters=(2, 3), fields=True, hash_key=1)
 texts = ["Subject: a word\\nFrom: x@y.org\\n\\nwords, 3.14 of 漢字"] * 3

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from satchel.bags.characters import CLASSIFY
-from satchel.bags.features import Rules
-from satchel.bags.kernels.tables import CASED, CODE_BITS, IGNORABLE, tables
+from satchel.features.kernels.unicode_tables import CASED, CODE_BITS, IGNORABLE, tables
+from satchel.features.spec import Rules
+from satchel.features.unicode import CLASSIFY
 
 # All code points but those of planes without characters, of which each 251st will do.
 CODES = [

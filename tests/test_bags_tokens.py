@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from satchel.bags import Features, tokenize
 from satchel.errors import SettingError
+from satchel.features.spec import Features
+from satchel.features.tokenizer import tokenize
 
 
 def words(text: str, **settings) -> list[str]:

@@ -11,12 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bags_strategies import KEY, TEXTS
-from satchel.bags import Features, Rows, Weighting, count, lookup, stack, tokenize, weigh
-from satchel.bags.weights import class_entropy, inverse_document_frequency
 from satchel.errors import SettingError
+from satchel.features.counting import count
+from satchel.features.csr import Rows, stack
+from satchel.features.spec import Features, Weighting
+from satchel.features.tokenizer import tokenize
+from satchel.features.vocabulary import lookup
+from satchel.features.weighting import class_entropy, inverse_document_frequency, weigh
+from satchel.search.dataset import Counted, fit_view
 from satchel.search.recipe import ViewRecipe
 from satchel.search.targets import encode
-from satchel.search.views import Counted, fit_view
 
 text_module = pytest.importorskip("sklearn.feature_extraction.text")
 WORDS = Features(rules="words", min_length=2, words=1, hash_key=KEY)
@@ -35,7 +39,7 @@ def dense(rows: Rows) -> np.ndarray:
 
 def in_hash_order(matrix, names, features: Features) -> np.ndarray:
     """The columns of scikit-learn's matrix in the order of our hashes."""
-    from satchel.bags.hashing import CHARACTER_SALT, WORD_SALT, combine, hash_text
+    from satchel.features.hashing import CHARACTER_SALT, WORD_SALT, combine, hash_text
 
     def number(name: str) -> int:
         if features.characters:

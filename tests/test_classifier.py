@@ -176,7 +176,7 @@ def test_probabilities_are_probabilities(balanced: TextClassifier) -> None:
 def test_the_fast_effort_loads_no_keras(tmp_path: Path) -> None:
     program = (
         "import sys, json\n"
-        "from satchel.learning import learn\n"
+        "from satchel.search.fitting import learn\n"
         "from satchel.search.settings import Settings\n"
         "texts, labels = json.load(sys.stdin)\n"
         "learn(texts, labels, Settings(effort='fast')).satchel.save(sys.argv[1])\n"

@@ -11,8 +11,8 @@ import pytest
 import satchel
 from corpora import LABELS, corpus
 from satchel import TextClassifier
-from satchel.network.heads import default_head
 from satchel.search.settings import Effort
+from satchel.training.heads import default_head
 
 TEXTS, TRUE = corpus(90)
 NEW, NEW_TRUE = corpus(45, seed=1)

@@ -17,9 +17,9 @@ from sklearn.base import clone
 import satchel
 from corpora import corpus
 from satchel import TextClassifier
-from satchel.bags.hashing import CHARACTER_KIND
 from satchel.errors import LabelError, SettingError, UnsupportedHeadError
-from satchel.network.heads import default_head
+from satchel.features.hashing import CHARACTER_KIND
+from satchel.training.heads import default_head
 
 TEXTS, TRUE = corpus(90)
 NEW, NEW_TRUE = corpus(45, seed=1)

@@ -30,7 +30,7 @@ import satchel
 from corpora import LABELS, corpus
 from satchel import TextClassifier
 from satchel.errors import InputError, LabelError, SatchelError, SettingError, TextError
-from satchel.network.heads import default_head
+from satchel.training.heads import default_head
 
 TEXTS, TRUE = corpus(90)
 NEW, NEW_TRUE = corpus(45, seed=1)

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from cli_runs import refused, run, write_model
 from satchel import sealed
-from satchel.cli.answers import answers_of
-from satchel.satchel import Satchel
+from satchel.cli.predict import answers_of
+from satchel.model import Satchel
 from satchel.sealed.schema import Layer, Manifest, Member, Parts, Training
 from satchel.sources.documents import Documents
 from small_models import LINEAR, NETWORK, TEXTS, Head, make_parts
@@ -146,7 +146,7 @@ def test_answers_come_in_order_whatever_the_blocks(
     satchel = Satchel(sealed.read(single))
     documents = Documents([str(n) for n in range(50)], (TEXTS * 6)[:50], None)
     whole = list(answers_of(satchel, documents))
-    monkeypatch.setattr("satchel.cli.answers._BLOCK_DOCUMENTS", 7)
+    monkeypatch.setattr("satchel.cli.predict._BLOCK_DOCUMENTS", 7)
     reports: list[tuple] = []
     parts = list(answers_of(satchel, documents, progress=lambda *report: reports.append(report)))
     assert [answer.file for answer in parts] == documents.names

@@ -67,8 +67,8 @@ def test_a_folder_that_cannot_be_written_is_known_before_the_work(
 
 READ_ONLY = """
 import os, sys
-import satchel.cli.judging, satchel.cli.outputs, satchel.cli.parts, satchel.cli.story
-import satchel.cli.sizes, satchel.cli.train, satchel.learning, satchel.sources.reading
+import satchel.cli.evaluate, satchel.cli.output, satchel.cli.inputs, satchel.cli.options
+import satchel.cli.train, satchel.search.fitting, satchel.sources.reading
 from satchel.cli import main
 if os.getuid() == 0:
     os.setgid(65534)

@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 
 from private_folders import private_folder
-from satchel import compiled
-from satchel.compiled import compiled_folder
 from satchel.errors import SatchelWarning
+from satchel.machine_code import _say_refused, compiled_folder
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "geteuid"), reason="this system has no owners and modes"
@@ -25,7 +24,7 @@ VARIABLE = "SATCHEL_TEST_FOLDER"
 
 @pytest.fixture
 def safe(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    compiled._say_refused.cache_clear()
+    _say_refused.cache_clear()
     with private_folder() as folder:
         yield folder
 
@@ -36,7 +35,7 @@ def asked(parent: Path, monkeypatch: pytest.MonkeyPatch, name: str = "code") -> 
 
 
 def refused(parent: Path, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
-    compiled._say_refused.cache_clear()
+    _say_refused.cache_clear()
     with pytest.warns(SatchelWarning, match=reason) as said:
         assert asked(parent, monkeypatch) is None
     assert len(said) == 1

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import satchel
-from satchel.sources import read_documents
+from satchel.sources.reading import read_documents
 
 DATA = Path(os.environ.get("SATCHEL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 NEWS = DATA / "20news-bydate.tar.gz"

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluations import HOSTILE, judged
-from satchel.evaluation import Evaluation, evaluate, evaluate_multiple
 from satchel.evaluation.advice import Advice, advise
+from satchel.evaluation.evaluate import evaluate, evaluate_multiple
+from satchel.evaluation.result import Evaluation
 
 # What a step may ask for: each begins with something to do.
 STEPS = re.compile(r"(Add|Put|Judge|Expect|Read|Check|Lower|Do not read|Train)\b")

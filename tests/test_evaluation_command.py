@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from satchel.satchel import Satchel
+from satchel.model import Satchel
 from small_models import LINEAR, TEXTS, make_parts
 
 

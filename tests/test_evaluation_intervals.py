@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satchel.evaluation import evaluate, evaluate_multiple
+from satchel.evaluation.evaluate import evaluate, evaluate_multiple
 from satchel.evaluation.intervals import macro_f1_interval, wilson
 from satchel.evaluation.metrics import count_classes, macro_f1
 from satchel.evaluation.outcomes import Assigned, Outcomes

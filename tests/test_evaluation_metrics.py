@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
 from satchel.errors import InputError, LabelError
-from satchel.evaluation import Evaluation, evaluate, evaluate_multiple, find_leaked
+from satchel.evaluation.evaluate import evaluate, evaluate_multiple
+from satchel.evaluation.metrics import find_leaked
+from satchel.evaluation.result import Evaluation
 
 LABELS = ["alpha", "b/c", "日本", "=1+1", "x"]
 

@@ -16,18 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluations import HOSTILE, judged
-from satchel.evaluation import (
-    Baseline,
-    Evaluation,
-    ReportContext,
-    evaluate,
-    evaluate_multiple,
-)
-from satchel.evaluation.context import Question, Span
-from satchel.evaluation.excerpts import STRENGTHS, aligned_words, excerpt
+from satchel.evaluation.evaluate import evaluate, evaluate_multiple
 from satchel.evaluation.page import render
-from satchel.evaluation.reasons import find_reasons
-from satchel.evaluation.verdict import verdict
+from satchel.evaluation.reasons import STRENGTHS, aligned_words, excerpt, find_reasons
+from satchel.evaluation.result import Baseline, Evaluation, Question, ReportContext, Span
+from satchel.evaluation.summary import verdict
 
 EVIL = "</script><script>alert(2)</script><!--</title></style><b onclick=alert(3)>\u2028"
 DAY = datetime.date(2026, 11, 24)

@@ -20,16 +20,12 @@ from matplotlib import pyplot
 from evaluations import HOSTILE, judged
 from satchel.errors import InputError, SaveError
 from satchel.escaping import printable
-from satchel.evaluation import (
-    LearningPoint,
-    ReportContext,
-    evaluate,
-    evaluate_multiple,
-    pictures,
-)
-from satchel.evaluation.naming import abbreviate, columns, short_names
-from satchel.evaluation.ordering import matrix_places
+from satchel.evaluation import pictures
+from satchel.evaluation.evaluate import evaluate, evaluate_multiple
+from satchel.evaluation.page_data import matrix_places
 from satchel.evaluation.pictures.lettering import MISSING, letter
+from satchel.evaluation.result import LearningPoint, ReportContext
+from satchel.evaluation.summary import abbreviate, columns, short_names
 
 
 def size_of(path: Path) -> tuple[int, int]:

@@ -6,11 +6,10 @@ from collections import defaultdict
 
 import pytest
 
-from satchel.bags.features import Features
-from satchel.evaluation.context import Question
-from satchel.inference.model import Model
-from satchel.reporting import ModelReasons, report_context
-from satchel.satchel import Satchel
+from satchel.evaluation.result import Question
+from satchel.features.spec import Features
+from satchel.inference.predictor import Model
+from satchel.model import ModelReasons, Satchel, report_context
 from small_models import LINEAR, NETWORK, TEXTS, Head, make_parts
 
 VIEWS = (Features(words=2, fields=True), Features(words=1, fields=True))
@@ -73,7 +72,7 @@ def test_judging_in_blocks_is_judging_at_once(monkeypatch):
     satchel = Satchel(make_parts([LINEAR]))
     texts, labels = TEXTS * 100, ["cars", "space", "sport"] * 300
     whole = satchel.evaluate(texts, labels)
-    monkeypatch.setattr("satchel.satchel._PROBABILITIES", 4)  # 256 documents at a time
+    monkeypatch.setattr("satchel.model._PROBABILITIES", 4)  # 256 documents at a time
     blocks = satchel.evaluate(texts, labels)
     assert blocks.per_class == whole.per_class
     assert blocks.log_loss == pytest.approx(whole.log_loss)

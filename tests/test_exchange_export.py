@@ -16,13 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from satchel import sealed
-from satchel.bags.features import Features
-from satchel.bags.rows import Rows
 from satchel.errors import SaveError
-from satchel.exchange.bag_inputs import bag_inputs, padded
-from satchel.exchange.keras_export import save_keras, to_keras
-from satchel.exchange.onnx_export import to_onnx
-from satchel.inference.model import Model
+from satchel.exchange.keras import bag_inputs, padded, save_keras, to_keras
+from satchel.exchange.onnx import to_onnx
+from satchel.features.csr import Rows
+from satchel.features.spec import Features
+from satchel.inference.predictor import Model
 from satchel.sealed.schema import Activation, Calibration, Parts, Training
 from small_models import LINEAR, NETWORK, NORMED, TEXTS, Head, make_parts, one_activation
 

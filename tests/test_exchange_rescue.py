@@ -22,17 +22,11 @@ h5py = pytest.importorskip("h5py")  # writes what is read here without it
 
 from confined import assert_confined  # noqa: E402
 from satchel import sealed  # noqa: E402
-from satchel.errors import (  # noqa: E402
-    LabelError,
-    ModelFileError,
-    SettingError,
-    SourceNotFoundError,
-)
+from satchel.errors import LabelError, ModelFileError, SettingError, SourceNotFoundError  # noqa: E402
 from satchel.exchange import tutorial_pickle  # noqa: E402
-from satchel.exchange.rescue import rescue  # noqa: E402
-from satchel.exchange.tutorial_h5 import read_network  # noqa: E402
+from satchel.exchange.tutorial_files import read_network, rescue  # noqa: E402
 from satchel.exchange.tutorial_pickle import read_tokenizer  # noqa: E402
-from satchel.inference.model import Model  # noqa: E402
+from satchel.inference.predictor import Model  # noqa: E402
 from tutorial_files import (  # noqa: E402
     FILTERS,
     Tokenizer,

@@ -14,15 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bags_strategies import TEXTS as AWKWARD
-from satchel.bags import windows
-from satchel.bags.features import Features, Part, Weighting
-from satchel.bags.tokens import tokenize
 from satchel.errors import LabelError, SettingError, TextError
+from satchel.features import windows
+from satchel.features.spec import Features, Part, Weighting
+from satchel.features.tokenizer import tokenize
 from satchel.inference import explain as explaining
 from satchel.inference import occurrences
 from satchel.inference.activations import ACTIVATIONS
 from satchel.inference.explain import Explanation, explain
-from satchel.inference.model import Model
+from satchel.inference.predictor import Model
 from satchel.sealed.schema import (
     Activation,
     Layer,

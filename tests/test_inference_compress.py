@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from satchel.bags.features import Features
-from satchel.bags.sums import BagReader
 from satchel.errors import SettingError
-from satchel.inference.compress import compress, quantized
-from satchel.inference.members import keep_members
-from satchel.inference.model import Model
-from satchel.sealed import History, Parts, dumps, loads
+from satchel.features.embedding_bag import BagReader
+from satchel.features.spec import Features
+from satchel.inference.compress import compress, keep_members, quantized
+from satchel.inference.predictor import Model
+from satchel.sealed.schema import History, Parts
+from satchel.sealed.store import dumps, loads
 from small_models import LINEAR, NETWORK, TEXTS, Head, make_parts
 
 MIXED = [Head(scale=0.5), Head(NETWORK.layers, view=1, columns=6), Head(scale=-2.0, view=1)]

@@ -16,13 +16,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from satchel import sealed
-from satchel.bags.features import Features
 from satchel.errors import PredictionError, TextError
-from satchel.inference import model as model_module
+from satchel.features.spec import Features
+from satchel.inference import predictor as model_module
 from satchel.inference.explain import explain
-from satchel.inference.model import Model
-from satchel.sealed import Calibration, Layer, Manifest, Member, Parts, Training, View
-from satchel.sealed.schema import Task
+from satchel.inference.predictor import Model, _ranked
+from satchel.sealed.schema import Calibration, Layer, Manifest, Member, Parts, Task, Training, View
 from small_models import LINEAR, NETWORK, TEXTS, Head, keyed, make_parts, vocabulary
 
 MIXED = [Head(scale=0.5), Head(NETWORK.layers, view=1, columns=6), Head(scale=-2.0, view=1)]
@@ -207,7 +206,7 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_the_best_are_found_without_ranking_all(row: np.ndarray, k: int) -> None:
     expected = np.argsort(-row, kind="stable")[:k]
-    np.testing.assert_array_equal(model_module._ranked(row, k), expected)
+    np.testing.assert_array_equal(_ranked(row, k), expected)
 
 
 def many_labels(labels: int, task: Task = "multiple", views: int = 1) -> Parts:

@@ -13,11 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from satchel import sealed
-from satchel.bags.bag_table import shifted_halves
-from satchel.bags.features import Features, Weighting
-from satchel.bags.sums import BagReader
 from satchel.errors import SettingError, TextError
-from satchel.inference.model import Model
+from satchel.features.embedding_bag import BagReader, shifted_halves
+from satchel.features.spec import Features, Weighting
+from satchel.inference.predictor import Model
 from satchel.sealed.schema import RowType
 from small_models import (
     CLASS_COUNTS,
@@ -197,7 +196,7 @@ def test_a_few_short_texts_load_nothing_heavy(tmp_path: Path) -> None:
     program = (
         "import sys\n"
         "from satchel import sealed\n"
-        "from satchel.inference.model import Model\n"
+        "from satchel.inference.predictor import Model\n"
         f"model = Model(sealed.read({str(path)!r}))\n"
         "model.predict(['The engine of the old car'] * 3)\n"
         "model.explain('The engine of the old car')\n"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import costly_texts
-from satchel.bags.kernels import numba_available
+from satchel.features.kernels import numba_available
 
 PROGRAM = Path(costly_texts.__file__)
 

@@ -14,7 +14,7 @@ import pytest
 
 from private_folders import private_folder
 from satchel.errors import MissingDependencyError, SettingError
-from satchel.network import backends
+from satchel.training.backends import use_backend
 
 
 def run(program: str, **environment: str) -> str:
@@ -32,8 +32,8 @@ def run(program: str, **environment: str) -> str:
 
 def test_jax_is_the_default_and_nothing_is_loaded_by_choosing():
     program = (
-        "import sys, satchel.network\n"
-        "from satchel.network.backends import use_backend\n"
+        "import sys, satchel.training\n"
+        "from satchel.training.backends import use_backend\n"
         "print(use_backend(), {'keras', 'jax', 'numba', 'tensorflow'} & set(sys.modules))"
     )
     assert run(program) == "jax set()"
@@ -55,7 +55,7 @@ def test_keras_can_be_imported_after_satchel_whatever_file_keras_wrote_before(
 def test_the_users_own_configuration_and_variable_are_not_overruled(tmp_path: Path) -> None:
     (tmp_path / "keras.json").write_text('{"backend": "torch"}', "utf-8")
     program = (
-        "import os, satchel\nfrom satchel.network.backends import use_backend\n"
+        "import os, satchel\nfrom satchel.training.backends import use_backend\n"
         "print(os.environ.get('KERAS_BACKEND'), use_backend())"
     )
     if importlib.util.find_spec("torch") is None:
@@ -83,7 +83,7 @@ def test_where_a_backend_is_missing_the_next_one_that_is_installed_serves() -> N
 
 def test_the_variable_is_heard_and_the_argument_outranks_it():
     program = (
-        "import os\nfrom satchel.network.backends import use_backend\n"
+        "import os\nfrom satchel.training.backends import use_backend\n"
         "print(use_backend({}), os.environ['KERAS_BACKEND'])"
     )
     if importlib.util.find_spec("torch") is None:
@@ -93,17 +93,17 @@ def test_the_variable_is_heard_and_the_argument_outranks_it():
 
 
 def test_a_loaded_keras_keeps_its_backend():
-    loaded = backends.use_backend()
+    loaded = use_backend()
     assert keras.backend.backend() == loaded
-    assert backends.use_backend() == loaded
+    assert use_backend() == loaded
     other = "torch" if loaded != "torch" else "jax"
     with pytest.raises(SettingError, match=f"already runs on '{loaded}'.*KERAS_BACKEND={other}"):
-        backends.use_backend(other)
+        use_backend(other)
 
 
 def test_an_unknown_backend_is_refused():
     with pytest.raises(SettingError, match="jax, torch, tensorflow, not 'theano'"):
-        backends.use_backend("theano")
+        use_backend("theano")
 
 
 def test_a_missing_backend_names_its_extra():
@@ -112,7 +112,7 @@ def test_a_missing_backend_names_its_extra():
         "find = u.find_spec\n"
         "u.find_spec = lambda name, *a: None if name == 'torch' else find(name, *a)\n"
         "from satchel.errors import MissingDependencyError\n"
-        "from satchel.network.backends import use_backend\n"
+        "from satchel.training.backends import use_backend\n"
         "try: use_backend('torch')\n"
         "except MissingDependencyError as error: print(error.extra, error)"
     )
@@ -125,7 +125,7 @@ def test_compiled_steps_are_kept_only_where_nobody_else_can_write():
     program = (
         "import os, tempfile, warnings\n"
         "tempfile.tempdir = os.environ['XDG_CACHE_HOME']\n"
-        "from satchel.network.backends import use_backend\n"
+        "from satchel.training.backends import use_backend\n"
         "with warnings.catch_warnings(record=True) as said:\n"
         "    warnings.simplefilter('always')\n"
         "    use_backend('jax')\n"
@@ -146,7 +146,7 @@ def test_damaged_steps_are_removed_and_compiled_anew():
         "import warnings\n"
         "with warnings.catch_warnings(record=True) as said:\n"
         "    warnings.simplefilter('always')\n"
-        "    from satchel.network.backends import use_backend\n"
+        "    from satchel.training.backends import use_backend\n"
         "    use_backend('jax')\n"
         "    import jax\n"
         "    print(jax.jit(lambda x: x * 2 + 1)(20))\n"

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from satchel.bags.rows import Rows
 from satchel.errors import SettingError
-from satchel.network.bag_layer import BagLayer
+from satchel.features.csr import Rows
+from satchel.training.bag_layer import BagLayer
 
 
 @st.composite

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.naive_bayes import ComplementNB
 
-from satchel.network.bayes import ComplementBayes
+from satchel.training.linear import ComplementBayes
 from test_network_bag_layer import sparse
 
 seeds = st.integers(0, 2**32 - 1)

@@ -9,13 +9,12 @@ import pytest
 
 from satchel.errors import SettingError, UnsupportedHeadError
 from satchel.inference.activations import ACTIVATIONS
-from satchel.network.backends import use_backend
+from satchel.training.backends import use_backend
 
 use_backend()
 import keras  # noqa: E402
 
-from satchel.network.heads import build_head, default_head, tutorial_head  # noqa: E402
-from satchel.network.parts import array_of, head_parts  # noqa: E402
+from satchel.training.heads import array_of, build_head, default_head, head_parts, tutorial_head  # noqa: E402
 
 layers = keras.layers
 

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import linear_model, svm
 
-from satchel.bags.rows import Rows
 from satchel.errors import LabelError, SettingError
-from satchel.network import linear
-from satchel.network.linear import LinearMember, LinearProblem
+from satchel.features.csr import Rows
+from satchel.training import linear
+from satchel.training.linear import LinearMember, LinearProblem
 from test_network_bag_layer import sparse
 
 

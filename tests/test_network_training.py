@@ -12,17 +12,16 @@ import numpy as np
 import pytest
 
 from satchel.errors import LabelError, SettingError, TrainingError, UnsupportedHeadError
-from satchel.network.backends import use_backend
+from satchel.training.backends import use_backend
 from test_network_bag_layer import sparse
 
 use_backend()
 import keras  # noqa: E402
 
-from satchel.network.bag_layer import BagLayer  # noqa: E402
-from satchel.network.heads import build_head  # noqa: E402
-from satchel.network.parts import array_of  # noqa: E402
-from satchel.network.steps import make_step  # noqa: E402
-from satchel.network.training import TUTORIAL, train_network  # noqa: E402
+from satchel.training.bag_layer import BagLayer  # noqa: E402
+from satchel.training.heads import array_of, build_head  # noqa: E402
+from satchel.training.network import TUTORIAL, train_network  # noqa: E402
+from satchel.training.steps import make_step  # noqa: E402
 
 
 def toy(documents: int = 150, columns: int = 40, classes: int = 3, seed: int = 0):

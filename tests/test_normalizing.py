@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satchel.normalizing import _SUSPICIOUS, JOINER, MOST_MARKS, normalize
+from satchel.features.unicode import _GRAPHEME_JOINER as JOINER
+from satchel.features.unicode import _SUSPICIOUS, MOST_MARKS, normalize
 
 PIECES = st.sampled_from(
     [

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 
 from hostile import small_models
 from satchel.errors import ModelFileError
-from satchel.sealed import Parts, checks, terms
+from satchel.sealed import manifest as checks
+from satchel.sealed import terms
+from satchel.sealed.manifest import check_arrays
+from satchel.sealed.schema import Parts
 
 PIECES = st.integers(1, 7)
 LINES = st.lists(
@@ -69,10 +72,10 @@ def test_hashes_out_of_order_are_found_wherever_the_pieces_end(
     increasing = all(left < right for left, right in pairwise(hashes))
     with patch.object(checks, "_CHUNK", piece):
         if increasing:
-            checks.check_arrays(parts.manifest, arrays)
+            check_arrays(parts.manifest, arrays)
         else:
             with pytest.raises(ModelFileError, match="strictly increase"):
-                checks.check_arrays(parts.manifest, arrays)
+                check_arrays(parts.manifest, arrays)
 
 
 EVERY_FLOAT16 = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
@@ -87,7 +90,7 @@ def test_every_float16_is_judged_as_numpy_judges_it(sign: int) -> None:
         rows[2, 1] = number
         changed = Parts(parts.manifest, {**parts.arrays, "view1.rows": rows})
         if np.isfinite(number):
-            checks.check_arrays(changed.manifest, changed.arrays)
+            check_arrays(changed.manifest, changed.arrays)
         else:
             with pytest.raises(ModelFileError, match=r"view1.rows holds a number that is not"):
-                checks.check_arrays(changed.manifest, changed.arrays)
+                check_arrays(changed.manifest, changed.arrays)

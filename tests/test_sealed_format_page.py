@@ -10,10 +10,11 @@ import numpy as np
 
 from formats.worked_example import dump, example
 from satchel import sealed
-from satchel.bags.features import Features, Weighting
-from satchel.inference.model import MOST_HELD, Model
-from satchel.sealed import container, manifests, schema, store, terms
+from satchel.features.spec import Features, Weighting
+from satchel.inference.predictor import MOST_HELD, Model
+from satchel.sealed import container, schema, store, terms
 from satchel.sealed.labels import LabelType
+from satchel.sealed.manifest import MAX_BYTES
 
 PAGE = (Path(__file__).parents[1] / "docs" / "format.md").read_text(encoding="utf-8")
 
@@ -67,7 +68,7 @@ def test_the_page_names_every_field_and_choice() -> None:
 
 
 def test_the_page_states_the_limits() -> None:
-    assert manifests.MAX_BYTES == 8 << 20
+    assert MAX_BYTES == 8 << 20
     assert store.MAX_CARD_BYTES == 1 << 20
     assert container.MAX_BYTES == 2**32 - 2
     limits = (schema.MAX_LABELS, schema.MAX_WIDTH, schema.MAX_COLUMNS, schema.MAX_NUMBERS)

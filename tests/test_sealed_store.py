@@ -20,22 +20,23 @@ from hypothesis import strategies as st
 
 from hostile import small_models
 from satchel import sealed
-from satchel.bags.features import Features, Weighting
 from satchel.errors import ModelFileError, SaveError
-from satchel.sealed import (
+from satchel.features.spec import Features, Weighting
+from satchel.sealed.arrays import tensors
+from satchel.sealed.labels import LabelType
+from satchel.sealed.schema import (
     Calibration,
     History,
     Layer,
+    LayerKind,
     Manifest,
     Member,
     Parts,
+    Task,
     Training,
     View,
-    tensors,
 )
-from satchel.sealed.inputs import FileSource
-from satchel.sealed.labels import LabelType
-from satchel.sealed.schema import LayerKind, Task
+from satchel.sealed.store import FileSource
 
 MODELS = [small_models.linear(), small_models.network(), small_models.linear(terms=False, card="")]
 
@@ -122,7 +123,7 @@ def member(draw: st.DrawFn, views: tuple[View, ...], labels: int) -> Member:
 
 def random_arrays(manifest: Manifest, generator: np.random.Generator) -> dict[str, np.ndarray]:
     arrays = {}
-    for tensor in tensors.tensors(manifest):
+    for tensor in tensors(manifest):
         raw = generator.integers(0, 100, size=tensor.shape)
         arrays[tensor.name] = (raw / 8 if tensor.dtype.kind == "f" else raw).astype(tensor.dtype)
     for index, view in enumerate(manifest.views):

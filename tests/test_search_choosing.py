@@ -8,17 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from satchel.bags.features import Features
+from satchel.features.spec import Features
 from satchel.progress import silent
-from satchel.search.adding import add_members
-from satchel.search.choosing import choose
-from satchel.search.corpus import Corpus
-from satchel.search.folds import Fold
-from satchel.search.plans import Extra, Plan
+from satchel.search.dataset import Corpus
+from satchel.search.plan import Extra, Plan
 from satchel.search.recipe import BayesRecipe, Candidate, LinearRecipe, Recipe, ViewRecipe
+from satchel.search.selection import add_members, choose
 from satchel.search.settings import Settings
 from satchel.search.targets import encode
-from satchel.search.trials import Bench, Clock
+from satchel.search.validation import Bench, Clock, Fold
 
 N = 400
 TRUTH = np.arange(N) % 2

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satchel.search import combine
-from satchel.search.combine import RIDGE, USUAL, fit_scale, fit_thresholds
+from satchel.search import calibration
+from satchel.search.calibration import RIDGE, USUAL, fit_scale, fit_thresholds
 
 seeds = st.integers(0, 2**32 - 1)
 tasks = st.sampled_from(["single", "multiple"])
@@ -83,11 +83,11 @@ def test_a_weight_is_so_many_copies(seed: int, task: str) -> None:
 def test_chunks_of_documents_change_rounding_alone(seed: int, task: str) -> None:
     scores, truth = problem(seed, task)
     whole = fit_scale(scores, truth, task)
-    before, combine.CHUNK = combine.CHUNK, 7 * scores.shape[1]
+    before, calibration.CHUNK = calibration.CHUNK, 7 * scores.shape[1]
     try:
         assert fit_scale(scores, truth, task) == pytest.approx(whole, rel=1e-6)
     finally:
-        combine.CHUNK = before
+        calibration.CHUNK = before
 
 
 @pytest.mark.parametrize("task", ["single", "multiple"])

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from corpora import corpus
 from satchel import sealed
 from satchel.search import fitting
-from satchel.search.facts import gather
-from satchel.search.fingerprint import fingerprint
-from satchel.search.plans import plan
+from satchel.search.dataset import fingerprint
+from satchel.search.plan import gather, plan
 from satchel.search.settings import Settings
 from satchel.search.targets import encode
 from strategies import texts as any_text

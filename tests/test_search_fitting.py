@@ -13,20 +13,20 @@ from hypothesis import strategies as st
 
 from corpora import COMMON, TOPIC, corpus
 from satchel import sealed
-from satchel.bags.features import Features
-from satchel.bags.tokens import tokenize
 from satchel.errors import TextError
-from satchel.inference.model import Model
-from satchel.network import linear as linear_solver
+from satchel.features.spec import Features
+from satchel.features.tokenizer import tokenize
+from satchel.inference.predictor import Model
 from satchel.sealed.schema import Layer, Parts, RowType, Training
-from satchel.search import combine, fitting
-from satchel.search.assemble import FittedMember, Share, assemble
-from satchel.search.corpus import Corpus, LeftOut
-from satchel.search.plans import plan
+from satchel.search import calibration as combine
+from satchel.search import fitting
+from satchel.search.dataset import Corpus, LeftOut, View, fit_view
+from satchel.search.members import FittedMember, Share, assemble
+from satchel.search.plan import plan
 from satchel.search.recipe import ViewRecipe
 from satchel.search.settings import Settings
 from satchel.search.targets import encode
-from satchel.search.views import View, fit_view
+from satchel.training import linear as linear_solver
 
 TEXTS, TRUE = corpus(45)
 TARGETS = encode(TRUE)

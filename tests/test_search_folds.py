@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satchel.search.folds import Fold, make_folds
 from satchel.search.targets import encode
+from satchel.search.validation import Fold, make_folds
 
 
 def divide(texts: list[str], labels: list, *, count: int = 3, most: int = 1000, seed: int = 0):

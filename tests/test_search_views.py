@@ -10,13 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from satchel.bags.features import Features, Weighting
-from satchel.bags.hashing import CHARACTER_KIND, FIELD_KIND
-from satchel.bags.rows import Rows
-from satchel.search.corpus import Counted
+from satchel.features.csr import Rows
+from satchel.features.hashing import CHARACTER_KIND, FIELD_KIND
+from satchel.features.spec import Features, Weighting
+from satchel.search.dataset import Counted, View, fit_view, strongest
 from satchel.search.recipe import ViewRecipe
 from satchel.search.targets import encode
-from satchel.search.views import View, fit_view, strongest
 
 SMOOTHING = 0.02
 

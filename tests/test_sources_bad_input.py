@@ -17,7 +17,9 @@ from typing import Literal
 import pytest
 
 from satchel.errors import SourceError, SourceNotFoundError
-from satchel.sources import limits, read_documents
+from satchel.sources import documents as limits
+from satchel.sources.documents import MAX_DOCUMENT_BYTES
+from satchel.sources.reading import read_documents
 
 GOOD = {"a/1": b"one", "b/1": b"two"}
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX files")
@@ -194,7 +196,7 @@ def test_binary_files_are_skipped_and_named(folder: Path) -> None:
 def test_a_document_that_is_too_large_is_skipped_and_named(folder: Path, tmp_path: Path) -> None:
     large = folder / "a" / "large"
     with large.open("wb") as file:
-        file.truncate(limits.MAX_DOCUMENT_BYTES + 1)
+        file.truncate(MAX_DOCUMENT_BYTES + 1)
     assert "a/large (67,108,865 bytes" in read_documents(folder).remarks.lines()[0]
     with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
         for name, data in GOOD.items():

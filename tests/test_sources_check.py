@@ -14,9 +14,8 @@ import pytest
 
 import satchel
 from satchel.errors import LabelError, SourceError
-from satchel.sources import Documents
-from satchel.sources.check import check
-from satchel.sources.findings import CheckResult
+from satchel.sources.check import CheckResult, check
+from satchel.sources.documents import Documents
 
 
 def documents(rows: list[tuple[object, str]], prefix: str = "d") -> Documents:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from satchel.cli.manage import bbc_news
 from satchel.errors import SourceError
-from satchel.sources import read_documents
 from satchel.sources.check import check
-from satchel.sources.demo import bbc_news
+from satchel.sources.reading import read_documents
 from satchel.sources.splitting import split
 
 DATA = Path(os.environ.get("SATCHEL_DATA", Path(__file__).parents[2] / "shared" / "data"))

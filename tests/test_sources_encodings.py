@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from satchel.errors import SettingError
-from satchel.sources import Remarks, read_documents
+from satchel.sources.documents import Remarks
 from satchel.sources.encodings import Decoder, choose_fallback, not_text
+from satchel.sources.reading import read_documents
 
 
 def decode(*documents: bytes, encoding: str | None = None) -> tuple[list[str], Remarks]:

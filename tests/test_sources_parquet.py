@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 from confined import assert_confined
 from satchel.errors import SourceError
-from satchel.sources import limits, parquet, read, read_documents
-from satchel.sources.parquet_footer import read_footer
+from satchel.sources import documents as limits
+from satchel.sources import parquet
+from satchel.sources.parquet import read_footer
+from satchel.sources.reading import read, read_documents
 from strategies import labels, texts
 
 ROWS = {"text": ["a", "b", "c"], "label": ["x", "y", "x"]}

@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from satchel.errors import SourceError, SourceNotFoundError
-from satchel.sources import read, read_documents
 from satchel.sources.encodings import not_text
-from satchel.sources.layout import clean_label
+from satchel.sources.files import clean_label
+from satchel.sources.reading import read, read_documents
 from strategies import folder_labels, texts
 
 FILES = {

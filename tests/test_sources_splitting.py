@@ -12,8 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from satchel.errors import LabelError, SettingError
-from satchel.sources.duplicates import text_keys
-from satchel.sources.splitting import folds, split
+from satchel.sources.splitting import folds, split, text_keys
 
 # Few labels and few texts, so that copies and classes of one document come often.
 rows = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("pqrstuvwxyz")), max_size=60)

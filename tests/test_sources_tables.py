@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from satchel.errors import SourceError
-from satchel.sources import read, read_documents
 from satchel.sources.columns import LABEL_COLUMNS, TEXT_COLUMNS
-from satchel.sources.layout import clean_label
+from satchel.sources.files import clean_label
+from satchel.sources.reading import read, read_documents
 from strategies import AWKWARD_LABELS, labels, texts
 
 Rows = list[tuple[str, str]]

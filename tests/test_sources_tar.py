@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from confined import assert_confined
 from satchel.errors import SourceError
-from satchel.sources import read_documents
-from satchel.sources.limits import Bounded
-from satchel.sources.tar import BLOCK, MAX_HEADER_BYTES, MAX_NAME_BYTES, read_members
+from satchel.sources.archives import BLOCK, MAX_HEADER_BYTES, MAX_NAME_BYTES, read_members
+from satchel.sources.documents import Bounded
+from satchel.sources.reading import read_documents
 
 GOOD = {"a/1": b"one", "b/1": b"two"}
 FORMATS = [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]

@@ -12,23 +12,23 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from satchel.network.backends import prepare_import as _prepare_import
+from satchel.training.backends import prepare_import as _prepare_import
 from satchel.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from satchel.classifier import TextClassifier
     from satchel.errors import SatchelError
-    from satchel.satchel import Satchel, load
-    from satchel.sources import read
+    from satchel.model import Satchel, load
     from satchel.sources.check import check
+    from satchel.sources.reading import read
 
 # Each public name and its module, imported at first use: ``import satchel`` itself stays light.
 _HOMES = {
-    "Satchel": "satchel.satchel",
+    "Satchel": "satchel.model",
     "SatchelError": "satchel.errors",
     "TextClassifier": "satchel.classifier",
     "check": "satchel.sources.check",
-    "load": "satchel.satchel",
+    "load": "satchel.model",
     "read": "satchel.sources",
 }
 _prepare_import()  # a head of one's own imports Keras before any training does

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from satchel import errors
-from satchel.bags.rows import Rows
 from satchel.containers import is_indicator, targets_like, targets_of, texts_of, weights_of
 from satchel.errors import LabelError, MissingDependencyError, SettingError
-from satchel.learning import learn_targets
-from satchel.network.backends import Backend
+from satchel.features.csr import Rows
+from satchel.model import Satchel, evaluate_answers
 from satchel.progress import Progress, silent
-from satchel.satchel import Satchel, evaluate_answers
+from satchel.search.fitting import learn_targets
 from satchel.search.settings import ClassWeight, Effort, Optimizer, Preset, Settings
+from satchel.training.backends import Backend
 
 try:
     import sklearn.exceptions
@@ -26,7 +26,7 @@ except ImportError as error:
     raise MissingDependencyError("scikit-learn", "train", "TextClassifier") from error
 
 if TYPE_CHECKING:
-    from satchel.evaluation.evaluation import Evaluation
+    from satchel.evaluation.result import Evaluation
     from satchel.inference.explain import Explanation
 
 Texts = Sequence[str] | Any

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from satchel.bags.preparing import check_text
 from satchel.errors import LabelError, SettingError, TextError
+from satchel.features.preprocess import check_text
 from satchel.search.targets import Targets, encode, encode_pairs
 
 

@@ -14,7 +14,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from satchel.bags import Features, tokenize
+from satchel.features.spec import Features
+from satchel.features.tokenizer import tokenize
 
 CODES = {"U64": "Q", "F32": "f", "F16": "e", "I8": "b", "U8": "B"}
 

@@ -14,9 +14,9 @@ from formats.plain_reader import PlainReader
 from satchel import sealed
 from satchel.errors import ModelFileError
 from satchel.inference.compress import compress
-from satchel.inference.model import Model
-from satchel.satchel import Satchel
-from satchel.sealed import Calibration
+from satchel.inference.predictor import Model
+from satchel.model import Satchel
+from satchel.sealed.schema import Calibration
 
 FROZEN = sorted(Path(__file__).parent.glob("v*/*.satchel"))
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from satchel import sealed
-from satchel.bags.features import Features, Weighting
-from satchel.bags.hashing import WORD_SALT, hash_text
-from satchel.sealed import Manifest, Member, Parts, Training, View
+from satchel.features.hashing import WORD_SALT, hash_text
+from satchel.features.spec import Features, Weighting
+from satchel.sealed.schema import Manifest, Member, Parts, Training, View
 
 WORDS = ("free", "hello")
 KEY = 1_000_000_007

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from satchel.bags.features import Features, Weighting
-from satchel.sealed import (
+from satchel.features.spec import Features, Weighting
+from satchel.sealed.schema import (
     Calibration,
     History,
     Layer,

@@ -15,19 +15,12 @@ import numpy as np
 
 from hostile import mutations, small_models
 from hostile.building import ARRAYS, container, entries, padded, unpacked, vouched
-from satchel import bags, sealed
-from satchel.bags.features import Features, Weighting
-from satchel.sealed import (
-    Calibration,
-    Layer,
-    Manifest,
-    Member,
-    Parts,
-    Training,
-    View,
-    schema,
-    tensors,
-)
+from satchel import sealed
+from satchel.features.counting import count
+from satchel.features.spec import Features, Weighting
+from satchel.sealed import schema
+from satchel.sealed.arrays import Tensor, encode_arrays, tensors
+from satchel.sealed.schema import Calibration, Layer, Manifest, Member, Parts, Training, View
 
 TEXTS = [
     "the old card and the new card",
@@ -110,12 +103,12 @@ def made_model(random: Random) -> bytes:
     while True:
         manifest = _manifest(random)
         arrays = {}
-        if sum(tensor.nbytes for tensor in tensors.tensors(manifest)) <= MOST_BYTES:
+        if sum(tensor.nbytes for tensor in tensors(manifest)) <= MOST_BYTES:
             arrays = _arrays(random, manifest)
             break
     contents = {
         "manifest.json": b"",
-        ARRAYS: bytes(tensors.encode(manifest, arrays)),
+        ARRAYS: bytes(encode_arrays(manifest, arrays)),
         "card.md": b"# Made\n",
     }
     stated = msgspec.to_builtins(manifest)
@@ -243,7 +236,7 @@ def _fitting_arrays(random: Random, stated: bytes, model: Parts) -> bytes | None
     """The arrays that a manifest asks for; None where it cannot be read or asks for too much."""
     try:
         manifest = msgspec.json.decode(stated, type=Manifest)
-        wanted = tensors.tensors(manifest)
+        wanted = tensors(manifest)
     except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
         return None
     if min(min(tensor.shape) for tensor in wanted) < 0:
@@ -256,7 +249,7 @@ def _fitting_arrays(random: Random, stated: bytes, model: Parts) -> bytes | None
         if given is None or given.shape != tensor.shape or given.dtype != tensor.dtype:
             given = _numbers(random, tensor, 1.0)
         arrays[tensor.name] = given
-    return bytes(tensors.encode(manifest, arrays))
+    return bytes(encode_arrays(manifest, arrays))
 
 
 def _manifest(random: Random) -> Manifest:
@@ -368,7 +361,7 @@ def _member(random: Random, views: tuple[View, ...], labels: int) -> Member:
 def _arrays(random: Random, manifest: Manifest) -> dict[str, np.ndarray]:
     size = random.choice(SIZES if random.random() < 0.5 else [1.0, 30.0])
     arrays = {}
-    for tensor in tensors.tensors(manifest):
+    for tensor in tensors(manifest):
         own = random.choice(SIZES) if random.random() < 0.05 else size
         arrays[tensor.name] = _numbers(random, tensor, own)
     for index, view in enumerate(manifest.views):
@@ -379,7 +372,7 @@ def _arrays(random: Random, manifest: Manifest) -> dict[str, np.ndarray]:
 
 def _vocabulary(random: Random, view: View) -> tuple[np.ndarray, np.ndarray]:
     """Hashes of real features first, then others: spread, or in one run just below a real one."""
-    counts, _ = bags.count(TEXTS, view.features, threads=1)
+    counts, _ = count(TEXTS, view.features, threads=1)
     real = np.array(counts.hashes[: view.size])
     crowded = random.random() < 0.3 and len(real)
     generator = np.random.default_rng(random.randrange(2**32))
@@ -394,7 +387,7 @@ def _vocabulary(random: Random, view: View) -> tuple[np.ndarray, np.ndarray]:
     return real, np.array([kinds.get(number, 1) for number in real.tolist()], np.uint8)
 
 
-def _numbers(random: Random, tensor: tensors.Tensor, size: float) -> np.ndarray:
+def _numbers(random: Random, tensor: Tensor, size: float) -> np.ndarray:
     """Numbers of an array, most of them of one size, with some of the least and greatest."""
     generator = np.random.default_rng(random.randrange(2**32))
     if tensor.dtype.kind == "f":

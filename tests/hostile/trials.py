@@ -9,12 +9,12 @@ import numpy as np
 
 from hostile.structures import GOOD, TEXTS
 from satchel import sealed
-from satchel.bags.hashing import NO_KEY
-from satchel.bags.kernels import numba_available
 from satchel.errors import ModelFileError, PredictionError, SettingError
+from satchel.features.hashing import NO_KEY
+from satchel.features.kernels import numba_available
 from satchel.inference.compress import compress
-from satchel.satchel import Satchel, load
-from satchel.sealed.card import card
+from satchel.model import Satchel, load
+from satchel.sealed.store import card
 
 ASKED = ["", "zzzz", *TEXTS, " ".join(TEXTS) * 20, "card " * 3_000]
 

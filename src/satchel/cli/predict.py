@@ -1,18 +1,133 @@
-"""``satchel predict``: labels for files, a folder, a table or standard input."""
+"""Answers of ``predict``, one document at a time, so that memory does not grow with them."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from satchel.cli import options, terminal
+from satchel.errors import PredictionError
+from satchel.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from satchel.cli.answers import Answer
+    from satchel.inference.explain import Explanation
+    from satchel.model import Satchel
+    from satchel.sources.documents import Documents
+
+
+_BLOCK_DOCUMENTS = 16_384
+_BLOCK_CELLS = 2_000_000  # probabilities held at a time: 8 MB, and a few times that on the way
+_MUCH_TEXT = 2_500_000  # code points from which the kernels are worth their start
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A label and its probability."""
+
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model says of one document.
+
+    Attributes:
+        file: The document's name.
+        known: How many of its features the model knows; with 0 the answer does not depend on it.
+        best: The label; for several labels a document the most probable of those that hold, and
+            None where none does.
+        holding: For several labels a document those that hold, the most probable first; else None.
+        top: The most probable labels, whether they hold or not; None where they were not asked for.
+        id: What the column ``id`` of a table has; None where there is none.
+        columns: What the columns that were kept have.
+        explanation: Why, where it was asked for.
+    """
+
+    file: str
+    known: int
+    best: Choice | None
+    holding: tuple[Choice, ...] | None = None
+    top: tuple[Choice, ...] | None = None
+    id: str | None = None
+    columns: dict[str, Any] = field(default_factory=dict)
+    explanation: Explanation | None = None
+
+
+def answers_of(
+    satchel: Satchel,
+    documents: Documents,
+    *,
+    top: int | None = None,
+    explain: bool = False,
+    threads: int | None = None,
+    progress: Progress = silent,
+) -> Iterator[Answer]:
+    """Yield one answer a document, in their order.
+
+    Args:
+        satchel: The model.
+        documents: The documents.
+        top: How many of the most probable labels to tell; None for none.
+        explain: Whether to say why.
+        threads: Threads to use; None takes all cores.
+        progress: Told how many documents are answered.
+
+    Raises:
+        PredictionError: The model's numbers overflow: there is no answer.
+        TextError: A document is not text.
+    """
+    texts = documents.texts
+    several = satchel.manifest.task == "multiple"
+    block = max(1, min(_BLOCK_DOCUMENTS, _BLOCK_CELLS // len(satchel.model.labels)))
+    if len(texts) > block and sum(map(len, texts)) >= _MUCH_TEXT:
+        satchel.model.warm_up()  # a block alone may look like too little for the kernels
+    for start in range(0, len(texts), block):
+        progress("predicting", start, len(texts))
+        with _naming(documents.names, start):
+            rankings = satchel.model.rank(texts[start : start + block], top or 1, threads)
+        for number, ranking in enumerate(rankings, start):
+            best = tuple(_choice(*pair) for pair in ranking.best)
+            holding = tuple(_choice(*pair) for pair in ranking.holding) if several else None
+            first = best if holding is None else holding
+            yield Answer(
+                file=documents.names[number],
+                known=ranking.known,
+                best=first[0] if first else None,
+                holding=holding,
+                top=None if top is None else best,
+                id=None if documents.ids is None else documents.ids[number],
+                columns={
+                    name: values[number] for name, values in (documents.columns or {}).items()
+                },
+                explanation=_explained(satchel, documents, number) if explain else None,
+            )
+    progress("predicting", len(texts), len(texts))
+
+
+def _choice(label: str, probability: float) -> Choice:
+    return Choice(label, round(probability, 6))
+
+
+def _explained(satchel: Satchel, documents: Documents, number: int) -> Explanation:
+    with _naming(documents.names, number):
+        return satchel.explain(documents.texts[number])
+
+
+@contextmanager
+def _naming(names: Sequence[str], first: int) -> Iterator[None]:
+    """Say which document it was whose scores overflowed."""
+    try:
+        yield
+    except PredictionError as error:
+        raise PredictionError(f"{names[first + error.document]}: {error}", error.document) from None
+
 
 _FIELDS = """\b
 Fields of an answer, in --json and --out alike:
@@ -74,8 +189,10 @@ def predict_command(
     document a file or a row. Without FILE, or for -, standard input is read:
     echo 'some text' | satchel predict MODEL
     """
-    from satchel.cli import formats, models, outputs
-    from satchel.cli.answers import answers_of
+    from satchel.cli.inputs import load
+    from satchel.cli.output import Shape, format_of, json_pieces, prepare_file, written
+
+    pass
     from satchel.cli.inputs import STANDARD_INPUT, Keep, read_inputs
     from satchel.files import write_atomically
 
@@ -83,15 +200,15 @@ def predict_command(
         raise click.UsageError("--json prints to standard output and --out to a file: choose one")
     if keep and out is None and not as_json:
         raise click.UsageError("--keep needs --json or --out: a row has no place for more columns")
-    suffix = None if out is None else formats.format_of(Path(out))
+    suffix = None if out is None else format_of(Path(out))
     kept: Keep = "all" if keep == ("all",) else keep or ()
     if explain and suffix in (".csv", ".tsv"):
         raise click.UsageError(
             "--explain needs a .jsonl or .json file: a table has no place for it"
         )
     if out is not None:
-        outputs.prepare_file(out, inputs=(model, *sources))
-    satchel = models.load(model)
+        prepare_file(out, inputs=(model, *sources))
+    satchel = load(model)
     with terminal.progress_bars() as progress:
         documents, remarks = read_inputs(
             sources or (STANDARD_INPUT,), text, label, kept, lines, progress
@@ -107,15 +224,15 @@ def predict_command(
             )
         )
         if out is not None and suffix is not None:
-            shape = formats.Shape(
+            shape = Shape(
                 several=satchel.manifest.task == "multiple",
                 depth=min(top or 0, len(satchel.model.labels)),
                 ids=documents.ids is not None,
                 columns=tuple(documents.columns or ()),
             )
-            write_atomically(out, formats.written(answers, suffix, shape))
+            write_atomically(out, written(answers, suffix, shape))
         elif as_json:
-            terminal.print_pieces(formats.json_pieces(answers, terminal.ascii_only()))
+            terminal.print_pieces(json_pieces(answers, terminal.ascii_only()))
         else:
             for answer in answers:
                 _print(answer)
@@ -156,10 +273,10 @@ class _Seen:
 
 
 def _print(answer: Answer) -> None:
-    from satchel.cli.formats import terminal_cells
+    from satchel.cli.output import terminal_cells
 
     terminal.row(terminal_cells(answer))
     if answer.explanation is not None:
-        from satchel.cli.colours import print_explanation
+        from satchel.cli.terminal import print_explanation
 
         print_explanation(answer.explanation)

@@ -1,24 +1,137 @@
-"""What the command line shows: results on standard output, remarks and bars on standard error.
-
-Whatever is shown is escaped here, and only here: labels, names and texts come from outside.
-"""
+"""The standard streams: closed, full or in any encoding, they cause no traceback."""
 
 from __future__ import annotations
 
+import codecs
+import contextlib
+import io
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
-from satchel.cli import signals, streams
-from satchel.escaping import json_text, printable
+from satchel.cli import terminal
+from satchel.cli.exits import raise_again
+from satchel.errors import InputError, SaveError
+from satchel.escaping import json_text, printable, printable_lines
 from satchel.progress import Progress, showing
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import Task, TaskID
     from rich.text import Text
+
+    from satchel.inference.explain import Explanation
+
+
+_SIGNS = str.maketrans({"→": "->", "–": "-", "×": "x", "…": "...", "•": "*"})
+"""The signs of our own messages that an encoding may lack, as people write them without."""
+
+
+def prepare() -> None:
+    """Make the standard streams ready for whatever is written.
+
+    A descriptor that the caller closed is opened on nothing, lest a file that is opened later take
+    its number and receive our messages. What an encoding cannot hold is escaped.
+
+    Raises:
+        SaveError: Standard output is closed, so that no result could be told.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # The lowest number that is free is this one.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # for as long as the process lives
+    if sys.stdout is None:
+        raise SaveError(
+            "standard output is closed, so no result could be told: "
+            "leave it open, or redirect it to a file or to /dev/null"
+        )
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def holds_unicode(stream: TextIO) -> bool:
+    """Tell whether a stream can hold every character."""
+    return codecs.lookup(stream.encoding or "ascii").name == "utf-8"
+
+
+def readable(line: str, stream: TextIO) -> str:
+    """Return one of our own lines without signs that the stream's encoding lacks."""
+    try:
+        line.encode(stream.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return line.translate(_SIGNS)
+    return line
+
+
+def write(text: str) -> None:
+    """Write a result to standard output.
+
+    Raises:
+        SaveError: It could not be written, as on a full disk.
+        BrokenPipeError: Whoever read it went away.
+    """
+    with naming_output():
+        sys.stdout.write(text)
+
+
+def flush() -> None:
+    """Write what is still in the buffer of standard output.
+
+    Raises:
+        SaveError: As `write`.
+        BrokenPipeError: As `write`.
+    """
+    if sys.stdout is not None:
+        with naming_output():
+            sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def naming_output() -> Iterator[None]:
+    """Let an error of the system in the block say that it is standard output's.
+
+    Raises:
+        SaveError: Standard output took nothing, as on a full disk.
+        BrokenPipeError: Whoever read it went away.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise SaveError(f"cannot write to standard output: {error.strerror}") from error
+
+
+def discard_output() -> None:
+    """Point standard output at nothing, so that the flush at the exit raises no error again."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _remark_raw(line: str) -> None:
+    """Write one line to standard error; where that takes nothing, nothing can be said."""
+    with contextlib.suppress(OSError, ValueError):
+        print(line, file=sys.stderr, flush=True)
+
+
+def read_input() -> bytes:
+    """Read standard input to its end.
+
+    Raises:
+        InputError: It is closed.
+    """
+    if sys.stdin is None:
+        raise InputError("expected text on standard input, found it closed: pipe text into it")
+    return sys.stdin.buffer.read()
+
 
 _COMPILING = "compiling"
 """The stage in which machine code is made, as whoever makes it reports it."""
@@ -28,23 +141,23 @@ _WORTH_SAYING = 2.0  # seconds of compiling
 
 def say(line: str = "") -> None:
     """Print one line for people on standard output."""
-    streams.write(streams.readable(printable(line), sys.stdout) + "\n")
+    write(readable(printable(line), sys.stdout) + "\n")
 
 
 def row(cells: Iterable[str]) -> None:
     """Print cells with tabs between them on standard output: always one line."""
-    streams.write("\t".join(map(printable, cells)) + "\n")
+    write("\t".join(map(printable, cells)) + "\n")
 
 
 def print_json(document: object) -> None:
     """Print one JSON document on standard output."""
-    streams.write(json_text(document, indent=2, ascii_only=ascii_only()) + "\n")
+    write(json_text(document, indent=2, ascii_only=ascii_only()) + "\n")
 
 
 def print_pieces(pieces: Iterable[str]) -> None:
     """Print what is escaped already, piece by piece, on standard output."""
     for piece in pieces:
-        streams.write(piece)
+        write(piece)
 
 
 def ascii_only() -> bool:
@@ -52,12 +165,12 @@ def ascii_only() -> bool:
 
     JSON is UTF-8; where standard output has another encoding, only ASCII is the same in both.
     """
-    return not streams.holds_unicode(sys.stdout)
+    return not holds_unicode(sys.stdout)
 
 
 def remark(line: str) -> None:
     """Print one line on standard error."""
-    streams.remark(streams.readable(printable(line), sys.stderr))
+    _remark_raw(readable(printable(line), sys.stderr))
 
 
 @contextmanager
@@ -144,7 +257,7 @@ class _Stages:
         self._compiling_since: float | None = None
 
     def __call__(self, stage: str, done: int, total: int | None, note: str = "") -> None:
-        signals.raise_again()
+        raise_again()
         if stage != _COMPILING:
             self.seconds_compiling()
         elif self._compiling_since is None:
@@ -170,4 +283,49 @@ def print_styled(text: Text) -> None:
     if sys.stdout.isatty():
         Console().print(text, soft_wrap=True)
     else:
-        streams.write(text.plain + "\n")
+        write(text.plain + "\n")
+
+
+STRONGEST = 8
+SHOWN = 2_000
+"""Code points of a document that are shown; JSON has all of it."""
+
+_MARGIN = "    "
+"""Before every line of the document: none of them can pass for the row of another document."""
+
+
+def print_explanation(explanation: Explanation) -> None:
+    """Print which words spoke for the label (green) and which for its rival (red)."""
+    from rich.text import Text
+
+    largest = max((abs(word.value) for word in explanation.words), default=0.0) or 1.0
+    shown = Text(_MARGIN)
+    place = 0
+    for word in explanation.words:
+        if word.start >= SHOWN:
+            break
+        shown.append(_safe(explanation.text[place : word.start]))
+        place = min(word.end, SHOWN)
+        share = word.value / largest
+        style = _style(share) if abs(share) >= 0.05 else ""
+        shown.append(_safe(explanation.text[word.start : place]), style)
+    shown.append(_safe(explanation.text[place:SHOWN]))
+    if len(explanation.text) > SHOWN:
+        shown.append(f"… ({len(explanation.text) - SHOWN:,} more characters)")
+    terminal.print_styled(shown)
+    against = "" if explanation.against is None else f" over {explanation.against}"
+    terminal.say(
+        f"{_MARGIN}{explanation.label}{against} by {explanation.margin:+.2f}: "
+        f"{explanation.base:+.2f} before reading, then"
+    )
+    for token in explanation.tokens[:STRONGEST]:
+        terminal.say(f"{_MARGIN}  {token.value:+.3f}  {' '.join(token.text.split())}")
+
+
+def _safe(text: str) -> str:
+    return f"\n{_MARGIN}".join(printable_lines(text))
+
+
+def _style(share: float) -> str:
+    level = round(55 + 200 * min(1.0, abs(share)))
+    return f"bold rgb(0,{level},0)" if share > 0 else f"bold rgb({level},0,0)"

@@ -1,4 +1,4 @@
-"""``satchel train``: labelled text in, one sealed file out."""
+"""What training did, for people and for programs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,45 @@ import click
 from satchel.cli import options, terminal
 
 if TYPE_CHECKING:
-    from satchel.satchel import Satchel
-    from satchel.search.settings import Backend, ClassWeight, Effort, Preset
+    from satchel.model import Satchel
+    from satchel.search.settings import ClassWeight, Effort, Preset
     from satchel.sources.documents import Documents
+    from satchel.training.backends import Backend
+
+
+def training_facts(satchel: Satchel) -> dict[str, Any]:
+    """What training did, ready for JSON: effort, seed, backend, features, trials."""
+    training = satchel.manifest.training
+    return {
+        "task": satchel.manifest.task,
+        "effort": training.effort,
+        "seed": training.seed,
+        "backend": training.backend,
+        "features": sum(view.size for view in satchel.manifest.views),
+        "settings": training.settings,
+        "trials": [
+            {"name": trial.name, "metric": trial.metric, "value": round(trial.value, 6)}
+            for trial in training.trials
+        ],
+    }
+
+
+def print_training(satchel: Satchel) -> None:
+    """Print what was learnt and what was chosen, a few lines on standard output."""
+    manifest = satchel.manifest
+    training = manifest.training
+    effort = f"effort {training.effort}, seed {training.seed}"
+    # The manifest's word for a model that needed no network.
+    backend = "no network" if training.backend in ("", "none") else f"backend {training.backend}"
+    terminal.say(
+        f"learnt from {training.documents:,} documents of {len(manifest.labels):,} labels "
+        f"({effort}, {backend})"
+    )
+    for name, value in training.settings.items():
+        terminal.say(f"  {name}: {value}")
+    for trial in training.trials:
+        if trial.chosen:
+            terminal.say(f"  {trial.name}: {trial.metric} {trial.value:.4f} on documents held out")
 
 
 SCORES_SIZE = 1024
@@ -136,12 +172,13 @@ def train_command(
         raise click.UsageError("--test names a source to judge on and --no-test wants none")
     if report is not None and no_test:
         raise click.UsageError("--report shows how a model was judged and --no-test judges none")
-    from satchel.cli import outputs
-    from satchel.cli.judging import check_comparable, judge, print_evaluation, save_report
-    from satchel.cli.parts import divide
-    from satchel.cli.sizes import warn_of_loss
-    from satchel.cli.story import print_training, training_facts
-    from satchel.learning import learn, learn_again
+    from satchel.cli.evaluate import check_comparable, judge, print_evaluation, save_report
+    from satchel.cli.inputs import divide
+    from satchel.cli.options import warn_of_loss
+    from satchel.cli.output import prepare_file, prepare_folder
+
+    pass
+    from satchel.search.fitting import learn, learn_again
     from satchel.search.settings import Settings
     from satchel.sources.reading import read_documents
 
@@ -156,9 +193,9 @@ def train_command(
         seed=seed,
         threads=threads,
     )
-    outputs.prepare_file(output, inputs=(source, test))
+    prepare_file(output, inputs=(source, test))
     if report is not None:
-        outputs.prepare_folder(report)
+        prepare_folder(report)
     with terminal.progress_bars() as progress:
         documents = read_documents(source, text=text, label=label, progress=progress)
         given = None
@@ -265,8 +302,8 @@ def _who_was_judged(
 def _predict_held_out(satchel: Satchel, held_out: Documents) -> list[dict[str, Any]]:
     if not held_out.texts:
         return []
-    from satchel.cli.answers import answers_of
-    from satchel.cli.formats import plain_fields
+    from satchel.cli.output import plain_fields
+    from satchel.cli.predict import answers_of
 
     answers = []
     for answer, truth in zip(answers_of(satchel, held_out), held_out.labels or [], strict=True):

@@ -5,16 +5,17 @@ Importing this needs NumPy only; pictures and reports load matplotlib when they 
 
 from __future__ import annotations
 
-from satchel.evaluation.confusion import Confusion
-from satchel.evaluation.context import (
+from satchel.evaluation.evaluate import evaluate, evaluate_multiple
+from satchel.evaluation.metrics import Confusion, Leaks, find_leaked
+from satchel.evaluation.result import (
     Baseline,
+    ClassScore,
+    Confused,
+    Evaluation,
     LearningPoint,
     ReportContext,
     TrialResult,
 )
-from satchel.evaluation.evaluation import ClassScore, Confused, Evaluation
-from satchel.evaluation.judging import evaluate, evaluate_multiple
-from satchel.evaluation.leaks import Leaks, find_leaked
 
 __all__ = [
     "Baseline",

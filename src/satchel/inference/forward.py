@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from satchel.features.embedding_bag import BagTable
+from satchel.features.hashing import FIELD_KIND
+from satchel.features.vocabulary import Lookup
 from satchel.inference.activations import ACTIVATIONS, sigmoid, softmax
 from satchel.sealed.schema import Layer, LayerKind, Manifest, Parts, Task
 
@@ -173,3 +176,46 @@ def _step(parts: Parts, prefix: str, layer: Layer) -> Step:
         offset=None if bare else parts.arrays[f"{prefix}.{second}"],
         epsilon=layer.epsilon,
     )
+
+
+def bag_tables(parts: Parts) -> tuple[BagTable, ...]:
+    """Return a table for each view of a model, over the model's own arrays."""
+    return tuple(
+        BagTable(
+            view.features,
+            view.weighting,
+            Lookup(parts.arrays[f"view{index}.hashes"]),
+            parts.arrays[f"view{index}.weights"],
+            parts.arrays[f"view{index}.rows"],
+            parts.arrays.get(f"view{index}.scales"),
+            parts.arrays[f"view{index}.kinds"] >= FIELD_KIND,
+        )
+        for index, view in enumerate(parts.manifest.views)
+    )
+
+
+_LIMIT = 87.0  # exp(-87) is the least that float32 holds in full
+
+
+def prior_scores(manifest: Manifest) -> np.ndarray | None:
+    """Return the scores whose probabilities are the shares of the labels in training.
+
+    Args:
+        manifest: A model's manifest.
+
+    Returns:
+        float32 [classes]: the logarithm of each label's share, or, where a document may have
+        several labels, its log-odds; None where a file does not know the shares (all counts are 0)
+        and in format 1: such a model answers by its biases.
+    """
+    counts = np.array(manifest.training.class_counts, np.float64)
+    if manifest.format == 1 or not counts.any():
+        return None
+    with np.errstate(divide="ignore"):
+        if manifest.task == "single":
+            scores = np.log(counts / counts.sum())
+        else:
+            others = manifest.training.documents - counts
+            scores = np.log(counts) - np.log(others)
+    clipped: np.ndarray = np.clip(scores, -_LIMIT, _LIMIT).astype(np.float32)
+    return clipped

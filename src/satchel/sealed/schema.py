@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from satchel.bags.features import Features, Weighting
+from satchel.features.spec import Features, Weighting
 from satchel.sealed.labels import LabelType
 from satchel.version import __version__
 

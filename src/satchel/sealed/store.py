@@ -1,10 +1,4 @@
-"""Writing and reading a model file: the order in which things are trusted.
-
-Reading goes from the outside in, and takes memory only for what has been vouched for: the records
-of the container (`container`), the manifest (`manifest`), whether the sizes that both state agree
-with what the manifest's arrays take (`tensors`), then the members, whose SHA-256 is computed beside
-the checks of their contents. Whatever fails is a `ModelFileError` that names the member.
-"""
+"""What a model can be read from: bytes in memory, or an open file."""
 
 from __future__ import annotations
 
@@ -14,16 +8,130 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
+from typing import BinaryIO
 
 import msgspec
 import numpy as np
 
 from satchel import files
 from satchel.errors import ModelFileError
-from satchel.sealed import checks, container, manifests, tensors, terms
+from satchel.sealed import container, terms
+from satchel.sealed.arrays import ALIGNMENT, ARRAYS, decode_arrays, encode_arrays, total_size
 from satchel.sealed.container import Buffer, Span
-from satchel.sealed.inputs import BytesSource, FileSource, Source
+from satchel.sealed.manifest import (
+    MANIFEST,
+    check_arrays,
+    encode_manifest,
+    read_manifest,
+    validated,
+)
 from satchel.sealed.schema import File, Manifest, Parts
+
+
+class BytesSource:
+    """Bytes in memory as something to read from.
+
+    Attributes:
+        total: How many there are.
+    """
+
+    def __init__(self, data: memoryview) -> None:
+        self._data = data
+        self.total = len(data)
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Return some bytes."""
+        return bytes(self._data[offset : offset + length])
+
+    def read_into(self, offset: int, target: memoryview) -> None:
+        """Fill a buffer."""
+        target[:] = self._data[offset : offset + len(target)]
+
+
+class FileSource:
+    """An open file as something to read from.
+
+    Attributes:
+        total: Its bytes when it was opened.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.total = os.fstat(file.fileno()).st_size
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Return some bytes."""
+        data = bytearray(length)
+        self.read_into(offset, memoryview(data))
+        return bytes(data)
+
+    def read_into(self, offset: int, target: memoryview) -> None:
+        """Fill a buffer."""
+        self._file.seek(offset)
+        while target:
+            count = self._file.readinto(target)  # type: ignore[attr-defined]
+            if not count:
+                raise ModelFileError("the file became shorter while it was read")
+            target = target[count:]
+
+
+Source = BytesSource | FileSource
+
+
+SHOWN = 50
+"""Labels in the card's table; the manifest has them all."""
+
+
+def card(manifest: Manifest) -> str:
+    """Write the card from the manifest, so that the two cannot disagree."""
+    training = manifest.training
+    counts = dict(zip(manifest.labels, training.class_counts, strict=False))
+    shown = sorted(counts, key=lambda label: (-counts[label], label))[:SHOWN]
+    several = "one a document" if manifest.task == "single" else "any number a document"
+    origin = f"effort {training.effort}, seed {training.seed}, backend {training.backend}"
+    features = sum(view.size for view in manifest.views)
+    lines = [
+        "# A text classifier, sealed by Satchel",
+        "",
+        f"- {len(manifest.labels)} labels, {several}",
+        f"- learnt from {training.documents:,} documents; {origin}",
+        f"- {features:,} features, {len(manifest.members)} members",
+    ]
+    lines += [f"- {score.name} on {score.part}: {score.value:.4f}" for score in manifest.scores]
+    lines += ["", "| label | documents learnt from |", "|---|---|"]
+    lines += [f"| {_cell(label)} | {counts[label]:,} |" for label in shown]
+    if len(counts) > len(shown):
+        lines.append(f"| … and {len(counts) - len(shown)} more | |")
+    lines += ["", *_answers(manifest), ""]
+    return "\n".join(lines)
+
+
+def _answers(manifest: Manifest) -> list[str]:
+    """Say how it answers, to a text that it knows nothing of as well."""
+    counts = manifest.training.class_counts
+    single = manifest.task == "single"
+    lines = [
+        "It answers with one of these labels, whatever the text."
+        if single
+        else "It answers with every label whose probability reaches its threshold, or with none."
+    ]
+    if manifest.format == 1 or not any(counts):
+        lines.append("A text without any known word is answered by the biases alone.")
+    else:
+        likeliest = counts.index(max(counts))
+        share = counts[likeliest] / (sum(counts) if single else manifest.training.documents)
+        label = _cell(manifest.labels[likeliest])
+        lines += [
+            "A text without any known word gets the prior: every label is as probable as it is",
+            f"frequent among the training documents ({label}: {share:.4f}).",
+        ]
+    lines.append("It has learnt what its documents showed, their biases and accidents included.")
+    return lines
+
+
+def _cell(label: str) -> str:
+    return " ".join(label.split()).replace("|", "\\|")
+
 
 CARD = "card.md"
 MAX_CARD_BYTES = 1 << 20
@@ -57,9 +165,9 @@ def dumps(parts: Parts) -> bytes:
 
 def _pieces(parts: Parts) -> Iterator[Buffer]:
     """Return the bytes of a model file, piece by piece, once its parts have been checked."""
-    manifest = manifests.validated(parts.manifest)
-    members: dict[str, Buffer] = {tensors.NAME: tensors.encode(manifest, parts.arrays)}
-    checks.check_arrays(manifest, dict(parts.arrays))
+    manifest = validated(parts.manifest)
+    members: dict[str, Buffer] = {ARRAYS: encode_arrays(manifest, parts.arrays)}
+    check_arrays(manifest, dict(parts.arrays))
     sizes = [view.size for view in manifest.views]
     if parts.terms is not None:
         members[terms.NAME] = terms.encode(parts.terms, sizes)
@@ -70,7 +178,7 @@ def _pieces(parts: Parts) -> Iterator[Buffer]:
         for name, data in members.items()
     )
     manifest = msgspec.structs.replace(manifest, files=vouched)
-    return container.pieces({manifests.NAME: manifests.encode(manifest), **members})
+    return container.pieces({MANIFEST: encode_manifest(manifest), **members})
 
 
 def _encode_card(card: str) -> bytes:
@@ -121,10 +229,10 @@ def loads(data: Buffer) -> Parts:
 def _read(source: Source) -> Parts:
     """Read a model from bytes or a file, outside in."""
     spans = container.locate(source.total, source.read_at)
-    manifest = manifests.read(spans[manifests.NAME], source.read_at)
+    manifest = read_manifest(spans[MANIFEST], source.read_at)
     _check_sizes(manifest, spans)
     data = {file.name: _member(source, spans[file.name]) for file in manifest.files}
-    digest = _Digest(data[tensors.NAME])
+    digest = _Digest(data[ARRAYS])
     try:
         parts = _checked(manifest, data)
     except ModelFileError:
@@ -136,8 +244,8 @@ def _read(source: Source) -> Parts:
 
 def _checked(manifest: Manifest, data: dict[str, memoryview]) -> Parts:
     """Return the model that the members hold, or refuse it."""
-    arrays = tensors.decode(manifest, data[tensors.NAME])
-    checks.check_arrays(manifest, arrays)
+    arrays = decode_arrays(manifest, data[ARRAYS])
+    check_arrays(manifest, arrays)
     lines = None
     if terms.NAME in data:
         sizes = [view.size for view in manifest.views]
@@ -149,11 +257,9 @@ def _checked(manifest: Manifest, data: dict[str, memoryview]) -> Parts:
 def _verify(manifest: Manifest, data: dict[str, memoryview], digest: _Digest) -> None:
     """Refuse members of which the SHA-256 is not that of the manifest."""
     found = {
-        name: hashlib.sha256(member).hexdigest()
-        for name, member in data.items()
-        if name != tensors.NAME
+        name: hashlib.sha256(member).hexdigest() for name, member in data.items() if name != ARRAYS
     }
-    found[tensors.NAME] = digest.result()
+    found[ARRAYS] = digest.result()
     for file in manifest.files:
         if found[file.name] != file.sha256:
             raise ModelFileError(
@@ -166,25 +272,25 @@ def _verify(manifest: Manifest, data: dict[str, memoryview], digest: _Digest) ->
 def _check_sizes(manifest: Manifest, spans: dict[str, Span]) -> None:
     """Refuse a file unless container, manifest and arrays agree on every size."""
     listed = [file.name for file in manifest.files]
-    present = [name for name in spans if name != manifests.NAME]
+    present = [name for name in spans if name != MANIFEST]
     if listed != present:
-        raise ModelFileError(f"files: lists {listed}, the container has {present}", manifests.NAME)
+        raise ModelFileError(f"files: lists {listed}, the container has {present}", MANIFEST)
     for file in manifest.files:
         if file.size != spans[file.name].size:
             raise ModelFileError(
                 f"has {spans[file.name].size} bytes, the manifest says {file.size}", file.name
             )
-    expected = tensors.total_size(manifest)
-    if spans[tensors.NAME].size != expected:
+    expected = total_size(manifest)
+    if spans[ARRAYS].size != expected:
         raise ModelFileError(
-            f"has {spans[tensors.NAME].size} bytes, the manifest's arrays take {expected}",
-            tensors.NAME,
+            f"has {spans[ARRAYS].size} bytes, the manifest's arrays take {expected}",
+            ARRAYS,
         )
-    if spans[tensors.NAME].offset % tensors.ALIGNMENT:
+    if spans[ARRAYS].offset % ALIGNMENT:
         raise ModelFileError(
-            f"starts at byte {spans[tensors.NAME].offset}, expected a multiple of "
-            f"{tensors.ALIGNMENT}: pad the manifest with spaces",
-            tensors.NAME,
+            f"starts at byte {spans[ARRAYS].offset}, expected a multiple of "
+            f"{ALIGNMENT}: pad the manifest with spaces",
+            ARRAYS,
         )
     if spans[CARD].size > MAX_CARD_BYTES:
         raise ModelFileError(f"has {spans[CARD].size} bytes, at most {MAX_CARD_BYTES}", CARD)
@@ -192,8 +298,8 @@ def _check_sizes(manifest: Manifest, spans: dict[str, Span]) -> None:
 
 def _member(source: Source, span: Span) -> memoryview:
     """Return the bytes of a member, in a buffer that starts at an aligned address."""
-    buffer = np.empty(span.size + tensors.ALIGNMENT, dtype=np.uint8)
-    start = -buffer.ctypes.data % tensors.ALIGNMENT
+    buffer = np.empty(span.size + ALIGNMENT, dtype=np.uint8)
+    start = -buffer.ctypes.data % ALIGNMENT
     target = buffer.data[start : start + span.size]
     source.read_into(span.offset, target)
     return target.toreadonly()

@@ -1,4 +1,4 @@
-"""The search: texts and targets in, the plain parts of the best model that the effort finds out."""
+"""Documents by which a network is judged after each epoch: for its history and for callbacks."""
 
 from __future__ import annotations
 
@@ -7,32 +7,127 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module, metadata
 from threading import Thread
+from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
 
-from satchel.progress import Progress, silent
+from satchel.errors import InputError, LabelError, SettingError
+from satchel.features.csr import Rows
+from satchel.inference.predictor import Model
+from satchel.model import Satchel
+from satchel.progress import Progress, showing, silent
 from satchel.sealed.schema import Parts, RowType, Training
-from satchel.search.assemble import FittedMember, Share, assemble
-from satchel.search.choosing import Choice, choose
-from satchel.search.corpus import Corpus, LeftOut
-from satchel.search.facts import gather
-from satchel.search.fingerprint import Fingerprint, fingerprint
-from satchel.search.folds import make_folds
+from satchel.search.dataset import (
+    Corpus,
+    Fingerprint,
+    LeftOut,
+    View,
+    fingerprint,
+    fit_view,
+    strongest,
+)
 from satchel.search.members import (
+    FittedMember,
     LinearSum,
+    Share,
+    assemble,
     linear_machines,
     processors,
     train_network_member,
 )
-from satchel.search.plans import MOST_LEARNT, plan
-from satchel.search.recipe import Candidate, LinearRecipe, NetRecipe, ViewRecipe
+from satchel.search.plan import MOST_LEARNT, gather, plan
+from satchel.search.recipe import Candidate, LinearRecipe, NetRecipe, ViewRecipe, describe
+from satchel.search.selection import Choice, choose
 from satchel.search.settings import Settings
-from satchel.search.story import describe
-from satchel.search.targets import Targets
-from satchel.search.trials import Bench, Clock
-from satchel.search.views import View, fit_view, strongest
-from satchel.search.watching import Validation, Watch
+from satchel.search.targets import Targets, encode
+from satchel.search.validation import Bench, Clock, make_folds
+from satchel.sources.splitting import split
+
+Validation = tuple[Sequence[str], Targets]
+"""Texts and their labels."""
+DEFAULT_SHARE = 0.1
+"""What is held out where a callback asks for a validation figure and nobody said how much."""
+
+
+class Watch:
+    """What a network learns from in the final fit, and what it is judged by meanwhile.
+
+    Args:
+        corpus: The training documents.
+        settings: ``validation_split`` and ``callbacks``: where neither a share nor documents were
+            given and a callback monitors a figure of validation, a tenth is held out.
+        validation: Documents of the user's own, or None.
+
+    Raises:
+        SettingError: If a share was asked for, and too few documents are there to hold one out.
+    """
+
+    def __init__(self, corpus: Corpus, settings: Settings, validation: Validation | None) -> None:
+        self._targets, self._validation = corpus.targets, validation
+        self._sides = None
+        share = settings.validation_split
+        if share is None and monitors_validation(settings.callbacks):
+            share = DEFAULT_SHARE
+        # A preset has documents to be judged by of its own.
+        if validation is not None or not share or settings.preset is not None:
+            return
+        try:
+            # Copies of a text stay on one side.
+            sides = split(
+                corpus.targets.names(), corpus.texts, test_share=share, seed=settings.seed
+            )
+        except InputError as error:
+            raise SettingError(
+                f"expected enough documents to hold {share:g} of them out for validation, found "
+                f"{len(corpus.texts)}: give validation_data, or validation_split=0 ({error})"
+            ) from error
+        self._sides = (sides.train, sides.test)
+
+    def divided(
+        self, view: View, rows: Rows
+    ) -> tuple[np.ndarray | None, tuple[Rows, Targets] | None]:
+        """Divide the rows of a view.
+
+        Args:
+            view: A fitted view.
+            rows: The training documents as its rows.
+
+        Returns:
+            The places of the documents to learn from, None for all; and the rows and targets to
+            be judged by, or None.
+        """
+        if self._validation is not None:
+            texts, targets = self._validation
+            return None, (_rows_of(view, texts), targets)
+        if self._sides is None:
+            return None, None
+        learn, judge = self._sides
+        return learn, (rows[judge], self._targets[judge])
+
+
+def monitors_validation(callbacks: Sequence[object]) -> bool:
+    """Whether a Keras callback monitors a figure of validation, such as ``val_loss``."""
+    return any(str(getattr(each, "monitor", "")).startswith("val_") for each in callbacks)
+
+
+def _rows_of(view: View, texts: Sequence[str]) -> Rows:
+    """New texts as the rows of a view that was fitted without them."""
+    # Through the path that will answer for the finished model.
+    nothing = FittedMember(np.zeros((view.size, 1), np.float32), np.zeros(1, np.float32))
+    parts = assemble(
+        [view],
+        [Share(0, nothing, 1.0)],
+        task="single",
+        labels=["nothing"],
+        label_type="str",
+        thresholds=(),
+        training=Training(documents=0, class_counts=()),
+        row_type="float32",
+    )
+    (rows,) = Model(parts).weighed(texts)
+    return rows
+
 
 MOST_LOGITS = 2**23
 """Numbers of held-out documents times classes that are judged at most: 32 MB per candidate."""
@@ -210,10 +305,10 @@ def _final_fit(
 
 def _import_keras(settings: Settings) -> None:
     """Import Keras beside the counting, which leaves the interpreter idle; it takes seconds."""
-    from satchel.network.backends import use_backend
+    from satchel.training.backends import use_backend
 
     use_backend(settings.backend)
-    Thread(target=import_module, args=("satchel.network.training",), daemon=True).start()
+    Thread(target=import_module, args=("satchel.training.network",), daemon=True).start()
 
 
 def _final_view(recipe: ViewRecipe, corpus: Corpus, choice: Choice, settings: Settings) -> View:
@@ -251,7 +346,7 @@ def _final_view(recipe: ViewRecipe, corpus: Corpus, choice: Choice, settings: Se
 def _training(choice: Choice, targets: Targets, settings: Settings, data: Fingerprint) -> Training:
     backend = "none"
     if choice.recipe.networks:
-        from satchel.network.backends import use_backend
+        from satchel.training.backends import use_backend
 
         backend = use_backend(settings.backend)
     return Training(
@@ -275,3 +370,105 @@ def _versions(packages: Sequence[str]) -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model and how it came about.
+
+    Attributes:
+        satchel: The model; its labels are text.
+        choice: What validation decided, which :func:`learn_again` trains on other documents.
+        history: One mapping per network of the final fit: each log's values, one per epoch.
+        left_out: Documents that taught nothing.
+    """
+
+    satchel: Satchel
+    choice: Choice
+    history: tuple[Mapping[str, list[float]], ...]
+    left_out: LeftOut
+
+
+def learn(
+    texts: Sequence[str],
+    labels: Sequence[Any],
+    settings: Settings,
+    progress: Progress = silent,
+) -> Trained:
+    """Learn from labelled documents, without scikit-learn's estimator around it.
+
+    Args:
+        texts: Documents, of length ``n``.
+        labels: One label per document, or one collection of labels per document.
+        settings: What the user asked for.
+        progress: Told how far each stage is.
+
+    Returns:
+        The model, whose labels come back in the type in which they were given, and how it came
+        about.
+
+    Raises:
+        InputError: If texts or labels cannot be learnt from, such as a LabelError for one class.
+        UnsupportedHeadError: If a satchel could not carry the head.
+    """
+    return learn_targets(texts, encode(labels), settings, progress)
+
+
+def learn_targets(
+    texts: Sequence[str],
+    targets: Targets,
+    settings: Settings,
+    progress: Progress = silent,
+    validation: Validation | None = None,
+) -> Trained:
+    """As :func:`learn`, with labels that are encoded already.
+
+    Args:
+        texts: Documents, of length ``n``.
+        targets: Their labels.
+        settings: What the user asked for.
+        progress: Told how far each stage is.
+        validation: Documents by which networks are judged after each epoch; None for none.
+    """
+    _require_as_many(texts, targets)
+    with showing(progress):
+        return _trained(fit(texts, targets, settings, progress, validation), settings)
+
+
+def learn_again(
+    choice: Choice,
+    texts: Sequence[str],
+    labels: Sequence[Any],
+    settings: Settings,
+    progress: Progress = silent,
+) -> Trained:
+    """Train what was chosen before on these documents, without a search.
+
+    Args:
+        choice: From :func:`learn`, with the same settings, on a part of these documents.
+        texts: Documents, of length ``n``.
+        labels: As for :func:`learn`.
+        settings: What the user asked for.
+        progress: Told how far each stage is.
+    """
+    targets = encode(labels)
+    _require_as_many(texts, targets)
+    with showing(progress):
+        return _trained(refit(choice, texts, targets, settings, progress), settings)
+
+
+def _trained(fitted: Fitted, settings: Settings) -> Trained:
+    parts = fitted.parts
+    if settings.max_size is not None:
+        from satchel.inference.compress import compress
+
+        parts = compress(parts, max_bytes=int(settings.max_size))
+    return Trained(Satchel(parts), fitted.choice, fitted.history, fitted.left_out)
+
+
+def _require_as_many(texts: Sequence[str], targets: Targets) -> None:
+    if len(texts) != len(targets):
+        raise LabelError(
+            f"expected one label per document, found {len(texts)} documents and "
+            f"{len(targets)} labels"
+        )

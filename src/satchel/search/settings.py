@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from satchel.errors import SettingError
-from satchel.network.backends import Backend as Backend
+from satchel.training.backends import Backend as Backend
 
 Effort = Literal["fast", "balanced", "best"]
 Preset = Literal["tutorial"]

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 import polars
 
-from satchel.sources.limits import BYTES_PER_ROW
+from satchel.sources.documents import BYTES_PER_ROW
 
 _PIECE_BYTES = 8 << 20
 

@@ -14,11 +14,19 @@ from satchel.errors import MissingDependencyError, SourceError, SourceNotFoundEr
 from satchel.escaping import printable
 from satchel.progress import Progress, silent
 from satchel.sources.columns import Wanted
-from satchel.sources.documents import Documents, Remarks, Trouble, counted
+from satchel.sources.documents import (
+    ARCHIVES,
+    TABLES,
+    Documents,
+    Remarks,
+    Trouble,
+    counted,
+    is_archive,
+    is_fasttext,
+    is_table,
+)
 from satchel.sources.encodings import Decoder, known_encoding, not_text
-from satchel.sources.folders import find_files, kind, read_file
-from satchel.sources.layout import find_root, readable, split_labels
-from satchel.sources.suffixes import ARCHIVES, TABLES, is_archive, is_fasttext, is_table
+from satchel.sources.files import find_files, find_root, kind, read_file, readable, split_labels
 
 if TYPE_CHECKING:
     import polars
@@ -287,7 +295,7 @@ def read(
         import polars
     except ImportError as error:
         raise MissingDependencyError("polars", "train", "satchel.read") from error
-    from satchel.sources.frames import series
+    from satchel.sources.tables import series
 
     texts = () if text is None else (text,) if isinstance(text, str) else tuple(text)
     wanted = Wanted(texts, label, labelled=labelled, whole=True)

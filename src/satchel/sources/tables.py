@@ -1,9 +1,4 @@
-"""The rows of a table: CSV, TSV, JSON, JSON lines (each also gzipped), fastText and Parquet.
-
-All cells of CSV and TSV are strings: the labels ``NA``, ``None`` and ``007`` stay as they are.
-A row that cannot be used is skipped and noted with its line; if that befalls more rows than not,
-the table is refused.
-"""
+"""The objects of a JSON file: one a line, or all in one array."""
 
 from __future__ import annotations
 
@@ -13,23 +8,250 @@ import functools
 import gzip
 import io
 import itertools
+import json
 import os
+import re
 import zlib
-from collections.abc import Callable, Iterator
-from typing import IO, Any, TypeAlias, cast
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
 
-from satchel.errors import SourceError
+import msgspec
+
+from satchel.errors import LabelError, SourceError
 from satchel.escaping import printable
 from satchel.progress import Progress
-from satchel.sources.columns import Taken, Wanted
-from satchel.sources.delimited import DelimitedRows, Row
-from satchel.sources.documents import Documents, Remarks, quoted
+from satchel.sources.columns import MAX_COLUMNS, Rows, Taken, Wanted, undecoded, unique_names
+from satchel.sources.delimited import DelimitedRows, Header, Row, find_header
+from satchel.sources.documents import (
+    BYTES_PER_ROW,
+    FASTTEXT_LABEL,
+    MAX_DOCUMENT_BYTES,
+    Bounded,
+    Documents,
+    Remarks,
+    brief,
+    expansion_limit,
+    quoted,
+)
 from satchel.sources.encodings import mark
-from satchel.sources.folders import reason
-from satchel.sources.headers import Header, find_header
-from satchel.sources.limits import BYTES_PER_ROW, MAX_DOCUMENT_BYTES, Bounded, expansion_limit
-from satchel.sources.rows import MAX_COLUMNS, Rows
-from satchel.sources.suffixes import FASTTEXT_LABEL
+from satchel.sources.files import reason
+
+if TYPE_CHECKING:
+    import polars
+
+
+_decode = msgspec.json.Decoder().decode
+# Every key of an object is a quote and a colon; so may be something in a text.
+_KEY = re.compile(r'"\s*:')
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SPACE = re.compile(r"[ \t\r\n]*")
+
+
+class JsonRows:
+    """Reads the objects of one file.
+
+    Args:
+        source: The file's name, for messages.
+        reject: Told of the line and the reason of what is no object.
+    """
+
+    def __init__(self, source: str, reject: Callable[[int, str], None]) -> None:
+        self._source = printable(source)
+        self._reject = reject
+
+    def read(self, stream: IO[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield each object with its line, or with its number where an array holds them.
+
+        Raises:
+            SourceError: The file is one object of several lines, or an array that is damaged.
+        """
+        first = True
+        for line, text in enumerate(stream, 1):
+            if text.isspace():
+                continue
+            if first and text.lstrip().startswith("["):
+                yield from self._array(text + stream.read(), line)
+                return
+            if first and text.strip() == "{":
+                raise SourceError(
+                    f"{self._source}: expected one JSON object a line, or an array of objects, "
+                    f"found a single object of several lines. Save the documents as a list of "
+                    f"records."
+                )
+            first = False
+            if (record := self._object(line, text)) is not None:
+                yield line, record
+
+    def _array(self, text: str, line: int) -> Iterator[tuple[int, dict[str, Any]]]:
+        scan = json.JSONDecoder().raw_decode
+        place = text.index("[") + 1
+        number = 0
+        while True:
+            place = _end_of_space(text, place)
+            if number == 0 and text[place : place + 1] == "]":
+                break
+            number += 1
+            try:
+                _, end = scan(text, place)
+            except (ValueError, RecursionError) as error:
+                raise self._damaged(text, line, place, f"{error} in record {number:,}") from error
+            if (record := self._object(number, text[place:end])) is not None:
+                yield number, record
+            place = _end_of_space(text, end)
+            if text[place : place + 1] == "]":
+                break
+            if text[place : place + 1] != ",":
+                why = f"no comma and no ] after record {number:,}"
+                raise self._damaged(text, line, place, why)
+            place += 1
+        place = _end_of_space(text, place + 1)
+        if place < len(text):
+            raise self._damaged(text, line, place, "more after the array's end")
+
+    def _damaged(self, text: str, line: int, place: int, why: str) -> SourceError:
+        return SourceError(
+            f"{self._source}:{line + text.count(chr(10), 0, place)}: expected an array of JSON "
+            f"objects, found {brief(why, 200)}. Mend the line, or fetch the file again."
+        )
+
+    def _object(self, line: int, text: str) -> dict[str, Any] | None:
+        """Return an object, or None where there is none, which is then told."""
+        try:
+            record = _parse(text)
+        except (ValueError, RecursionError) as error:
+            self._reject(line, f"no valid JSON: {brief(str(error), 200)}")
+            return None
+        if isinstance(record, dict):
+            return record
+        self._reject(line, "expected a JSON object")
+        return None
+
+
+def _end_of_space(text: str, place: int) -> int:
+    found = _SPACE.match(text, place)
+    return found.end() if found else place
+
+
+def _parse(text: str) -> Any:
+    """Parse one JSON value strictly; bytes that are not UTF-8 stay surrogate escapes in its texts.
+
+    Raises:
+        ValueError: It is no valid JSON, or has a key twice.
+        RecursionError: It is nested too deeply.
+    """
+    bare = text if text.isascii() or undecoded(text) is None else _SURROGATE.sub("?", text)
+    # Judges all but repeated keys: json would let NaN and lone surrogates pass.
+    record = _decode(bare)
+    if bare is not text or (isinstance(record, dict) and _keys(text) != len(record)):
+        return json.loads(text, object_pairs_hook=_object_of)
+    return record
+
+
+def _keys(text: str) -> int:
+    """Return how many keys an object has, repeated and nested ones included, or more."""
+    if " :" in text or "\t:" in text or "\r:" in text or "\n:" in text:
+        return len(_KEY.findall(text))
+    return text.count('":')
+
+
+def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise ValueError(f"the key {quoted(key)} comes twice")
+            seen.add(key)
+    return record
+
+
+def series(name: str, values: Sequence[Any]) -> polars.Series:
+    """Return a column of values; those of mixed types become text, as JSON writes them."""
+    import polars
+
+    try:
+        return polars.Series(name, values, strict=True)
+    except (TypeError, ValueError, OverflowError, polars.exceptions.PolarsError):
+        texts = [
+            value
+            if value is None or isinstance(value, str)
+            else json.dumps(value, ensure_ascii=False, default=str)
+            for value in values
+        ]
+        return polars.Series(name, texts, dtype=polars.String)
+
+
+def is_frame(source: object) -> TypeGuard[Any]:
+    """Tell whether something is a data frame, of polars, pandas or alike."""
+    return hasattr(source, "columns") and hasattr(source, "__getitem__")
+
+
+def frame_documents(frame: Any, wanted: Wanted, name: str = "frame") -> Documents:
+    """Take the documents of a data frame.
+
+    Args:
+        frame: A data frame of polars, pandas or alike.
+        wanted: Which columns to read.
+        name: What to call it in messages; a row is ``frame:1``, ``frame:2`` …
+
+    Raises:
+        SourceError: A column is missing, or most rows cannot be used.
+    """
+    columns, repeated = unique_names([str(column) for column in frame.columns])
+    rows = Rows(name, wanted, Remarks())
+    rows.taken = taken = wanted.choose(columns, name, rows.remarks.notes, repeated)
+    rows.splits = True
+    own = dict(zip(columns, frame.columns, strict=True))
+    used = dict.fromkeys([*taken.text, *filter(None, (taken.label, taken.id)), *taken.kept])
+    cells = {column: [_cell(cell) for cell in frame[own[column]]] for column in used}
+    for place in range(len(frame)):
+        rows.add(
+            place + 1,
+            [cells[column][place] for column in taken.text],
+            cells[taken.label][place] if taken.label is not None else None,
+            cells[taken.id][place] if taken.id is not None else None,
+            {column: cells[column][place] for column in taken.kept} if taken.kept else None,
+        )
+    return rows.finish()
+
+
+def text_documents(texts: Any, labels: Any, name: str = "texts") -> Documents:
+    """Take the documents of a sequence of texts and one of labels.
+
+    Args:
+        texts: The texts: a list, an array, a column of a data frame.
+        labels: One label a text, or one list of labels a text.
+        name: What to call them in messages; the first is ``texts:1``.
+
+    Raises:
+        LabelError: There is not one label, or list of labels, for each text.
+        SourceError: Most of them cannot be used.
+    """
+    if getattr(labels, "ndim", 1) != 1:
+        raise LabelError(
+            f"expected a label or a list of labels for each text, found an array of "
+            f"{labels.ndim} dimensions: give the names of the labels that hold"
+        )
+    texts, labels = list(texts), list(labels)
+    if len(texts) != len(labels):
+        raise LabelError(f"expected one label a text, found {len(texts):,} and {len(labels):,}")
+    rows = Rows(name, Wanted(), Remarks())
+    for number, (text, label) in enumerate(zip(texts, labels, strict=True), 1):
+        rows.add(number, [_cell(text)], _cell(label))
+    return rows.finish()
+
+
+def _cell(cell: Any) -> Any:
+    """Return a cell as a plain value: pandas' marks of what is missing are None, arrays lists."""
+    if cell is None or isinstance(cell, str):
+        return cell
+    if isinstance(cell, list | tuple):
+        return list(cell)
+    if hasattr(cell, "to_list") or hasattr(cell, "tolist"):
+        plain = cell.to_list() if hasattr(cell, "to_list") else cell.tolist()
+        return _cell(plain) if plain is not cell else cell
+    return None if type(cell).__name__ in ("NAType", "NaTType") or cell != cell else cell
+
 
 _STEP = 4096
 _SAMPLE_ROWS = 1_000
@@ -156,7 +378,7 @@ def _some(records: Iterator[Row]) -> Iterator[Row]:
 
 
 def _read_json(path: str, wanted: Wanted, rows: Rows, tick: Tick) -> None:
-    from satchel.sources.json_rows import JsonRows
+    pass
 
     with _open_text(path, rows, newline="\n") as stream:
         objects = JsonRows(rows.source, rows.reject)

@@ -13,11 +13,22 @@ from pathlib import Path
 
 import numpy as np
 
-from satchel import bags, sealed
-from satchel.bags import Features, Weighting
-from satchel.inference.model import Model
-from satchel.sealed import Layer, Manifest, Member, Parts, Score, Training, Trial, View
-from satchel.sealed.schema import RowType
+from satchel import sealed
+from satchel.features.counting import count
+from satchel.features.spec import Features, Weighting
+from satchel.features.tokenizer import tokenize
+from satchel.inference.predictor import Model
+from satchel.sealed.schema import (
+    Layer,
+    Manifest,
+    Member,
+    Parts,
+    RowType,
+    Score,
+    Training,
+    Trial,
+    View,
+)
 
 FOLDER = Path(__file__).parent
 LABELS = ("rec.motorcycles", "sci.space", "talk.politics.misc")
@@ -39,7 +50,7 @@ def view_of(
 ) -> tuple[View, dict[str, np.ndarray], list[str]]:
     """A view over the features of `TEXTS`, its arrays and its terms."""
     generator = np.random.default_rng(index)
-    counts, _ = bags.count(TEXTS, features)
+    counts, _ = count(TEXTS, features)
     size = counts.hashes.size
     dense = generator.standard_normal((size, width)).astype(np.float32)
     arrays = {
@@ -54,7 +65,7 @@ def view_of(
     else:
         arrays[f"view{index}.rows"] = dense.astype(rows)
     view = View(features=features, weighting=weighting, size=size, width=width, rows=rows)
-    names = {token.hash: token.text for text in TEXTS for token in bags.tokenize(text, features)}
+    names = {token.hash: token.text for text in TEXTS for token in tokenize(text, features)}
     return view, arrays, [names[number] for number in counts.hashes.tolist()]
 
 

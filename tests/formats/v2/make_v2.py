@@ -13,22 +13,24 @@ from pathlib import Path
 
 import numpy as np
 
-from satchel import bags, sealed
-from satchel.bags import Features, Weighting
-from satchel.satchel import Satchel
-from satchel.sealed import (
+from satchel import sealed
+from satchel.features.counting import count
+from satchel.features.spec import Features, Weighting
+from satchel.features.tokenizer import tokenize
+from satchel.model import Satchel
+from satchel.sealed.schema import (
     Calibration,
     History,
     Layer,
     Manifest,
     Member,
     Parts,
+    RowType,
     Score,
     Training,
     Trial,
     View,
 )
-from satchel.sealed.schema import RowType
 
 FOLDER = Path(__file__).parent
 KEY = 1_234_567_890_123_456_789
@@ -51,7 +53,7 @@ def view_of(
 ) -> tuple[View, Arrays, list[str]]:
     """A view over the features of `TEXTS`, its arrays and its terms."""
     generator = np.random.default_rng(index + 20)
-    counts, _ = bags.count(TEXTS, features)
+    counts, _ = count(TEXTS, features)
     size = counts.hashes.size
     dense = generator.standard_normal((size, width)).astype(np.float32)
     arrays = {
@@ -66,7 +68,7 @@ def view_of(
     else:
         arrays[f"view{index}.rows"] = dense.astype(rows)
     view = View(features=features, weighting=weighting, size=size, width=width, rows=rows)
-    names = {token.hash: token.text for text in TEXTS for token in bags.tokenize(text, features)}
+    names = {token.hash: token.text for text in TEXTS for token in tokenize(text, features)}
     return view, arrays, [names[number] for number in counts.hashes.tolist()]
 
 

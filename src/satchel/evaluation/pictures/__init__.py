@@ -6,8 +6,7 @@ import io
 from pathlib import Path
 
 from satchel.errors import MissingDependencyError
-from satchel.evaluation.context import ReportContext
-from satchel.evaluation.evaluation import Evaluation
+from satchel.evaluation.result import Evaluation, ReportContext
 from satchel.files import write_atomically
 
 try:
@@ -15,14 +14,14 @@ try:
 except ImportError as error:
     raise MissingDependencyError("matplotlib", "train", "drawing an evaluation") from error
 
-from satchel.evaluation.pictures.bars import class_bars
-from satchel.evaluation.pictures.confusion import confusion_picture
-from satchel.evaluation.pictures.curves import (
+from satchel.evaluation.pictures.charts import (
+    class_bars,
     learning_picture,
+    reliability_diagram,
     risk_coverage_picture,
     training_picture,
 )
-from satchel.evaluation.pictures.reliability import reliability_diagram
+from satchel.evaluation.pictures.confusion import confusion_picture
 
 __all__ = [
     "Figure",

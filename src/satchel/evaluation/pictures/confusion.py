@@ -13,10 +13,10 @@ from matplotlib.colors import ListedColormap, Normalize, PowerNorm
 from matplotlib.figure import Figure
 
 from satchel.errors import InputError
-from satchel.evaluation.evaluation import Evaluation
 from satchel.evaluation.metrics import count_classes, divide
-from satchel.evaluation.ordering import matrix_places
+from satchel.evaluation.page_data import matrix_places
 from satchel.evaluation.pictures.lettering import BASE, Lettering, letter
+from satchel.evaluation.result import Evaluation
 
 DPI = 110
 _NUMBERS_FROM = 0.3  # inches of a cell from which a number can be read in it

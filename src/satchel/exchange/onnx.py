@@ -1,0 +1,204 @@
+"""A model as an ONNX file that any runtime can answer from: bags in, probabilities out.
+
+Every tensor is inside the file (ONNX's external data has a record of path escapes), and rows keep
+their stored type. Text does not go in: ONNX's operators split text with ASCII word classes and
+cannot lower-case, hash or combine words as Satchel does, so that answers would differ without a
+word. The inputs are ids and values, which `satchel.exchange.bag_inputs` makes.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+import numpy as np
+
+from satchel import files
+from satchel.errors import MissingDependencyError, SettingError
+from satchel.exchange.keras import input_names
+from satchel.inference.activations import LEAKY_SLOPE, SELU_ALPHA, SELU_SCALE
+from satchel.inference.forward import (
+    MemberNetwork,
+    Step,
+    calibration_of,
+    member_networks,
+    prior_scores,
+)
+from satchel.sealed.schema import Parts, View
+
+OPSET: Final = 20  # the first with Gelu
+_IR_VERSION: Final = 9  # the first for this opset; a newer one shuts out runtimes for nothing
+_MAX_BYTES: Final = 2**31 - 2**20  # a protobuf message ends at 2 GiB
+
+_SIMPLE: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "relu": ("Relu", {}),
+    "leaky_relu": ("LeakyRelu", {"alpha": LEAKY_SLOPE}),
+    "elu": ("Elu", {"alpha": 1.0}),
+    "selu": ("Selu", {"alpha": SELU_ALPHA, "gamma": SELU_SCALE}),
+    "gelu": ("Gelu", {"approximate": "none"}),
+    "gelu_tanh": ("Gelu", {"approximate": "tanh"}),
+    "mish": ("Mish", {}),
+    "tanh": ("Tanh", {}),
+    "sigmoid": ("Sigmoid", {}),
+    "hard_sigmoid": ("HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}),
+    "softplus": ("Softplus", {}),
+    "softsign": ("Softsign", {}),
+    "softmax": ("Softmax", {"axis": -1}),
+}
+
+
+def to_onnx(parts: Parts, path: str | Path) -> None:
+    """Write a model as ONNX.
+
+    The inputs are ``ids`` int64 [n, t] and ``values`` float32 [n, t] (a pair for every view); the
+    outputs are ``probabilities`` and ``scores``, float32 [n, classes]. The metadata entries
+    ``labels`` (a JSON list of texts, in the order of the columns), ``label_type`` and ``task`` say
+    what they mean.
+
+    Args:
+        parts: The model.
+        path: The file to write.
+
+    Raises:
+        MissingDependencyError: The package onnx is not installed.
+        SettingError: The model is over ONNX's limit of 2 GiB.
+        SaveError: The file could not be written; an older one there is whole.
+    """
+    try:
+        import onnx
+    except ImportError:
+        raise MissingDependencyError("onnx", "onnx", "exporting to ONNX") from None
+    size = sum(array.nbytes for array in parts.arrays.values())
+    if size > _MAX_BYTES:
+        raise SettingError(
+            f"an ONNX file holds less than 2 GiB and the model's arrays take {size:,} bytes: "
+            "compress the model first"
+        )
+    model = _Graph(onnx).build(parts)
+    onnx.checker.check_model(model, full_check=True)
+    files.write_atomically(path, model.SerializeToString(deterministic=True))
+
+
+class _Graph:
+    """The nodes and tensors of a model under construction."""
+
+    def __init__(self, onnx: ModuleType) -> None:
+        self._onnx = onnx
+        self._nodes: list[Any] = []
+        self._tensors: list[Any] = []
+
+    def build(self, parts: Parts) -> Any:
+        """Return the ModelProto of a model."""
+        helper, types = self._onnx.helper, self._onnx.TensorProto
+        manifest = parts.manifest
+        inputs, bags = [], []
+        for index, (ids, values) in enumerate(input_names(parts)):
+            shape = ["documents", f"tokens{index}"]
+            inputs.append(helper.make_tensor_value_info(ids, types.INT64, shape))
+            inputs.append(helper.make_tensor_value_info(values, types.FLOAT, shape))
+            bags.append(self._bag(parts, manifest.views[index], index, ids, values))
+        members = member_networks(parts)
+        shares = [self._member(member, bags[member.view]) for member in members]
+        total = shares[0] if len(shares) == 1 else self._node("Sum", shares)
+        self._node("Identity", [self._finished(parts, total)], output="scores")
+        if manifest.task == "single":
+            self._node("Softmax", ["scores"], output="probabilities", axis=-1)
+        else:
+            self._node("Sigmoid", ["scores"], output="probabilities")
+        answer_shape = ["documents", len(manifest.labels)]
+        graph = helper.make_graph(
+            self._nodes,
+            "satchel",
+            inputs,
+            [
+                helper.make_tensor_value_info(name, types.FLOAT, answer_shape)
+                for name in ("probabilities", "scores")
+            ],
+            self._tensors,
+        )
+        model = helper.make_model(
+            graph,
+            producer_name="satchel",
+            producer_version=manifest.satchel,
+            opset_imports=[helper.make_opsetid("", OPSET)],
+            ir_version=_IR_VERSION,
+        )
+        labels = json.dumps(list(manifest.labels), ensure_ascii=False)
+        facts = {"labels": labels, "label_type": manifest.label_type, "task": manifest.task}
+        helper.set_model_props(model, facts)
+        return model
+
+    def _bag(self, parts: Parts, view: View, index: int, ids: str, values: str) -> str:
+        """Add the bag sum of a view: values [n, 1, t] times rows [n, t, width]."""
+        stored = parts.arrays[f"view{index}.rows"]
+        with_zero = np.concatenate([stored, np.zeros((1, view.width), stored.dtype)])
+        rows = self._node("Gather", [self._tensor(with_zero), ids], axis=0)
+        if view.rows != "float32":
+            rows = self._node("Cast", [rows], to=self._onnx.TensorProto.FLOAT)
+        one = self._tensor(np.array([1], np.int64))
+        bag = self._node("MatMul", [self._node("Unsqueeze", [values, one]), rows])
+        bag = self._node("Squeeze", [bag, one])
+        if view.rows == "int8":
+            scales = parts.arrays[f"view{index}.scales"]
+            bag = self._node("Mul", [bag, self._tensor(scales)])
+        return bag
+
+    def _finished(self, parts: Parts, total: str) -> str:
+        """Add the calibration, and the prior for documents of which no view knows a feature."""
+        calibration = calibration_of(parts.manifest)
+        if calibration is not None:
+            total = self._node("Mul", [total, self._tensor(calibration.scale)])
+            total = self._node("Add", [total, self._tensor(calibration.shift)])
+        prior = prior_scores(parts.manifest)
+        if prior is None:
+            return total
+        known = ""
+        axis = self._tensor(np.array([1], np.int64))
+        for (ids, _), view in zip(input_names(parts), parts.manifest.views, strict=True):
+            # Rows are filled up with the id V, so one that has none below V is empty.
+            least = self._node("ReduceMin", [ids, axis], keepdims=1)
+            own = self._node("Less", [least, self._tensor(np.array([view.size], np.int64))])
+            known = self._node("Or", [known, own]) if known else own
+        return self._node("Where", [known, total, self._tensor(prior)])
+
+    def _member(self, member: MemberNetwork, bag: str) -> str:
+        bounds = [self._tensor(np.array([n], np.int64)) for n in (member.start, member.stop, 1)]
+        z = self._node("Slice", [bag, *bounds])
+        z = self._node("Add", [z, self._tensor(member.bias)])
+        for step in member.steps:
+            z = self._activate(step.activation, self._step(step, z))
+        return self._node("Mul", [z, self._tensor(np.float32(member.scale))])
+
+    def _step(self, step: Step, z: str) -> str:
+        if step.weight is None or step.offset is None:
+            return z
+        weight, offset = self._tensor(step.weight), self._tensor(step.offset)
+        if step.kind == "layer_normalization":
+            return self._node(
+                "LayerNormalization", [z, weight, offset], axis=-1, epsilon=step.epsilon
+            )
+        z = self._node("MatMul" if step.kind == "dense" else "Mul", [z, weight])
+        return self._node("Add", [z, offset])
+
+    def _activate(self, name: str, z: str) -> str:
+        if name == "linear":
+            return z
+        if name == "silu":
+            return self._node("Mul", [z, self._node("Sigmoid", [z])])
+        if name == "relu6":
+            ends = [self._tensor(np.float32(end)) for end in (0.0, 6.0)]
+            return self._node("Clip", [z, *ends])
+        operator, attributes = _SIMPLE[name]
+        return self._node(operator, [z], **attributes)
+
+    def _tensor(self, array: np.ndarray | np.generic) -> str:
+        name = f"tensor{len(self._tensors)}"
+        self._tensors.append(self._onnx.numpy_helper.from_array(np.asarray(array), name))
+        return name
+
+    def _node(self, operator: str, inputs: list[str], output: str = "", **attributes: Any) -> str:
+        output = output or f"value{len(self._nodes)}"
+        self._nodes.append(self._onnx.helper.make_node(operator, inputs, [output], **attributes))
+        return output

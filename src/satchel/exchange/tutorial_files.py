@@ -1,0 +1,420 @@
+"""Opening the files of other programs, with the checks that come before the first byte."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import IO, Any, Final, Literal
+
+import msgspec
+import numpy as np
+
+from satchel.errors import LabelError, ModelFileError, SettingError, SourceNotFoundError
+from satchel.exchange.hdf5 import Hdf5, Part
+from satchel.exchange.tutorial_pickle import DEFAULT_FILTERS, TutorialTokenizer, read_tokenizer
+from satchel.features.hashing import derived_key, digest_texts
+from satchel.features.spec import Features, Weighting
+from satchel.features.tokenizer import tokenize
+from satchel.sealed.schema import Activation, Layer, Manifest, Member, Parts, Task, Training, View
+from satchel.sources.documents import brief, quoted
+from satchel.sources.files import has_controls
+
+
+@contextmanager
+def open_foreign(path: Path, what: str, max_bytes: int) -> Iterator[tuple[IO[bytes], int]]:
+    """Open a regular file of limited size.
+
+    Args:
+        path: The file.
+        what: What it is, for messages, such as ``model``.
+        max_bytes: The largest size that is read.
+
+    Yields:
+        The file, open for reading bytes, and its size.
+
+    Raises:
+        SourceNotFoundError: It cannot be opened, or is no regular file.
+        ModelFileError: It is larger than ``max_bytes``, or could not be read to its end.
+    """
+    try:
+        # Asked before opening, since opening a pipe waits for a writer.
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise SourceNotFoundError(f"the {what} {path} could not be read: it is no regular file")
+        file = path.open("rb")
+    except (OSError, ValueError) as error:
+        if isinstance(error, SourceNotFoundError):
+            raise
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SourceNotFoundError(f"the {what} {path} could not be read: {reason}") from error
+    with file:
+        size = os.fstat(file.fileno()).st_size
+        if size > max_bytes:
+            raise ModelFileError(f"{size:,} bytes are over the limit of {max_bytes:,}", path.name)
+        try:
+            yield file, size
+        except OSError as error:
+            raise ModelFileError(f"it could not be read: {error.strerror}", path.name) from error
+
+
+MAX_BYTES: Final = 1 << 32
+_MAX_LAYERS: Final = 64
+_MAX_DEPTH: Final = 16
+_SILENT_LAYERS: Final = frozenset({"InputLayer", "Dropout"})  # nothing to do when predicting
+# Activations that mean the same in every Keras; hard_sigmoid, for one, changed between 2 and 3.
+_ACTIVATIONS: Final[dict[str, Activation]] = {
+    "linear": "linear",
+    "relu": "relu",
+    "elu": "elu",
+    "selu": "selu",
+    "gelu": "gelu",
+    "swish": "silu",
+    "silu": "silu",
+    "softplus": "softplus",
+    "softsign": "softsign",
+    "tanh": "tanh",
+    "sigmoid": "sigmoid",
+    "softmax": "softmax",
+}
+
+
+@dataclass(frozen=True)
+class TutorialDense:
+    """A Dense layer and the activations after it.
+
+    Attributes:
+        kernel: float32 [in, out].
+        bias: float32 [out]; zeros where the layer has none.
+        activations: Names of the activations, in order, without ``linear``.
+    """
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    activations: tuple[Activation, ...]
+
+
+def read_network(path: str | Path) -> list[TutorialDense]:
+    """Read a Sequential model from an HDF5 file as Keras 2 wrote it (or Keras 3 as legacy).
+
+    Args:
+        path: The file, such as ``my_model.h5``.
+
+    Returns:
+        Its Dense layers in order.
+
+    Raises:
+        SourceNotFoundError: There is no such file.
+        ModelFileError: The file is damaged, or holds anything but such a model.
+    """
+    path = Path(path)
+    with open_foreign(path, "model", MAX_BYTES) as (file, size):
+        try:
+            return _Reader(Hdf5(file, size)).network()
+        except ModelFileError as error:
+            raise ModelFileError(brief(error.reason, 500), path.name) from error
+
+
+class _Reader:
+    """One open file."""
+
+    def __init__(self, file: Hdf5) -> None:
+        self._file = file
+
+    def network(self) -> list[TutorialDense]:
+        """Return the Dense layers, each with the activations that follow it."""
+        layers = self._layers()
+        weights = self._file.child(self._file.root, "model_weights")
+        found: list[TutorialDense] = []
+        for kind, settings in layers:
+            if kind in _SILENT_LAYERS:
+                continue
+            if kind == "Dense":
+                kernel, bias = self._dense(weights, settings)
+                found.append(TutorialDense(kernel, bias, ()))
+            elif kind != "Activation":
+                raise ModelFileError(
+                    f"it has a layer {kind!r}: only a Sequential of Dense, Activation and Dropout "
+                    "can be rescued"
+                )
+            elif not found:
+                raise ModelFileError("an Activation comes before the first Dense layer")
+            activation = self._activation(settings)
+            if activation != "linear":
+                last = found[-1]
+                found[-1] = TutorialDense(last.kernel, last.bias, (*last.activations, activation))
+        if not found:
+            raise ModelFileError("it has no Dense layer")
+        for before, after in pairwise(found):
+            if before.kernel.shape[1] != after.kernel.shape[0]:
+                raise ModelFileError(
+                    f"a Dense layer with {before.kernel.shape[1]} units is followed by one with "
+                    f"{after.kernel.shape[0]} inputs"
+                )
+        return found
+
+    def _layers(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return the class name and settings of every layer, from the JSON configuration."""
+        try:
+            text = self._file.attribute(self._file.root, "model_config")
+        except ModelFileError as error:
+            raise ModelFileError(
+                f"{error.reason}: weights without the model's configuration cannot be rescued; "
+                "save the whole model with model.save, not model.save_weights"
+            ) from error
+        try:
+            model = json.loads(text if isinstance(text, str) else "")
+            kind, settings = model["class_name"], model["config"]
+            layers = settings if isinstance(settings, list) else settings["layers"]
+            pairs = [(layer["class_name"], dict(layer["config"])) for layer in layers]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise ModelFileError(f"its configuration is not that of a model: {error!r}") from error
+        if kind != "Sequential":
+            raise ModelFileError(f"it is a {kind!r}: only a Sequential model can be rescued")
+        if len(pairs) > _MAX_LAYERS:
+            raise ModelFileError(f"{len(pairs)} layers are over the limit of {_MAX_LAYERS}")
+        return pairs
+
+    def _activation(self, settings: dict[str, Any]) -> Activation:
+        name = settings.get("activation") or "linear"
+        if not isinstance(name, str) or name not in _ACTIVATIONS:
+            raise ModelFileError(
+                f"it has the activation {name!r}: those that can be rescued are "
+                + ", ".join(sorted(_ACTIVATIONS))
+            )
+        return _ACTIVATIONS[name]
+
+    def _dense(self, weights: Part, settings: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        name, units = settings.get("name"), settings.get("units", settings.get("output_dim"))
+        if not isinstance(name, str) or type(units) is not int:
+            raise ModelFileError("a Dense layer has no name or no number of units")
+        group = self._file.child(weights, name)
+        names = self._file.attribute(group, "weight_names")
+        expected = 2 if settings.get("use_bias", True) else 1
+        if isinstance(names, str) or len(names) != expected:
+            raise ModelFileError(
+                f"the Dense layer {name!r} should have {expected} arrays and has {len(names)}"
+            )
+        kernel = self._array(group, names[0])
+        bias = self._array(group, names[1]) if expected == 2 else np.zeros(units, np.float32)
+        if kernel.ndim != 2 or kernel.shape[1] != units or bias.shape != (units,):
+            raise ModelFileError(
+                f"the Dense layer {name!r} has {units} units and arrays of the shapes "
+                f"{kernel.shape} and {bias.shape}"
+            )
+        return kernel, bias
+
+    def _array(self, group: Part, name: str) -> np.ndarray:
+        """Read the data set at a path below a group, as float32."""
+        folders = name.split("/")
+        if len(folders) > _MAX_DEPTH:
+            raise ModelFileError(f"{name[:40]!r}… lies more than {_MAX_DEPTH} groups deep")
+        for folder in folders:
+            group = self._file.child(group, folder)
+        stored = self._file.array(group, name)
+        if not np.isfinite(stored).all():
+            raise ModelFileError(f"{name!r} has numbers that are not finite")
+        with np.errstate(over="ignore"):
+            array = np.asarray(stored, np.float32)
+        if not np.isfinite(array).all():
+            raise ModelFileError(f"{name!r} has numbers that are too large for 32 bits")
+        return array
+
+
+Mode = Literal["tfidf", "binary", "count", "freq"]
+
+_MAX_LABEL_BYTES: Final = 1 << 24
+_FEATURES: Final = Features(rules="keras", words=1)
+_TERM_FREQUENCY: Final[dict[Mode, Literal["log", "binary", "count", "freq"]]] = {
+    "tfidf": "log",
+    "binary": "binary",
+    "count": "count",
+    "freq": "freq",
+}
+
+
+def rescue(
+    tokenizer_pickle: str | Path,
+    model_h5: str | Path,
+    labels: str | Path | Sequence[str],
+    mode: Mode = "tfidf",
+) -> Parts:
+    """Turn a tutorial's Tokenizer, model and labels into a model's plain parts.
+
+    Neither file is trusted: the pickle can build one Tokenizer's fields and nothing else, and the
+    HDF5 file is read without Keras and without libhdf5.
+
+    Args:
+        tokenizer_pickle: The pickled ``Tokenizer``.
+        model_h5: The model saved by ``model.save("….h5")``: a Sequential of Dense, Activation and
+            Dropout.
+        labels: The labels in the order of the model's outputs: a UTF-8 file with one a line, or a
+            sequence. The tutorial's ``LabelBinarizer`` sorted them.
+        mode: What ``texts_to_matrix`` was called with.
+
+    Returns:
+        The parts; they answer as the tutorial's ``model.predict(tokenizer.texts_to_matrix(…))``.
+
+    Raises:
+        SourceNotFoundError: A file does not exist.
+        ModelFileError: A file holds something else, or more, than expected.
+        SettingError: The Tokenizer has a setting that a satchel cannot express.
+        LabelError: The labels do not fit the model.
+    """
+    if mode not in _TERM_FREQUENCY:
+        raise SettingError(f"mode is {mode!r}: expected one of {', '.join(_TERM_FREQUENCY)}")
+    tokenizer = read_tokenizer(tokenizer_pickle)
+    _check_settings(tokenizer)
+    first, *others = read_network(model_h5)
+    names = tuple(_read_labels(labels))
+    key = derived_key(digest_texts(tokenizer.word_index).digest())
+    features = msgspec.structs.replace(_FEATURES, hash_key=key)
+    words, indices, hashes = _vocabulary(tokenizer, len(first.kernel), features)
+    weights = np.ones(len(words), np.float32)
+    if mode == "tfidf":
+        frequency = np.array([tokenizer.index_docs.get(index, 0) for index in indices.tolist()])
+        weights = np.log(1 + tokenizer.document_count / (1 + frequency)).astype(np.float32)
+    arrays = {
+        "view0.hashes": hashes,
+        "view0.kinds": np.ones(len(words), np.uint8),
+        "view0.weights": weights,
+        "view0.rows": np.ascontiguousarray(first.kernel[indices]),
+        "member0.bias": first.bias,
+    }
+    task, layers = _head(first, others, names, arrays)
+    view = View(
+        features=features,
+        weighting=Weighting(term_frequency=_TERM_FREQUENCY[mode], norm="none"),
+        size=len(words),
+        width=len(first.bias),
+    )
+    manifest = Manifest(
+        task=task,
+        labels=names,
+        views=(view,),
+        members=(Member(view=0, start=0, stop=len(first.bias), layers=layers),),
+        thresholds=(0.5,) * len(names) if task == "multiple" else (),
+        training=Training(
+            documents=tokenizer.document_count,
+            class_counts=(0,) * len(names),
+            backend="rescued from a Keras tutorial",
+            settings={"mode": mode},
+        ),
+    )
+    card = (
+        "Rescued from a pickled Keras Tokenizer and an HDF5 model; it predicts as they did.\n"
+        "How many training documents each label had is not known (stated as 0).\n"
+    )
+    return Parts(manifest=manifest, arrays=arrays, terms=[words], card=card)
+
+
+def _check_settings(tokenizer: TutorialTokenizer) -> None:
+    """Refuse what the features of a satchel cannot express, with the reason."""
+    advice = "train it anew with satchel train SOURCE --preset tutorial"
+    if tokenizer.char_level:
+        raise SettingError(
+            f"the Tokenizer splits into characters (char_level), a satchel into words: {advice}"
+        )
+    if not tokenizer.lower:
+        raise SettingError(f"the Tokenizer keeps case (lower=False), a satchel folds it: {advice}")
+    if tokenizer.oov_token is not None:
+        raise SettingError(
+            f"the Tokenizer counts unknown words as {quoted(tokenizer.oov_token)} (oov_token), a "
+            f"satchel drops them: {advice}"
+        )
+    if set(tokenizer.filters) != set(DEFAULT_FILTERS) or tokenizer.split != " ":
+        raise SettingError(
+            f"the Tokenizer has filters {quoted(tokenizer.filters)} and split "
+            f"{quoted(tokenizer.split)}, a satchel only the defaults {DEFAULT_FILTERS!r} and ' ': "
+            f"{advice}"
+        )
+
+
+def _vocabulary(
+    tokenizer: TutorialTokenizer, inputs: int, features: Features
+) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Return the words in use, their kernel rows and their hashes, all in the hashes' order."""
+    expected = tokenizer.num_words or max(tokenizer.word_index.values(), default=0) + 1
+    if inputs != expected:
+        raise ModelFileError(
+            f"the model reads {inputs} columns and the Tokenizer makes {expected}: they do not "
+            "belong together"
+        )
+    words, indices, hashes = [], [], []
+    for word, index in tokenizer.word_index.items():
+        if index < 1:
+            raise ModelFileError(
+                f"the Tokenizer numbers {quoted(word)} {index}, expected 1 or more"
+            )
+        if index >= expected:
+            continue
+        tokens = tokenize(word, features)
+        if len(tokens) != 1 or tokens[0].end - tokens[0].start != len(word):
+            raise ModelFileError(
+                f"the Tokenizer lists {quoted(word)}, which its own rules would split"
+            )
+        words.append(word)
+        indices.append(index)
+        hashes.append(tokens[0].hash)
+    if len(set(hashes)) != len(hashes) or len(set(indices)) != len(indices):
+        raise ModelFileError("the Tokenizer has two words that its own rules cannot tell apart")
+    if not words:
+        raise ModelFileError("the Tokenizer knows no word")
+    keys = np.array(hashes, np.uint64)
+    order = np.argsort(keys)
+    return [words[place] for place in order.tolist()], np.array(indices)[order], keys[order]
+
+
+def _head(
+    first: TutorialDense,
+    others: Sequence[TutorialDense],
+    labels: Sequence[str],
+    arrays: dict[str, np.ndarray],
+) -> tuple[Task, tuple[Layer, ...]]:
+    """Return the task and the layers after the bag, adding the layers' arrays."""
+    dense = (first, *others)
+    outputs = len(dense[-1].bias)
+    if outputs != len(labels):
+        raise LabelError(
+            f"the model has {outputs} outputs and {len(labels)} labels are given: give one label "
+            "for each output, in the order of training"
+        )
+    last = dense[-1].activations
+    task: Task = "multiple" if last[-1:] == ("sigmoid",) else "single"
+    layers: list[Layer] = []
+    for layer in dense:
+        names = layer.activations
+        if layer is dense[-1] and names[-1:] in {("softmax",), ("sigmoid",)}:
+            names = names[:-1]  # a satchel's task says what turns scores into probabilities
+        units = len(layer.bias)
+        if layer is not first:
+            arrays[f"member0.layer{len(layers)}.kernel"] = layer.kernel
+            arrays[f"member0.layer{len(layers)}.bias"] = layer.bias
+            layers.append(Layer(kind="dense", units=units))
+        layers += [Layer(kind="activation", units=units, activation=name) for name in names]
+    return task, tuple(layers)
+
+
+def _read_labels(labels: str | Path | Sequence[str]) -> list[str]:
+    """Return the labels of a file, one a line, or those given."""
+    if isinstance(labels, (str, Path)):
+        with open_foreign(Path(labels), "list of labels", _MAX_LABEL_BYTES) as (file, _):
+            data = file.read()
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise LabelError(f"the labels {labels} are not UTF-8 at byte {error.start}") from error
+        labels = [line.strip() for line in text.splitlines() if line.strip()]
+    for label, times in Counter(labels).items():
+        if times > 1:
+            raise LabelError(
+                f"the label {quoted(label)} is there twice: every output has its own label"
+            )
+        if has_controls(label):
+            raise LabelError(f"the label {quoted(label)} has a control character: remove it")
+    return list(labels)

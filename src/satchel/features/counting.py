@@ -1,0 +1,136 @@
+"""The vocabulary of a corpus with its counts, and the exact merging of such counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from satchel.features.batches import Chunk, check_chunk, chunks, peek_work, thread_count
+from satchel.features.csr import Rows, stack
+from satchel.features.kernels import use_kernels
+from satchel.features.plain import feature_counts
+from satchel.features.spec import Features
+from satchel.progress import Progress, silent
+
+
+@dataclass(frozen=True)
+class Counts:
+    """A vocabulary in the order of its hashes, and in how many documents each feature occurs.
+
+    Attributes:
+        hashes: uint64 [V], strictly ascending; a feature's place here is its id.
+        kinds: uint8 [V]; 1, 2, 3 … = word n-gram of that order, 32 = character n-gram,
+            64 = field token, 65 = token of another part.
+        document_frequency: int64 [V].
+        documents: The number of documents counted.
+    """
+
+    hashes: np.ndarray
+    kinds: np.ndarray
+    document_frequency: np.ndarray
+    documents: int
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+
+def merge_ranked(parts: Sequence[Counts]) -> tuple[Counts, list[np.ndarray]]:
+    """Put the counts of pieces of a corpus together: exactly the counts of the whole.
+
+    Args:
+        parts: Counts by the same features, of documents that are counted once each. Their hashes
+            may come in any order, each once a part.
+
+    Returns:
+        The counts of all documents, and for each part its features' places among them, int32 [V of
+        part].
+    """
+    if not parts:
+        empty = Counts(np.zeros(0, np.uint64), np.zeros(0, np.uint8), np.zeros(0, np.int64), 0)
+        return empty, []
+    hashes = np.concatenate([part.hashes for part in parts])
+    order = np.argsort(hashes, kind="stable")
+    hashes = hashes[order]
+    new = np.ones(len(hashes), np.bool_)
+    np.not_equal(hashes[1:], hashes[:-1], out=new[1:])
+    firsts = np.flatnonzero(new)
+    ranks = np.empty(len(hashes), np.int32)
+    ranks[order] = np.cumsum(new, dtype=np.int32) - np.int32(1)
+    kinds = np.concatenate([part.kinds for part in parts])[order[firsts]]
+    frequency = np.concatenate([part.document_frequency for part in parts])[order]
+    if len(firsts):
+        frequency = np.add.reduceat(frequency, firsts)
+    merged = Counts(hashes[firsts], kinds, frequency, sum(part.documents for part in parts))
+    ends = np.cumsum([len(part) for part in parts])[:-1]
+    return merged, np.split(ranks, ends)
+
+
+def _count_plain(chunk: Chunk, features: Features) -> tuple[Counts, Rows]:
+    """The vocabulary and the rows of one chunk."""
+    check_chunk(chunk)
+    found = [feature_counts(text, features) for text in chunk.texts]
+    offsets = np.zeros(len(found) + 1, np.int64)
+    np.cumsum([len(hashes) for hashes, _, _ in found], out=offsets[1:])
+    hashes, firsts, ids = np.unique(
+        np.concatenate([hashes for hashes, _, _ in found]), return_index=True, return_inverse=True
+    )
+    kinds = np.concatenate([kinds for _, kinds, _ in found])[firsts]
+    values = np.concatenate([counts for _, _, counts in found])
+    rows = Rows(offsets, ids.astype(np.int32), values, len(hashes))
+    return Counts(hashes, kinds, rows.column_counts(), len(found)), rows
+
+
+def _teller(progress: Progress, total: int) -> Callable[[Chunk], None]:
+    done = 0
+
+    def tell(chunk: Chunk) -> None:
+        nonlocal done
+        done += len(chunk.texts)
+        progress("counting words", done, total)
+
+    return tell
+
+
+def count(
+    texts: Sequence[str],
+    features: Features,
+    *,
+    threads: int | None = None,
+    progress: Progress = silent,
+) -> tuple[Counts, Rows]:
+    """Count the features of documents, in one pass over the texts.
+
+    Args:
+        texts: Documents.
+        features: Which features to count.
+        threads: How many threads work; None means one a core. It never changes the answer.
+        progress: Told of each chunk of documents.
+
+    Returns:
+        The vocabulary with document frequencies, and the rows of raw counts.
+
+    Raises:
+        TextError: A document is not text.
+    """
+    workers = thread_count(threads)
+    work, stream = peek_work(chunks(texts, features), features)
+    tell = _teller(progress, len(texts))
+    if use_kernels(work, features.hash_key):
+        from satchel.features.kernels.counting import count_with_rows
+
+        return count_with_rows(stream, features, workers, tell)
+    counts: list[Counts] = []
+    rows: list[Rows] = []
+    for chunk in stream:
+        counted, counted_rows = _count_plain(chunk, features)
+        counts.append(counted)
+        rows.append(counted_rows)
+        tell(chunk)
+    merged, ranks = merge_ranked(counts)
+    moved = [
+        Rows(part.offsets, rank[part.ids], part.values, len(merged))
+        for part, rank in zip(rows, ranks, strict=True)
+    ]
+    return merged, stack(moved, len(merged))

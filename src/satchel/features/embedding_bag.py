@@ -1,0 +1,340 @@
+"""The first layer of a model as arrays: a row of numbers for each feature of a vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from satchel.errors import SettingError
+from satchel.features.batches import chunks, is_long, work_in
+from satchel.features.csr import Rows, stack
+from satchel.features.hashing import NO_KEY
+from satchel.features.kernels import numba_available, use_kernels
+from satchel.features.preprocess import check_text
+from satchel.features.spec import Features, Weighting
+from satchel.features.vocabulary import Lookup, lookup, lookup_plain
+from satchel.features.weighting import weigh
+
+if TYPE_CHECKING:
+    from satchel.features.kernels.transform import FusedTables
+
+
+_HALF_SHIFT = np.float32(2.0**112)
+_SHIFTABLE = 2.0**16  # from here on a value times the shift is beyond float32
+
+
+@dataclass(frozen=True)
+class BagTable:
+    """What turns the features of a text into a bag sum, Σ value · row of the feature.
+
+    Attributes:
+        features: Which features of a text count.
+        weighting: How counts become values.
+        known: The vocabulary, V features.
+        weights: The weight of each feature, float32 [V].
+        rows: The row of each feature [V, width], float32, float16 or int8.
+        scales: float32 [width], by which the columns of int8 rows are multiplied; None for ones.
+        fields: bool [V], which features are field tokens, for the norm ``l2_fields``; None for
+            none.
+
+    Raises:
+        SettingError: ``weights`` or ``rows`` does not fit the vocabulary.
+    """
+
+    features: Features
+    weighting: Weighting
+    known: Lookup
+    weights: np.ndarray
+    rows: np.ndarray
+    scales: np.ndarray | None = None
+    fields: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        size = len(self.known)
+        if self.weights.shape != (size,) or self.rows.ndim != 2 or len(self.rows) != size:
+            raise SettingError(
+                f"the vocabulary has {size} features, "
+                f"but weights have shape {self.weights.shape} and rows {self.rows.shape}"
+            )
+
+    @property
+    def size(self) -> int:
+        """Features of the vocabulary, V."""
+        return len(self.known)
+
+    @property
+    def width(self) -> int:
+        """Columns of the rows."""
+        return int(self.rows.shape[1])
+
+    def weigh(self, counts: Rows) -> Rows:
+        """Turn the counts of the known features into values: weighed and normed."""
+        return weigh(counts, self.weights, self.weighting, self.fields)
+
+    def expanded(self, ids: np.ndarray) -> np.ndarray:
+        """Return rows as they count, float32 [len(ids), width]."""
+        rows: np.ndarray = self.rows[ids].astype(np.float32)
+        if self.scales is not None:
+            rows *= self.scales
+        return rows
+
+    def sums(self, weighed: Rows) -> np.ndarray:
+        """Add up the rows of weighed documents, in the order of the ids.
+
+        Args:
+            weighed: The values of each document.
+
+        Returns:
+            float32 [n, width]; zeros for a document without features.
+        """
+        sums = np.empty((len(weighed), self.width), np.float32)
+        bounds = weighed.offsets.tolist()
+        for document in range(len(weighed)):
+            entries = slice(bounds[document], bounds[document + 1])
+            values = weighed.values[entries]
+            gathered = self.rows.take(weighed.ids[entries], axis=0)
+            if gathered.dtype == np.float16 and np.abs(values).max(initial=0.0) < _SHIFTABLE:
+                gathered, values = shifted_halves(gathered), values * _HALF_SHIFT
+            np.matmul(values, gathered.astype(np.float32, copy=False), out=sums[document])
+        # A column's scale is common to all rows, so it may wait until they are summed.
+        return sums if self.scales is None else sums * self.scales
+
+
+def shifted_halves(numbers: np.ndarray) -> np.ndarray:
+    """Return float16 numbers times 2⁻¹¹² as float32: five times as fast as NumPy's conversion.
+
+    Sign, exponent and fraction move to their places in a float32, whose exponent counts from 112
+    less. That needs finite numbers, as the reader of a satchel has made sure of.
+    """
+    bits = numbers.view(np.int16).astype(np.int32)
+    bits <<= 13
+    bits &= np.int32(-0x70002000)  # the sign, and the 15 bits below the three copies of it
+    return bits.view(np.float32)
+
+
+_MUCH = 100_000  # work from which a second thread is worth its start
+
+
+def shared_features(several: Sequence[Features]) -> Features | None:
+    """The features that hold all those of several, so that one reading of a text serves them all.
+
+    Args:
+        several: Features; a vocabulary of any of them knows only its own among all.
+
+    Returns:
+        None where they differ in more than in how much they count.
+    """
+    characters = {features.characters for features in several} - {None}
+    ways = {
+        (features.rules, features.nfc, features.strip, features.hash_key) for features in several
+    }
+    shortest_words = {features.min_length for features in several if features.words}
+    if len(ways) > 1 or len(characters) > 1 or len(shortest_words) > 1:
+        return None
+    return msgspec.structs.replace(
+        several[0],
+        min_length=max(shortest_words, default=1),
+        words=max(features.words for features in several),
+        characters=characters.pop() if characters else None,
+        fields=any(features.fields for features in several),
+    )
+
+
+@dataclass
+class _Group:
+    """Tables that share a reading."""
+
+    features: Features
+    places: list[int]
+    tables: list[BagTable]
+
+    @cached_property
+    def joined(self) -> Lookup:
+        """The vocabulary of all."""
+        if len(self.tables) == 1:
+            return self.tables[0].known
+        return Lookup(np.unique(np.concatenate([table.known.hashes for table in self.tables])))
+
+    @cached_property
+    def fused(self) -> FusedTables:
+        """The tables laid out for the kernel."""
+        from satchel.features.kernels.transform import FusedTables
+
+        return FusedTables(self.features, self.tables, self.joined)
+
+    def counts(self, texts: Sequence[str]) -> list[Rows]:
+        """The counts of each table's features, by the kernels."""
+        rows = lookup(texts, self.features, self.joined)
+        columns = np.zeros((len(self.tables), len(self.joined)), np.bool_)
+        for own, table in zip(columns, self.tables, strict=True):
+            own[self.joined.find(table.known.hashes)[0]] = True
+        return [rows.select_columns(own) for own in columns]
+
+    def counts_plain(self, texts: Sequence[str], first: int = 0) -> list[Rows]:
+        """The counts of each table's features, by the plain path."""
+        knowns = [table.known for table in self.tables]
+        parts = [
+            lookup_plain(chunk, self.features, knowns)
+            for chunk in chunks(texts, self.features, first)
+        ]
+        return [
+            stack((part[place] for part in parts), len(known)) for place, known in enumerate(knowns)
+        ]
+
+
+class BagReader:
+    """From texts to the bag sums of some tables.
+
+    Args:
+        tables: Tables, at least one.
+
+    Attributes:
+        tables: The same.
+    """
+
+    def __init__(self, tables: Sequence[BagTable]) -> None:
+        self.tables = tuple(tables)
+        # One table without a key keeps all from the kernels, which know the keyed hash alone.
+        self._hash_key = min(table.features.hash_key for table in self.tables)
+        self._groups: list[_Group] = []
+        for place, table in enumerate(self.tables):
+            for group in self._groups:
+                features = shared_features([group.features, table.features])
+                if features is not None:
+                    group.features = features
+                    break
+            else:
+                group = _Group(table.features, [], [])
+                self._groups.append(group)
+            group.places.append(place)
+            group.tables.append(table)
+
+    def read(
+        self, texts: Sequence[str], threads: int | None = None
+    ) -> tuple[list[np.ndarray], np.ndarray]:
+        """Tokenise, look up, weigh and sum, document by document.
+
+        Args:
+            texts: The documents.
+            threads: How many threads may work on much text; None for one a core. It never changes
+                the answer.
+
+        Returns:
+            For each table the sums, float32 [n, width]; and how many distinct features of each
+            document each table knows, int32 [n, tables].
+
+        Raises:
+            TextError: A document is not text.
+        """
+        work = self._work_in(texts)
+        fused = self._use_kernels(work)
+        return self._read_block(texts, fused, threads if work >= _MUCH else 1)
+
+    def read_in_blocks(
+        self, texts: Sequence[str], documents: int, threads: int | None = None
+    ) -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
+        """Do `read` for some documents after the other, so that the sums need not fit in memory.
+
+        Args:
+            texts: The documents.
+            documents: How many to read at a time.
+            threads: As for `read`.
+
+        Yields:
+            What `read` returns for each block.
+        """
+        work = self._work_in(texts)
+        fused = self._use_kernels(work)  # by what there is in all: a block may hold little
+        for first in range(0, len(texts), documents):
+            block = texts[first : first + documents]
+            yield self._read_block(block, fused, threads if work >= _MUCH else 1, first)
+
+    def _read_block(
+        self, texts: Sequence[str], fused: bool, threads: int | None, first: int = 0
+    ) -> tuple[list[np.ndarray], np.ndarray]:
+        """Do `read` by the kernel, long documents apart, or by the plain path."""
+        if not fused:
+            return self.read_plain(texts, first)
+        long = [place for place, text in enumerate(texts) if is_long(text)]
+        if not long:
+            return self.read_fused(texts, threads, first)
+        apart = [check_text(texts[place], first + place) for place in long]
+        short = ["" if is_long(text) else text for text in texts]
+        sums, known = self.read_fused(short, threads, first)
+        long_sums, known[long] = self.read_plain(apart)
+        for own, own_long in zip(sums, long_sums, strict=True):
+            own[long] = own_long
+        return sums, known
+
+    def read_plain(
+        self, texts: Sequence[str], first: int = 0
+    ) -> tuple[list[np.ndarray], np.ndarray]:
+        """Do `read` by the plain path; ``first`` is the number of the first text, for messages."""
+        counts = self._in_order(group.counts_plain(texts, first) for group in self._groups)
+        with np.errstate(all="ignore"):  # as the kernels: no word on overflow
+            sums = [
+                table.sums(table.weigh(rows))
+                for table, rows in zip(self.tables, counts, strict=True)
+            ]
+        return sums, np.stack([rows.lengths for rows in counts], axis=1).astype(np.int32)
+
+    def read_fused(
+        self, texts: Sequence[str], threads: int | None = None, first: int = 0
+    ) -> tuple[list[np.ndarray], np.ndarray]:
+        """Do `read` by the fused kernel; ``first`` is the number of the first text."""
+        if len(self._groups) == 1:
+            return self._groups[0].fused.read(texts, threads, first)
+        sums: list[np.ndarray] = [np.empty(0)] * len(self.tables)
+        known = np.empty((len(texts), len(self.tables)), np.int32)
+        for group in self._groups:
+            group_sums, known[:, group.places] = group.fused.read(texts, threads, first)
+            for place, one in zip(group.places, group_sums, strict=True):
+                sums[place] = one
+        return sums, known
+
+    def counts(self, texts: Sequence[str]) -> list[Rows]:
+        """Count each table's features.
+
+        Args:
+            texts: The documents.
+
+        Returns:
+            For each table the counts, one row a document.
+
+        Raises:
+            TextError: A document is not text.
+        """
+        if self._use_kernels(self._work_in(texts)):
+            return self._in_order(group.counts(texts) for group in self._groups)
+        return self._in_order(group.counts_plain(texts) for group in self._groups)
+
+    def _use_kernels(self, work: int) -> bool:
+        return use_kernels(work, self._hash_key) and not self._crowded
+
+    @cached_property
+    def _crowded(self) -> bool:
+        return any(group.joined.crowded for group in self._groups)
+
+    def _work_in(self, texts: Sequence[str]) -> int:
+        return max(work_in(texts, group.features) for group in self._groups)
+
+    def _in_order(self, of_groups: Iterable[list[Rows]]) -> list[Rows]:
+        found = {
+            place: rows
+            for group, counts in zip(self._groups, of_groups, strict=True)
+            for place, rows in zip(group.places, counts, strict=True)
+        }
+        return [found[place] for place in range(len(self.tables))]
+
+    def warm_up(self) -> None:
+        """Load the kernels where Numba is installed, so that from now on they read any text.
+
+        Features without a hash key are read by the plain path whatever is loaded.
+        """
+        if numba_available() and self._hash_key != NO_KEY:
+            self.read_fused([""], threads=1)

@@ -1,5 +1,0 @@
-"""Training: the bag layer in Numba, the head in Keras 3, the linear member.
-
-The only room that knows Keras. Of its modules, ``heads``, ``parts``, ``steps``, ``watched``,
-``loop`` and ``training`` load it: call :func:`satchel.network.backends.use_backend` before that.
-"""

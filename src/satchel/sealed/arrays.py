@@ -1,0 +1,178 @@
+"""The arrays of a model: which there are, of which type and shape, and how they lie in the file.
+
+The manifest alone decides all of that. So the header of ``arrays.safetensors`` is computed from the
+manifest, by the writer to write it and by the reader to compare: a header that differs in one byte
+is refused, and no number in it is ever trusted.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from satchel.errors import ModelFileError
+from satchel.sealed.container import Buffer
+from satchel.sealed.schema import Layer, Manifest, View
+
+ARRAYS = "arrays.safetensors"
+
+ALIGNMENT = 64
+"""The data of the arrays starts at a multiple of this, in the member and in the file."""
+
+_CODES = {"uint64": "U64", "float32": "F32", "float16": "F16", "int8": "I8", "uint8": "U8"}
+_PREFIX = 8
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An array as the manifest demands it.
+
+    Attributes:
+        name: Its name.
+        dtype: Its little-endian type.
+        shape: Its shape.
+    """
+
+    name: str
+    dtype: np.dtype
+    shape: tuple[int, ...]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its data."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def tensors(manifest: Manifest) -> list[Tensor]:
+    """Return every array of a model, in the order in which they are stored.
+
+    The widest elements come first, names decide among equals: so each array is aligned, no hole
+    is needed between them, and the order depends on nothing else.
+    """
+    found = [
+        Tensor(name, np.dtype(kind).newbyteorder("<"), shape)
+        for name, kind, shape in _wanted(manifest)
+    ]
+    return sorted(found, key=lambda tensor: (-tensor.dtype.itemsize, tensor.name))
+
+
+def _wanted(manifest: Manifest) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+    """Yield name, type and shape of every array."""
+    for index, view in enumerate(manifest.views):
+        yield from _of_view(f"view{index}", view)
+    for index, member in enumerate(manifest.members):
+        inputs = member.stop - member.start
+        yield f"member{index}.bias", "float32", (inputs,)
+        for depth, layer in enumerate(member.layers):
+            yield from _of_layer(f"member{index}.layer{depth}", layer, inputs)
+            inputs = layer.units
+
+
+def _of_view(prefix: str, view: View) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+    """Yield the arrays of a view."""
+    yield f"{prefix}.hashes", "uint64", (view.size,)
+    yield f"{prefix}.kinds", "uint8", (view.size,)
+    yield f"{prefix}.weights", "float32", (view.size,)
+    yield f"{prefix}.rows", view.rows, (view.size, view.width)
+    if view.rows == "int8":
+        yield f"{prefix}.scales", "float32", (view.width,)
+
+
+def _of_layer(prefix: str, layer: Layer, inputs: int) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+    """Yield the arrays of a layer."""
+    if layer.kind == "dense":
+        yield f"{prefix}.kernel", "float32", (inputs, layer.units)
+        yield f"{prefix}.bias", "float32", (layer.units,)
+    elif layer.kind != "activation":
+        yield f"{prefix}.scale", "float32", (layer.units,)
+        yield f"{prefix}.shift", "float32", (layer.units,)
+
+
+def head(manifest: Manifest) -> bytes:
+    """Return the safetensors length and header that belong to a manifest, padded with spaces."""
+    entries: dict[str, dict[str, object]] = {}
+    offset = 0
+    for tensor in tensors(manifest):
+        entries[tensor.name] = {
+            "dtype": _CODES[tensor.dtype.name],
+            "shape": tensor.shape,
+            "data_offsets": (offset, offset + tensor.nbytes),
+        }
+        offset += tensor.nbytes
+    text = json.dumps(entries, separators=(",", ":")).encode("ascii")
+    text += b" " * (-(_PREFIX + len(text)) % ALIGNMENT)
+    return len(text).to_bytes(_PREFIX, "little") + text
+
+
+def total_size(manifest: Manifest) -> int:
+    """Return the size of the member ``arrays.safetensors`` that belongs to a manifest."""
+    return len(head(manifest)) + sum(tensor.nbytes for tensor in tensors(manifest))
+
+
+def encode_arrays(manifest: Manifest, arrays: Mapping[str, np.ndarray]) -> bytearray:
+    """Return the bytes of ``arrays.safetensors``.
+
+    Raises:
+        ModelFileError: An array is missing or surplus, or has another type or shape than the
+            manifest says.
+    """
+    wanted = tensors(manifest)
+    names = {tensor.name for tensor in wanted}
+    if names != set(arrays):
+        missing, surplus = sorted(names - set(arrays)), sorted(set(arrays) - names)
+        raise ModelFileError(f"arrays missing: {missing}; arrays too many: {surplus}", ARRAYS)
+    data = bytearray(head(manifest))
+    for tensor in wanted:
+        array = arrays[tensor.name]
+        if array.dtype != tensor.dtype or array.shape != tensor.shape:
+            raise ModelFileError(
+                f"{tensor.name} is {array.dtype} {array.shape}, "
+                f"the manifest says {tensor.dtype} {tensor.shape}",
+                ARRAYS,
+            )
+        data += np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+    return data
+
+
+def decode_arrays(manifest: Manifest, data: Buffer) -> dict[str, np.ndarray]:
+    """Return read-only views of the arrays in the bytes of ``arrays.safetensors``; copy nothing.
+
+    Raises:
+        ModelFileError: The bytes are not those that the manifest describes.
+    """
+    wanted = head(manifest)
+    expected = total_size(manifest)
+    if len(data) != expected:
+        raise ModelFileError(
+            f"the member has {len(data)} bytes, the arrays of the manifest take {expected}", ARRAYS
+        )
+    if bytes(data[: len(wanted)]) != wanted:
+        raise ModelFileError(_difference(wanted, bytes(data[: len(wanted)])), ARRAYS)
+    arrays = {}
+    offset = len(wanted)
+    for tensor in tensors(manifest):
+        count = math.prod(tensor.shape)
+        array = np.frombuffer(data, tensor.dtype, count, offset).reshape(tensor.shape)
+        array.flags.writeable = False
+        arrays[tensor.name] = array
+        offset += tensor.nbytes
+    return arrays
+
+
+def _difference(wanted: bytes, found: bytes) -> str:
+    """Say where a header departs from the one that the manifest demands."""
+    if wanted[:_PREFIX] != found[:_PREFIX]:
+        lengths = [int.from_bytes(head[:_PREFIX], "little") for head in (found, wanted)]
+        return f"the header's length is {lengths[0]}, the manifest's arrays need {lengths[1]}"
+    at = next(
+        index for index, pair in enumerate(zip(wanted, found, strict=True)) if len({*pair}) > 1
+    )
+    start = max(at - 40, 0)
+    return (
+        f"the header differs at byte {at} from what the manifest's arrays need: "
+        f"found {found[start : at + 40]!r}, expected {wanted[start : at + 40]!r}"
+    )

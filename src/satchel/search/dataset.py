@@ -1,0 +1,304 @@
+"""The training documents, counted once for each kind of feature that a view may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from msgspec.structs import replace
+
+from satchel.errors import TextError
+from satchel.features.counting import count
+from satchel.features.csr import Rows
+from satchel.features.hashing import (
+    CHARACTER_KIND,
+    FIELD_KIND,
+    PART_KIND,
+    derived_key,
+    digest_texts,
+)
+from satchel.features.spec import Features
+from satchel.features.weighting import (
+    class_entropy,
+    inverse_document_frequency,
+    keras_inverse_document_frequency,
+    weigh,
+)
+from satchel.progress import Progress, silent
+from satchel.search.recipe import ViewRecipe
+from satchel.search.targets import Targets
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Documents as raw counts over every feature of a family.
+
+    Attributes:
+        rows: Raw counts, one row a document.
+        hashes: uint64 array of shape ``(columns,)``, strictly increasing.
+        kinds: uint8 array of shape ``(columns,)``.
+    """
+
+    rows: Rows
+    hashes: np.ndarray
+    kinds: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: np.ndarray) -> Counted:
+        return Counted(self.rows[index], self.hashes, self.kinds)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Documents that teach nothing, and why.
+
+    Attributes:
+        without_words: Those that have no feature at all.
+        without_shared_words: Those whose every feature is in too few documents to be kept.
+    """
+
+    without_words: int = 0
+    without_shared_words: int = 0
+
+    def __len__(self) -> int:
+        return self.without_words + self.without_shared_words
+
+    def lines(self) -> list[str]:
+        """A line on each reason that occurs."""
+        reasons = (
+            (self.without_words, "without a word"),
+            (self.without_shared_words, "none of whose words occurs in another document"),
+        )
+        return [
+            f"left out of training: {count:,} document{'s' if count > 1 else ''} {reason}"
+            for count, reason in reasons
+            if count
+        ]
+
+
+@dataclass
+class Corpus:
+    """Training documents and their counts.
+
+    Attributes:
+        texts: The documents.
+        targets: Their labels.
+        widest: The features of the first view: of those that differ in words and fields alone,
+            none asks for more.
+        minimum_documents: Features in fewer documents are of no use to any view, field tokens
+            aside; there are often more of them than of all others.
+        threads: Threads to count with.
+        progress: Told how far counting is.
+        left_out: How many documents were left out to come to these.
+    """
+
+    texts: Sequence[str]
+    targets: Targets
+    widest: Features
+    minimum_documents: int = 1
+    threads: int | None = None
+    progress: Progress = silent
+    left_out: LeftOut = LeftOut()
+    _lengths: dict[Features, np.ndarray] = field(default_factory=dict)
+    _counted: dict[Features, Counted] = field(default_factory=dict)
+
+    def counted(self, features: Features) -> Counted:
+        """The counts among which a view with these features finds its own.
+
+        Those that differ from the widest in the order of words or in fields alone share its count.
+        """
+        family = self._family(features)
+        if family not in self._counted:
+            counts, rows = count(self.texts, family, threads=self.threads, progress=self.progress)
+            self._lengths[family] = rows.lengths
+            useful = counts.document_frequency >= self.minimum_documents
+            useful |= counts.kinds >= FIELD_KIND
+            if useful.all() or not useful.any():
+                self._counted[family] = Counted(rows, counts.hashes, counts.kinds)
+            else:
+                self._counted[family] = Counted(
+                    rows.select_columns(useful), counts.hashes[useful], counts.kinds[useful]
+                )
+        return self._counted[family]
+
+    def _family(self, features: Features) -> Features:
+        widest = self.widest
+        as_wide = replace(features, words=widest.words, fields=widest.fields)
+        return widest if features.words and as_wide == widest else features
+
+    def without_empty(self, features: Features) -> Corpus:
+        """The documents in which these features occur at all.
+
+        Raises:
+            TextError: If there is none.
+        """
+        counted = self.counted(features)
+        filled = np.flatnonzero(counted.rows.lengths > 0)
+        wordless = int((self._lengths[self._family(features)] == 0).sum())
+        if not len(filled):
+            raise TextError("expected documents with words, found none that has a single one")
+        if len(filled) == len(counted):
+            return self
+        kept = Corpus(
+            [self.texts[i] for i in filled.tolist()],
+            self.targets[filled],
+            self.widest,
+            self.minimum_documents,
+            self.threads,
+            self.progress,
+            LeftOut(wordless, len(counted) - len(filled) - wordless),
+        )
+        kept._counted = {family: each[filled] for family, each in self._counted.items()}
+        return kept
+
+
+@dataclass(frozen=True)
+class View:
+    """A fitted view.
+
+    Attributes:
+        recipe: What it was made from.
+        kept: bool array over the counted columns.
+        hashes: uint64 array of shape ``(size,)``, strictly increasing.
+        kinds: uint8 array of shape ``(size,)``.
+        weights: float32 array of shape ``(size,)``, the weight of each kept feature.
+    """
+
+    recipe: ViewRecipe
+    kept: np.ndarray
+    hashes: np.ndarray
+    kinds: np.ndarray
+    weights: np.ndarray
+
+    @property
+    def size(self) -> int:
+        """How many features are kept."""
+        return len(self.weights)
+
+    def narrowed(self, kept: np.ndarray) -> View:
+        """The view with some of its features.
+
+        Args:
+            kept: bool array of shape ``(size,)``.
+        """
+        columns = self.kept.copy()
+        columns[self.kept] = kept
+        return View(self.recipe, columns, self.hashes[kept], self.kinds[kept], self.weights[kept])
+
+    def rows(self, counted: Counted) -> Rows:
+        """The documents as weighed rows over the kept features."""
+        return weigh(
+            counted.rows.select_columns(self.kept),
+            self.weights,
+            self.recipe.weighting,
+            self.kinds >= FIELD_KIND,
+        )
+
+
+def fit_view(counted: Counted, targets: Targets, recipe: ViewRecipe) -> View:
+    """Choose a view's features and weigh them, from these documents alone.
+
+    Args:
+        counted: The training documents.
+        targets: Their labels, for the class-entropy weight.
+        recipe: What to keep and how to weigh.
+
+    Returns:
+        The view; its features keep the order of their hashes.
+    """
+    documents = counted.rows.column_counts()
+    least = np.where(counted.kinds >= FIELD_KIND, 1, recipe.minimum_documents)
+    allowed = _allowed(counted.kinds, recipe)
+    kept = allowed & (documents >= least)
+    if not kept.any():
+        # A handful of documents may share no word at all: rare words are better than none.
+        kept = allowed & (documents >= 1)
+    if recipe.maximum_features is not None and kept.sum() > recipe.maximum_features:
+        worth = documents if recipe.keep_by == "documents" else counted.rows.column_sums()
+        kept = strongest(kept, worth, recipe.maximum_features)
+    rows = counted.rows.select_columns(kept)
+    weight = _weigh(rows, documents[kept], len(counted), targets, recipe)
+    weight = weight.astype(np.float32)
+    return View(recipe, kept, counted.hashes[kept], counted.kinds[kept], weight)
+
+
+def strongest(kept: np.ndarray, worth: np.ndarray, most: int) -> np.ndarray:
+    """Keep the columns of the greatest worth.
+
+    Args:
+        kept: bool array over columns: the candidates.
+        worth: Array over columns.
+        most: How many to keep.
+
+    Returns:
+        bool array over columns. Ties go to the smaller hash, by which the columns are sorted.
+    """
+    candidates = np.flatnonzero(kept)
+    order = np.argsort(-worth[candidates], kind="stable")[:most]
+    chosen = np.zeros_like(kept)
+    chosen[candidates[order]] = True
+    return chosen
+
+
+def _allowed(kinds: np.ndarray, recipe: ViewRecipe) -> np.ndarray:
+    features = recipe.features
+    allowed = (kinds >= 1) & (kinds <= (0 if recipe.only_fields else features.words))
+    if features.characters is not None:
+        allowed |= kinds == CHARACTER_KIND
+    if features.fields:
+        allowed |= kinds == FIELD_KIND
+        if recipe.parts:
+            allowed |= kinds == PART_KIND
+    return allowed
+
+
+def _weigh(
+    rows: Rows, documents: np.ndarray, n: int, targets: Targets, recipe: ViewRecipe
+) -> np.ndarray:
+    if recipe.weights == "none":
+        return np.ones(rows.columns)
+    if recipe.weights == "keras_idf":
+        return keras_inverse_document_frequency(documents, n)
+    weight = inverse_document_frequency(documents, n)
+    if recipe.entropy is not None:
+        copies, classes = targets.one_by_one()
+        weight = weight * class_entropy(
+            rows[copies], classes, len(targets.labels), base=recipe.entropy
+        )
+    return weight
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Of the training documents.
+
+    Attributes:
+        hash_key: The key of the feature hash. Whoever does not know all training texts does not
+            know it; equal texts in equal order give equal keys, and so equal model files.
+        training: BLAKE2b of texts, labels and weights, in hexadecimal.
+    """
+
+    hash_key: int
+    training: str
+
+
+def fingerprint(texts: Sequence[str], targets: Targets) -> Fingerprint:
+    """Read the training documents once.
+
+    Args:
+        texts: The documents; those of white space alone, which teach nothing, leave no mark.
+        targets: Their labels.
+    """
+    filled = [number for number, text in enumerate(texts) if text and not text.isspace()]
+    targets = targets[np.array(filled, np.intp)]
+    digest = digest_texts(texts[number] for number in filled)
+    hash_key = derived_key(digest.digest())
+    digest.update(digest_texts([targets.task, targets.label_type, *targets.label_texts]).digest())
+    for numbers in (targets.offsets, targets.classes):
+        digest.update(numbers.astype("<i8").tobytes())
+    if targets.weights is not None:
+        digest.update(targets.weights.astype("<f8").tobytes())
+    return Fingerprint(hash_key, digest.hexdigest())

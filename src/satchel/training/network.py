@@ -1,0 +1,190 @@
+"""The training loop: bag layer and head in turn, under Keras's callbacks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import keras
+import numpy as np
+
+from satchel.errors import SettingError
+from satchel.progress import Progress, silent
+from satchel.sealed.schema import Task
+from satchel.training.bag_layer import BagLayer
+from satchel.training.heads import (
+    Head,
+    HeadParts,
+    build_head,
+    default_head,
+    head_parts,
+    tutorial_head,
+)
+from satchel.training.loop import Loop, Watched, WatchedModel
+from satchel.training.losses import (
+    EPSILON,
+    Loss,
+    Optimizer,
+    check_targets,
+    document_weights,
+    make_loss,
+    make_optimizer,
+)
+from satchel.training.steps import deterministic, make_step
+
+if TYPE_CHECKING:
+    from satchel.features.csr import Rows
+
+
+TUTORIAL: Mapping[str, Any] = {
+    "head": tutorial_head,
+    "hidden": 512,
+    "epochs": 30,
+    "batch_size": 100,
+    "optimizer": "adam",
+    "learning_rate": 1e-3,
+    "schedule": "constant",
+}
+"""Settings of :func:`train_network` that make it the old tutorial's 512-512 program."""
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A trained network.
+
+    Attributes:
+        table: float32 [columns, width], the bag layer's rows.
+        bias: float32 [width], added to the bag sum before the head.
+        head: The Keras head, from bag sums to scores.
+        history: Each log's values, one an epoch: ``loss``, ``accuracy``, and with a validation part
+            ``val_loss``, ``val_accuracy``.
+    """
+
+    table: np.ndarray
+    bias: np.ndarray
+    head: keras.Model
+    history: dict[str, list[float]]
+
+    def parts(self) -> HeadParts:
+        """Take the head apart, to be sealed."""
+        return head_parts(self.head)
+
+
+def train_network(
+    rows: Rows,
+    targets: np.ndarray,
+    *,
+    n_classes: int,
+    validation: Watched | None = None,
+    head: Head | None = None,
+    hidden: int = 128,
+    epochs: int = 5,
+    batch_size: int = 64,
+    optimizer: Optimizer = "adagrad",
+    loss: Loss | None = None,
+    learning_rate: float = 0.1,
+    schedule: Literal["linear", "constant"] = "linear",
+    dropout: float = 0.5,
+    label_smoothing: float = 0.0,
+    sample_weight: np.ndarray | None = None,
+    class_weight: np.ndarray | None = None,
+    task: Task = "single",
+    seed: int = 0,
+    callbacks: Sequence[Any] = (),
+    threads: int | None = None,
+    progress: Progress = silent,
+) -> TrainedNetwork:
+    """Train a bag layer and a head.
+
+    The order of the documents follows from ``seed`` and the epoch alone. The same seed on the same
+    machine, versions and backend gives the same weights, bit for bit.
+
+    Args:
+        rows: The documents' bags.
+        targets: Integer classes [n]; or float32 [n, n_classes]: several labels a document (0 or 1),
+            or, for one label, a distribution (soft targets).
+        n_classes: How many classes there are.
+        validation: Bags, targets and weights (or None) to judge each epoch by; None for none.
+        head: See :func:`satchel.training.heads.build_head`; None for ReLU, dropout and one dense
+            layer.
+        hidden: Width of the bag layer.
+        epochs: Passes over the documents, at most.
+        batch_size: Documents a step.
+        optimizer: ``adagrad`` or ``adam``, of bag layer and head alike; or a Keras optimizer of the
+            head, see :func:`satchel.training.objectives.make_optimizer`.
+        loss: See :func:`satchel.training.objectives.make_loss`; None for the task's cross-entropy.
+        learning_rate: At the start.
+        schedule: ``linear``: falls to zero at the end of the last epoch; ``constant``.
+        dropout: Of the default head; another head brings its own.
+        label_smoothing: Share of each target spread over all classes.
+        sample_weight: float [n], each document's weight in the loss; None for 1.
+        class_weight: float [n_classes], multiplied into the weights of documents of that class
+            (several labels: the mean of its labels' weights); None for 1.
+        task: ``single``: one label a document; ``multiple``: any number.
+        seed: Decides starting weights, order and dropout.
+        callbacks: Keras callbacks; :class:`satchel.training.watched.WatchedModel` is their model.
+        threads: For the bag layer; None for one a processor. It does not change the result.
+        progress: Told of each epoch, with its loss and validation accuracy.
+
+    Returns:
+        The trained network.
+
+    Raises:
+        SettingError: A setting has a value that it cannot have.
+        LabelError: The targets do not fit the bags or the classes.
+        UnsupportedHeadError: The head cannot be carried in a satchel; told before any training.
+        TrainingError: The loss is no longer finite.
+    """
+    _check_settings(schedule, epochs=epochs, batch_size=batch_size, hidden=hidden)
+    if not (math.isfinite(learning_rate) and learning_rate > 0):
+        raise SettingError(f"the learning rate must be a number above 0, not {learning_rate}")
+    check_targets(len(rows.offsets) - 1, targets, n_classes, task)
+    if validation is not None:
+        check_targets(len(validation[0].offsets) - 1, validation[1], n_classes, task)
+    model = build_head(head or default_head(dropout), hidden, n_classes, seed)
+    final = head_parts(model).final
+    if final == ("sigmoid" if task == "single" else "softmax"):
+        wanted = "softmax" if task == "single" else "sigmoid"
+        raise SettingError(
+            f"the head ends in {final}, but a task with {task} labels needs {wanted} or none"
+        )
+    own_loss = make_loss(loss, task=task, logits=final == "linear", label_smoothing=label_smoothing)
+    head_optimizer, bag_optimizer = make_optimizer(optimizer, learning_rate)
+    bag = BagLayer(
+        rows.columns,
+        hidden,
+        seed,
+        optimizer=bag_optimizer,
+        epsilon=EPSILON,
+        threads=threads,
+    )
+    loop = Loop(
+        rows=rows,
+        targets=targets,
+        weights=document_weights(targets, sample_weight, class_weight),
+        validation=validation,
+        n_classes=n_classes,
+        bag=bag,
+        step=make_step(model, own_loss, head_optimizer),
+        watched=WatchedModel(model, bag, head_optimizer, own_loss),
+        task=task,
+        logits=final == "linear",
+        epochs=epochs,
+        batch_size=min(batch_size, len(targets)),
+        decay=schedule == "linear",
+        seed=seed,
+        progress=progress,
+    )
+    with deterministic(seed):
+        history = loop.run(callbacks)
+    return TrainedNetwork(bag.table, bag.bias, model, history)
+
+
+def _check_settings(schedule: str, **counts: int) -> None:
+    if schedule not in ("linear", "constant"):
+        raise SettingError(f"schedule must be 'linear' or 'constant', not {schedule!r}")
+    for name, value in counts.items():
+        if value < 1:
+            raise SettingError(f"{name} must be at least 1, not {value}")
