@@ -16,10 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluations import HOSTILE, judged
+from satchel.evaluation.context import Baseline, Question, ReportContext, Span
 from satchel.evaluation.evaluate import evaluate, evaluate_multiple
 from satchel.evaluation.page import render
 from satchel.evaluation.reasons import STRENGTHS, aligned_words, excerpt, find_reasons
-from satchel.evaluation.result import Baseline, Evaluation, Question, ReportContext, Span
+from satchel.evaluation.result import Evaluation
 from satchel.evaluation.summary import verdict
 
 EVIL = "</script><script>alert(2)</script><!--</title></style><b onclick=alert(3)>\u2028"

@@ -6,10 +6,10 @@ from collections import defaultdict
 
 import pytest
 
-from satchel.evaluation.result import Question
+from satchel.evaluation.context import ModelReasons, Question, report_context
 from satchel.features.spec import Features
 from satchel.inference.predictor import Model
-from satchel.model import ModelReasons, Satchel, report_context
+from satchel.model import Satchel
 from small_models import LINEAR, NETWORK, TEXTS, Head, make_parts
 
 VIEWS = (Features(words=2, fields=True), Features(words=1, fields=True))

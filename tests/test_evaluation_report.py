@@ -14,10 +14,10 @@ import pytest
 
 from evaluations import HOSTILE, judged
 from satchel.errors import SaveError
+from satchel.evaluation.context import Baseline, LearningPoint, ReportContext, TrialResult
 from satchel.evaluation.evaluate import evaluate, evaluate_multiple
 from satchel.evaluation.page import render
 from satchel.evaluation.reasons import find_reasons
-from satchel.evaluation.result import Baseline, LearningPoint, ReportContext, TrialResult
 
 DAY = datetime.date(2026, 11, 24)
 FULL = ReportContext(

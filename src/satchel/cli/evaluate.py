@@ -12,7 +12,7 @@ import numpy as np
 
 from satchel.cli import options, terminal
 from satchel.errors import LabelError, SourceError
-from satchel.evaluation.result import ReportContext
+from satchel.evaluation.context import ReportContext
 from satchel.sources.splitting import text_keys
 
 if TYPE_CHECKING:

@@ -5,17 +5,10 @@ Importing this needs NumPy only; pictures and reports load matplotlib when they 
 
 from __future__ import annotations
 
+from satchel.evaluation.context import Baseline, LearningPoint, ReportContext, TrialResult
 from satchel.evaluation.evaluate import evaluate, evaluate_multiple
 from satchel.evaluation.metrics import Confusion, Leaks, find_leaked
-from satchel.evaluation.result import (
-    Baseline,
-    ClassScore,
-    Confused,
-    Evaluation,
-    LearningPoint,
-    ReportContext,
-    TrialResult,
-)
+from satchel.evaluation.result import ClassScore, Confused, Evaluation
 
 __all__ = [
     "Baseline",

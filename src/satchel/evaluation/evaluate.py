@@ -10,10 +10,11 @@ import numpy as np
 from satchel.errors import InputError
 from satchel.evaluation import metrics
 from satchel.evaluation.confidence import Confidence, read_probabilities
+from satchel.evaluation.context import ReportContext
 from satchel.evaluation.intervals import macro_f1_interval, micro_f1_interval, wilson
 from satchel.evaluation.metrics import Confusion, count_confusion, without_leaked
 from satchel.evaluation.outcomes import Assigned, Label, Outcomes, Truth, encode_truth
-from satchel.evaluation.result import ClassScore, Confused, Evaluation, ReportContext
+from satchel.evaluation.result import ClassScore, Confused, Evaluation
 
 _MOST_CONFUSED = 20
 

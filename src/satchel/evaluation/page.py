@@ -21,11 +21,12 @@ from satchel.escaping import json_text, printable
 from satchel.evaluation import pictures
 from satchel.evaluation.advice import Advice, advise
 from satchel.evaluation.confidence import Reliability
+from satchel.evaluation.context import ReportContext
 from satchel.evaluation.intervals import Interval
-from satchel.evaluation.outcomes import answers_table
 from satchel.evaluation.page_data import embedded_json, page_data
+from satchel.evaluation.predictions import answers_table
 from satchel.evaluation.reasons import Reasons, find_reasons
-from satchel.evaluation.result import Evaluation, ReportContext
+from satchel.evaluation.result import Evaluation
 from satchel.evaluation.summary import abbreviate, verdict
 from satchel.files import write_folder_atomically
 

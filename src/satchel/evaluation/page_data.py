@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from satchel.escaping import printable
+from satchel.evaluation.context import ReportContext
 from satchel.evaluation.metrics import Confusion, count_classes, divide
-from satchel.evaluation.outcomes import Assigned, answer_order
+from satchel.evaluation.outcomes import Assigned
+from satchel.evaluation.predictions import answer_order
 from satchel.evaluation.reasons import Reasons, excerpt
-from satchel.evaluation.result import Evaluation, ReportContext
+from satchel.evaluation.result import Evaluation
 from satchel.evaluation.summary import abbreviate, short_names
 
 MATRIX_CLASSES = 200

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from satchel.escaping import printable
-from satchel.evaluation.outcomes import answer_order
-from satchel.evaluation.result import Evaluation, Explain, Question, Span
+from satchel.evaluation.context import Explain, Question, Span
+from satchel.evaluation.predictions import answer_order
+from satchel.evaluation.result import Evaluation
 
 STRENGTHS = 9
 """Marks go from minus this, against the label, to this, for it."""

@@ -6,7 +6,8 @@ import io
 from pathlib import Path
 
 from satchel.errors import MissingDependencyError
-from satchel.evaluation.result import Evaluation, ReportContext
+from satchel.evaluation.context import ReportContext
+from satchel.evaluation.result import Evaluation
 from satchel.files import write_atomically
 
 try:

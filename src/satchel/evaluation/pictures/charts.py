@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from satchel.errors import InputError
+from satchel.evaluation.context import HELD_OUT, History, LearningPoint
 from satchel.evaluation.pictures.lettering import BASE, letter
-from satchel.evaluation.result import HELD_OUT, Evaluation, History, LearningPoint
+from satchel.evaluation.result import Evaluation
 from satchel.evaluation.summary import weakest
 
 DPI = 110

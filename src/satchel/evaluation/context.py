@@ -1,0 +1,186 @@
+"""What a report can say beyond the figures: the model, its training, the data, and why.
+
+An evaluation knows labels and arrays only. Whoever has the model fills this in; whatever is left
+out is left out of the page.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from satchel.evaluation.outcomes import Label
+from satchel.inference.predictor import Model
+from satchel.sealed.labels import text_of
+
+History: TypeAlias = Mapping[str, Sequence[float]]
+"""A network's logs, one value an epoch, by Keras's names: ``loss``, ``accuracy`` and, on documents
+that it does not learn from, the same with ``val_`` before them."""
+
+HELD_OUT = "val_"
+"""What the names of logs on held-out documents begin with."""
+
+Span: TypeAlias = tuple[int, int, float]
+"""Start, end and value of a stretch of a text, in code points; values above 0 speak for a label."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """Why did a document get a label?
+
+    Attributes:
+        text: The document.
+        label: The label to explain.
+        against: The label to compare with; None for the strongest of the others, or, where a
+            document may have several labels, for none.
+    """
+
+    text: str
+    label: Label
+    against: Label | None = None
+
+
+class Explain(Protocol):
+    """Says which stretches of documents spoke for a label."""
+
+    def __call__(self, questions: Sequence[Question]) -> Iterable[Sequence[Span]]:
+        """Answer some questions, in their order.
+
+        Returns:
+            For each question the stretches that counted, each the whole of what the model takes
+            for one feature there; they may overlap.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What a simpler method reaches on the same documents.
+
+    Attributes:
+        name: The method, such as ``linear SVM``.
+        accuracy: Share of documents answered wholly right.
+        macro_f1: Macro-F1, where known.
+        micro_f1: Micro-F1, where a document may have several labels.
+    """
+
+    name: str
+    accuracy: float
+    macro_f1: float | None = None
+    micro_f1: float | None = None
+
+
+@dataclass(frozen=True)
+class LearningPoint:
+    """What a model learnt from fewer documents reaches.
+
+    Attributes:
+        documents: How many it learnt from.
+        accuracy: Its accuracy on documents that it has not seen.
+    """
+
+    documents: int
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """One setting that was tried during training.
+
+    Attributes:
+        name: What was tried.
+        metric: What was measured on held-out documents.
+        value: The measurement.
+        chosen: Whether the model uses it.
+    """
+
+    name: str
+    metric: str
+    value: float
+    chosen: bool = False
+
+
+@dataclass(frozen=True)
+class ReportContext:
+    """What a report says beside the figures; every part may be missing.
+
+    Attributes:
+        model: What was judged, such as the model's file name.
+        data: What it was judged on, such as the name of the test source.
+        trained_on: What it learnt from, in words.
+        date: The day to print; None for today.
+        training: Settings of the training, name → value.
+        notes: Sentences that a reader of the figures must know, such as what was left out.
+        baselines: Simpler methods on the same documents.
+        history: The logs of each network that was trained.
+        learning_curve: Accuracy by number of training documents.
+        trials: What was tried during training.
+        explain: Says why a document got a label; None leaves out deciding words.
+    """
+
+    model: str | None = None
+    data: str | None = None
+    trained_on: str | None = None
+    date: datetime.date | None = None
+    training: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    baselines: Sequence[Baseline] = ()
+    history: Sequence[History] = ()
+    learning_curve: Sequence[LearningPoint] = ()
+    trials: Sequence[TrialResult] = ()
+    explain: Explain | None = None
+
+
+_STRONGEST = 100
+"""Token occurrences of one document that are marked."""
+
+
+class ModelReasons:
+    """Explains answers of a model, as `Explain` asks.
+
+    Args:
+        model: The model.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    def __call__(self, questions: Sequence[Question]) -> Iterator[list[Span]]:
+        """Yield what spoke for each label; nothing where the model does not know it."""
+        known = set(self._model.labels)
+        for question in questions:
+            label = text_of(question.label)
+            against = None if question.against is None else text_of(question.against)
+            if label not in known:
+                yield []
+                continue
+            if against not in known or against == label:
+                against = None
+            found = self._model.explain(question.text, label, against, top=_STRONGEST)
+            yield [(token.start, token.end, token.value) for token in found.tokens]
+
+
+def report_context(model: Model) -> ReportContext:
+    """Return what a model file says of its training, and how to explain its answers."""
+    manifest = model.parts.manifest
+    training = manifest.training
+    facts = {
+        "effort": training.effort,
+        "seed": str(training.seed),
+        "backend": training.backend,
+        "features": f"{sum(view.size for view in manifest.views):,}",
+        **training.settings,
+        "versions": ", ".join(f"{name} {version}" for name, version in training.versions.items()),
+    }
+    return ReportContext(
+        trained_on=f"{training.documents:,} documents of {len(manifest.labels):,} classes",
+        training={name: value for name, value in facts.items() if value},
+        trials=tuple(
+            TrialResult(trial.name, trial.metric, trial.value, trial.chosen)
+            for trial in training.trials
+        ),
+        history=tuple(dict(each.logs) for each in training.history),
+        explain=ModelReasons(model),
+    )
