@@ -1,88 +1,18 @@
-"""Signals that end a run: what is half done is undone first, and then the process ends by them."""
+"""How a run ends: one line that says why, and the exit status that goes with it."""
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 import threading
-import time
 import traceback
 import warnings
 from collections.abc import Callable
-from types import FrameType
 from typing import NoReturn
 
 import click
 
-from satchel.cli import terminal
-from satchel.cli.terminal import discard_output, flush, naming_output, prepare
+from satchel.cli import signals, terminal
 from satchel.errors import SatchelError
-
-_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
-
-
-class Stopped(BaseException):
-    """A signal asked the process to end.
-
-    Args:
-        number: The signal.
-    """
-
-    def __init__(self, number: int) -> None:
-        super().__init__(
-            "interrupted" if number == signal.SIGINT else f"stopped by {_name(number)}"
-        )
-        self.number = number
-
-
-_asked: list[int] = []
-_again_from = 0.0
-"""When a further signal counts: what comes at once is the same wish, told to the group as well."""
-
-_ONE_WISH = 1.0  # seconds, more than undoing takes
-
-
-def install() -> None:
-    """Let signals that end the process raise `Stopped`, so that no temporary file is left.
-
-    One that is ignored, as by ``nohup``, stays so.
-    """
-    for name in _NAMES:
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, _stop)
-
-
-def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    global _again_from
-    if time.monotonic() < _again_from:
-        return
-    _again_from = time.monotonic() + _ONE_WISH
-    _asked.append(number)
-    raise Stopped(number)
-
-
-def raise_again() -> None:
-    """Raise `Stopped` once more where a signal came and a library swallowed what it raised."""
-    if _asked:
-        raise Stopped(_asked[0])
-
-
-def end_by(number: int) -> NoReturn:
-    """End the process by a signal, as its caller expects of a process that was sent one.
-
-    The interpreter is not taken down in order, which threads of libraries may not survive.
-    """
-    if os.name == "posix":
-        signal.signal(number, signal.SIG_DFL)
-        signal.raise_signal(number)
-    sys.exit(128 + number)
-
-
-def _name(number: int) -> str:
-    return signal.Signals(number).name
-
 
 _NO_VERB = getattr(click.exceptions, "NoArgsIsHelpError", ())  # click 8.2 and later
 
@@ -108,16 +38,16 @@ def run(program: Callable[[], object]) -> NoReturn:
     status: object = None
     try:
         try:
-            prepare()
-            install()
+            terminal.prepare()
+            signals.install()
             warnings.showwarning = _show_warning
             threading.excepthook = _note_failed_thread
             # Errors of the system in a verb come as `Passed`; others are of help or version.
-            with naming_output():
+            with terminal.naming_output():
                 status = program()
         except SystemExit as asked:
             status = asked.code
-        flush()
+        terminal.flush()
     except BaseException as error:
         _end(error.error if isinstance(error, Passed) else error)
     sys.exit(status if isinstance(status, int) else 0)
@@ -128,11 +58,11 @@ def _end(error: BaseException) -> NoReturn:
     if isinstance(error, BrokenPipeError):
         # The reader of our output went away (``| head``): nothing is wrong, and nothing more
         # can be said.
-        discard_output()
+        terminal.discard_output()
         sys.exit(0)
-    if isinstance(error, Stopped):
+    if isinstance(error, signals.Stopped):
         _say_last(str(error))
-        end_by(error.number)
+        signals.end_by(error.number)
     if isinstance(error, _NO_VERB):
         for line in str(error).split("\n"):
             terminal.remark(line)
@@ -212,7 +142,7 @@ def _fail(message: str, status: int) -> NoReturn:
 def _say_last(message: str) -> None:
     """Say one line; what is still in the buffer of the output is written first."""
     try:
-        flush()
+        terminal.flush()
     except (SatchelError, OSError):
-        discard_output()
+        terminal.discard_output()
     terminal.remark(f"satchel: {' '.join(line.strip() for line in message.splitlines())}")

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from satchel.cli import terminal
-from satchel.cli.exits import raise_again
+from satchel.cli.signals import raise_again
 from satchel.errors import InputError, SaveError
 from satchel.escaping import json_text, printable, printable_lines
 from satchel.progress import Progress, showing
@@ -116,7 +116,7 @@ def discard_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _remark_raw(line: str) -> None:
+def write_remark(line: str) -> None:
     """Write one line to standard error; where that takes nothing, nothing can be said."""
     with contextlib.suppress(OSError, ValueError):
         print(line, file=sys.stderr, flush=True)
@@ -170,7 +170,7 @@ def ascii_only() -> bool:
 
 def remark(line: str) -> None:
     """Print one line on standard error."""
-    _remark_raw(readable(printable(line), sys.stderr))
+    write_remark(readable(printable(line), sys.stderr))
 
 
 @contextmanager
