@@ -18,13 +18,13 @@ from satchel.version import __version__ as __version__
 if TYPE_CHECKING:
     from satchel.classifier import TextClassifier
     from satchel.errors import SatchelError
-    from satchel.model import Satchel, load
+    from satchel.model import Model, load
     from satchel.sources.check import check
     from satchel.sources.reading import read
 
 # Each public name and its module, imported at first use: ``import satchel`` itself stays light.
 _HOMES = {
-    "Satchel": "satchel.model",
+    "Model": "satchel.model",
     "SatchelError": "satchel.errors",
     "TextClassifier": "satchel.classifier",
     "check": "satchel.sources.check",
@@ -33,7 +33,7 @@ _HOMES = {
 }
 _prepare_import()  # a head of one's own imports Keras before any training does
 
-__all__ = ["Satchel", "SatchelError", "TextClassifier", "check", "load", "read"]
+__all__ = ["Model", "SatchelError", "TextClassifier", "check", "load", "read"]
 
 
 def __getattr__(name: str) -> object:

@@ -13,7 +13,7 @@ from satchel import errors
 from satchel.containers import is_indicator, targets_like, targets_of, texts_of, weights_of
 from satchel.errors import LabelError, MissingDependencyError, SettingError
 from satchel.features.csr import Rows
-from satchel.model import Satchel, evaluate_answers
+from satchel.model import Model, evaluate_predictions
 from satchel.progress import Progress, silent
 from satchel.search.fitting import learn_targets
 from satchel.search.settings import ClassWeight, Effort, Optimizer, Preset, Settings
@@ -83,7 +83,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
     Attributes:
         classes_: The labels, sorted, array of shape ``(n_classes,)``; of an indicator table the
             names of its columns, else their numbers.
-        satchel_: The sealed model that answers.
+        model_: The model that answers, a :class:`satchel.Model`.
         history_: One dictionary per network of the final fit: ``loss``, ``accuracy`` and with
             documents to be judged by ``val_loss`` and ``val_accuracy``, lists of one value per
             epoch. Empty where no network was trained.
@@ -194,10 +194,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
                 targets_like(_column(validation_data[1]), targets),
             )
         trained = learn_targets(documents, targets, checked, progress or silent, validation)
-        self.satchel_ = trained.satchel
+        self.model_ = trained.model
         self.classes_ = targets.labels
         self.history_ = [dict(history) for history in trained.history]
-        self.n_documents_ = self.satchel_.manifest.training.documents
+        self.n_documents_ = self.model_.ensemble.training.documents
         self.n_dropped_ = len(trained.left_out)
         self._answers_as = "sparse" if hasattr(labels, "tocsr") else "labels"
         if self._answers_as == "labels" and is_indicator(labels):
@@ -214,9 +214,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         """
         fitted = self._fitted()
         probabilities = self.predict_proba(X)
-        if fitted.manifest.task == "single":
+        if fitted.task == "single":
             return self.classes_[probabilities.argmax(axis=1)]
-        holds = probabilities >= np.asarray(fitted.manifest.thresholds, np.float32)
+        holds = probabilities >= np.asarray(fitted.ensemble.thresholds, np.float32)
         if self._answers_as == "labels":
             answers = np.empty(len(holds), dtype=object)
             answers[:] = [tuple(self.classes_[row].tolist()) for row in holds]
@@ -243,9 +243,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             for those that hold.
         """
         fitted = self._fitted()
-        scores = fitted.model.scores(texts_of(X), threads=self.threads)
-        if fitted.manifest.task == "multiple":
-            thresholds = np.clip(np.array(fitted.manifest.thresholds), 1e-7, 1 - 1e-7)
+        scores = fitted.predictor.logits(texts_of(X), threads=self.threads)
+        if fitted.task == "multiple":
+            thresholds = np.clip(np.array(fitted.ensemble.thresholds), 1e-7, 1 - 1e-7)
             shifted: np.ndarray = scores - np.log(thresholds / (1 - thresholds)).astype(np.float32)
             return shifted
         if len(self.classes_) == 2:
@@ -274,11 +274,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         return float(np.average(right, weights=weights_of(sample_weight, len(right))))
 
     def evaluate(self, texts: Texts, labels: Labels) -> Evaluation:
-        """Judge the classifier on documents that it has not seen; see :meth:`Satchel.evaluate`."""
+        """Judge the classifier on documents that it has not seen; see `satchel.Model.evaluate`."""
         fitted = self._fitted()
         documents, labels = texts_of(texts), _column(labels)
         if is_indicator(labels):
-            known = fitted.model.labels
+            known = fitted.ensemble.labels
             if labels.shape[1] != len(known):
                 raise LabelError(
                     f"expected a table of {len(known)} columns as in training, found shape "
@@ -287,30 +287,36 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             labels = targets_of(labels)
             rows = np.split(labels.classes, labels.offsets[1:-1])
             labels = [tuple(known[column] for column in row) for row in rows]
-        return evaluate_answers(
-            fitted.model,
+        return evaluate_predictions(
+            fitted,
             documents,
             list(labels),
             fitted.predict_proba(documents, threads=self.threads),
             classes=self.classes_.tolist(),
         )
 
-    def explain(self, text: str, *, label: str | None = None) -> Explanation:
-        """Say how much each token moved the winning label against the runner-up."""
-        return self._fitted().explain(text, label=label)
+    def explain(
+        self,
+        text: str,
+        label: Any | None = None,
+        against: Any | None = None,
+        top: int | None = None,
+    ) -> Explanation:
+        """Say how much each token moved one label against another; see `satchel.Model.explain`."""
+        return self._fitted().explain(text, label, against, top)
 
     def save(self, path: str | Path) -> None:
         """Seal the model in one file that :func:`satchel.load` opens without Keras."""
         self._fitted().save(path)
 
-    def _fitted(self) -> Satchel:
-        if not hasattr(self, "satchel_"):
+    def _fitted(self) -> Model:
+        if not hasattr(self, "model_"):
             raise NotFittedError("this TextClassifier has not learnt anything yet: call fit first")
-        satchel: Satchel = self.satchel_
-        return satchel
+        model: Model = self.model_
+        return model
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "satchel_")
+        return hasattr(self, "model_")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

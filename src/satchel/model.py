@@ -1,4 +1,4 @@
-"""A sealed model in memory: what :func:`satchel.load` returns and what ``fit`` leaves behind."""
+"""A trained model: what :func:`satchel.load` returns and what ``fit`` leaves behind."""
 
 from __future__ import annotations
 
@@ -7,49 +7,47 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 
 from satchel import sealed
 from satchel.errors import LabelError, ModelFileError, SourceNotFoundError
-from satchel.inference.predictor import Model
+from satchel.inference.predictor import Predictor
+from satchel.inference.structure import Ensemble, Score, Task
 from satchel.sealed.labels import LabelValue, array_of, text_of, values_of
-from satchel.sealed.store import card
 
 if TYPE_CHECKING:
     from satchel.evaluation.result import Evaluation
     from satchel.inference.explain import Explanation
-    from satchel.sealed.schema import Manifest, Parts
-
 
 Label = LabelValue | Sequence[LabelValue]
 
 _PROBABILITIES = 2**24  # held at once while a model is judged
 
 
-class Satchel:
-    """A classifier that is ready to answer; it needs NumPy and nothing heavier.
+class Model:
+    """A trained text classifier that is ready to answer; it needs NumPy and nothing heavier.
 
     Args:
-        parts: The plain parts of a model, as :func:`satchel.sealed.read` returns them.
+        ensemble: The model's plain parts, as training leaves them.
 
     Attributes:
+        ensemble: The same: views, members, labels, and the facts of training.
+        predictor: The inference path below this class, whose labels are text and numbers.
         classes_: The labels in the order of the columns of ``predict_proba``, an array of
             shape ``(n_classes,)`` in the type in which they were given: text (objects where a
             label is very long), int64, float64 or bool.
     """
 
-    def __init__(self, parts: Parts) -> None:
-        self.parts = parts
-        self.model = Model(parts)
-        label_type = parts.manifest.label_type
-        self._values = values_of(self.model.labels, label_type)
-        self.classes_ = array_of(self._values, label_type)
+    def __init__(self, ensemble: Ensemble) -> None:
+        self.ensemble = ensemble
+        self.predictor = Predictor(ensemble)
+        self._values = values_of(ensemble.labels, ensemble.label_type)
+        self.classes_ = array_of(self._values, ensemble.label_type)
 
     @property
-    def manifest(self) -> Manifest:
-        """What the file says of itself: labels, settings, training facts and scores."""
-        return self.parts.manifest
+    def task(self) -> Task:
+        """``single``: one label per document; ``multiple``: any number of them."""
+        return self.ensemble.task
 
     def predict(self, texts: Sequence[str], *, threads: int | None = None) -> np.ndarray:
         """The label of each document.
@@ -59,15 +57,15 @@ class Satchel:
             threads: Threads to use; None takes all cores.
 
         Returns:
-            Array of shape ``(n,)``: labels in the type of ``classes_``, or for several labels a
+            Array of shape ``(n,)``: labels in the type of ``classes_``, or for several labels per
             document an object array of tuples.
 
         Raises:
             TextError: If a document is not text.
             PredictionError: If the numbers of the model overflow.
         """
-        columns = self.model.predict_columns(texts, threads=threads)
-        if self.manifest.task == "single":
+        columns = self.predictor.predict(texts, threads=threads)
+        if self.task == "single":
             labels: np.ndarray = self.classes_[np.array(columns, np.intp)]
             return labels
         rows = np.empty(len(columns), dtype=object)
@@ -80,9 +78,36 @@ class Satchel:
 
         Returns:
             float32 array of shape ``(n, n_classes)``; rows sum to 1, except with several labels
-            a document, where each label has a probability of its own.
+            per document, where each label has a probability of its own.
         """
-        return self.model.predict_proba(texts, threads=threads)
+        return self.predictor.probabilities(texts, threads=threads)
+
+    def predict_top(
+        self, texts: Sequence[str], k: int = 3, *, threads: int | None = None
+    ) -> list[list[tuple[LabelValue, float]]]:
+        """The k most probable labels of each document with their probabilities, the best first.
+
+        Args:
+            texts: Documents, a sequence of ``str`` of length ``n``.
+            k: How many labels; all where the model has fewer.
+            threads: Threads to use; None takes all cores.
+
+        Raises:
+            SettingError: If ``k`` is less than 1.
+            TextError: If a document is not text.
+        """
+        value = dict(zip(self.ensemble.labels, self._values, strict=True))
+        return [
+            [(value[label], probability) for label, probability in ranking.best]
+            for ranking in self.predictor.rank(texts, k, threads)
+        ]
+
+    def warm_up(self) -> None:
+        """Make single predictions quicker at the price of a start and of memory: for a server.
+
+        Where Numba is installed it is loaded. Predictions stay the same to rounding.
+        """
+        self.predictor.warm_up()
 
     def score(self, texts: Sequence[str], labels: Sequence[Label]) -> float:
         """Accuracy on labelled documents: the share whose labels are all right."""
@@ -115,44 +140,63 @@ class Satchel:
             TextError: If a document is not text.
         """
         documents = list(texts)
-        probabilities = self._probability_blocks(documents, threads)
-        return evaluate_answers(
-            self.model, documents, labels, probabilities, names=names, leaked=leaked
+        return evaluate_predictions(
+            self,
+            documents,
+            labels,
+            self._probability_blocks(documents, threads),
+            classes=self._values,
+            names=names,
+            leaked=leaked,
         )
 
     def _probability_blocks(
         self, documents: list[str], threads: int | None
     ) -> Iterator[np.ndarray]:
         """Yield what `predict_proba` returns, in blocks of bounded size whatever the labels."""
-        step = max(256, _PROBABILITIES // len(self.model.labels))
+        step = max(256, _PROBABILITIES // len(self._values))
         for start in range(0, len(documents), step):
             yield self.predict_proba(documents[start : start + step], threads=threads)
 
-    def with_scores(self, part: str, evaluation: Evaluation) -> Satchel:
-        """The same model with an evaluation's figures in its manifest and card.
+    def with_scores(self, part: str, evaluation: Evaluation) -> Model:
+        """The same model with an evaluation's figures in its file and card.
 
         Args:
             part: On which documents it was judged, such as ``test``.
             evaluation: The figures.
         """
         names = ["accuracy", "macro_f1"]
-        names += ["micro_f1"] if self.manifest.task == "multiple" else []
-        scores = [score for score in self.manifest.scores if score.part != part]
+        names += ["micro_f1"] if self.task == "multiple" else []
+        scores = [score for score in self.ensemble.scores if score.part != part]
         scores += [
-            sealed.Score(name=name, part=part, value=float(getattr(evaluation, name)))
-            for name in names
+            Score(name=name, part=part, value=float(getattr(evaluation, name))) for name in names
         ]
-        manifest = msgspec.structs.replace(self.manifest, scores=tuple(scores))
-        return Satchel(dataclasses.replace(self.parts, manifest=manifest, card=card(manifest)))
+        return Model(dataclasses.replace(self.ensemble, scores=tuple(scores), card=""))
 
-    def explain(self, text: str, *, label: LabelValue | None = None) -> Explanation:
-        """Say how much each token moved the winning label against the runner-up.
+    def explain(
+        self,
+        text: str,
+        label: LabelValue | None = None,
+        against: LabelValue | None = None,
+        top: int | None = None,
+    ) -> Explanation:
+        """Say how much each token moved one label against another.
 
         Args:
             text: One document.
-            label: Explain this label in place of the winning one.
+            label: The label to explain; None for the most probable.
+            against: The label to compare it with; None for the most probable of the others, or,
+                where a document may have several labels, for no other.
+            top: Keep this many token occurrences, the strongest; None for 10,000.
+
+        Raises:
+            LabelError: If the model has no such label, or the two are the same.
+            SettingError: If ``top`` is negative.
+            TextError: If the document is not text.
+            PredictionError: If the numbers of the model overflow.
         """
-        return self.model.explain(text, None if label is None else text_of(label))
+        label, against = (None if each is None else text_of(each) for each in (label, against))
+        return self.predictor.explain(text, label, against, top)
 
     def save(self, path: str | Path) -> None:
         """Seal the model in one file; a failure leaves whatever stood there whole.
@@ -160,23 +204,23 @@ class Satchel:
         Raises:
             SaveError: If the file could not be written.
         """
-        sealed.write(path, self.parts)
+        sealed.write(path, self.ensemble)
 
     def __repr__(self) -> str:
-        return f"Satchel({len(self.classes_)} labels, {self.manifest.task})"
+        return f"Model({len(self.classes_)} labels, {self.task})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Copies travel as the sealed file's own bytes, which hold no code.
-        return load_bytes, (sealed.dumps(self.parts),)
+        return load_bytes, (sealed.dumps(self.ensemble),)
 
 
-def evaluate_answers(
+def evaluate_predictions(
     model: Model,
     texts: Sequence[str],
     labels: Sequence[Any],
     probabilities: np.ndarray | Iterator[np.ndarray],
     *,
-    classes: Sequence[Any] | None = None,
+    classes: Sequence[Any],
     names: Sequence[str] | None = None,
     leaked: np.ndarray | None = None,
 ) -> Evaluation:
@@ -187,7 +231,7 @@ def evaluate_answers(
         texts: The documents, of length ``n``.
         labels: The truth, of length ``n``.
         probabilities: float array of shape ``(n, n_classes)``, or its rows in blocks, in order.
-        classes: The labels in their original type; None for that of the model's file.
+        classes: The labels in the type in which they are to be compared.
         names: The documents' names, or None.
         leaked: bool array of shape ``(n,)``, or None where nobody looked.
 
@@ -198,12 +242,9 @@ def evaluate_answers(
     from satchel.evaluation.context import report_context
     from satchel.evaluation.evaluate import evaluate, evaluate_multiple
 
-    pass
-
     _check_labels_fit(model, labels)
-    context = report_context(model)
-    manifest = model.parts.manifest
-    known = values_of(model.labels, manifest.label_type) if classes is None else list(classes)
+    context = report_context(model.predictor)
+    known = list(classes)
     by_text = {text_of(label): label for label in known}
 
     def truth(label: Any) -> Any:
@@ -211,7 +252,7 @@ def evaluate_answers(
         if label is None or label != label:
             return label  # missing, which the evaluation says
         text = text_of(label)
-        return by_text.get(text, text if manifest.label_type == "str" else label)
+        return by_text.get(text, text if model.ensemble.label_type == "str" else label)
 
     if model.task == "multiple":
         return evaluate_multiple(
@@ -219,7 +260,7 @@ def evaluate_answers(
             None,
             known,
             probabilities=probabilities,
-            thresholds=model.thresholds,
+            thresholds=model.predictor.thresholds,
             leaked=leaked,
             names=names,
             texts=texts,
@@ -257,7 +298,7 @@ def _check_labels_fit(model: Model, labels: Sequence[Any]) -> None:
             )
 
 
-def load(path: str | Path) -> Satchel:
+def load(path: str | Path) -> Model:
     """Open a model file; nothing in it can run code, and nothing but NumPy is needed.
 
     Args:
@@ -271,13 +312,13 @@ def load(path: str | Path) -> Satchel:
         SourceNotFoundError: If there is no such file.
     """
     try:
-        return Satchel(sealed.read(path))
+        return Model(sealed.read(path))
     except FileNotFoundError:
         raise SourceNotFoundError(f"expected a model file at {path}, found nothing") from None
     except ModelFileError as error:
         raise ModelFileError(f"{error.reason} (in {path})", error.member) from error
 
 
-def load_bytes(data: bytes) -> Satchel:
+def load_bytes(data: bytes) -> Model:
     """As :func:`load`, from the file's bytes."""
-    return Satchel(sealed.loads(data))
+    return Model(sealed.loads(data))

@@ -17,12 +17,12 @@ from satchel.sources.splitting import text_keys
 
 if TYPE_CHECKING:
     from satchel.evaluation.result import Evaluation
-    from satchel.model import Satchel
+    from satchel.model import Model
     from satchel.sources.documents import Documents
 
 
 def judge(
-    satchel: Satchel,
+    model: Model,
     documents: Documents,
     *,
     learnt: Sequence[str] = (),
@@ -31,7 +31,7 @@ def judge(
     """Evaluate a model on labelled documents.
 
     Args:
-        satchel: The model.
+        model: The model.
         documents: Labelled documents.
         learnt: The texts that it learnt from, where they are at hand: copies among the documents
             are counted, and the accuracy is told without them too.
@@ -48,7 +48,7 @@ def judge(
         leaked = np.isin(keys[len(learnt) :], keys[: len(learnt)])
     # Probabilities that overflow are refused there; NumPy need not say so too.
     with np.errstate(over="ignore", invalid="ignore"):
-        return satchel.evaluate(
+        return model.evaluate(
             documents.texts,
             documents.labels,
             names=documents.names,
@@ -142,10 +142,10 @@ def evaluate_command(
 
     if report is not None:
         prepare_folder(report)
-    satchel = load(model)
+    classifier = load(model)
     with terminal.progress_bars() as progress:
         documents = read_documents(source, text=text, label=label, progress=progress)
-        evaluation = judge(satchel, documents, threads=threads)
+        evaluation = judge(classifier, documents, threads=threads)
     for line in documents.remarks.lines():
         terminal.remark(line)
     if report is not None:

@@ -27,12 +27,13 @@ from satchel.sources.reading import locate, read_documents
 from satchel.sources.splitting import split, text_keys
 
 if TYPE_CHECKING:
-    from satchel.model import Satchel
-    from satchel.sealed.schema import Parts
+    from satchel.inference.structure import Ensemble
+    from satchel.model import Model
+    from satchel.sealed.assembly import Contents
 
 
-def read_parts(path: str) -> Parts:
-    """Read a model file.
+def read_contents(path: str) -> Contents:
+    """Read what a model file holds.
 
     Args:
         path: The file.
@@ -42,12 +43,12 @@ def read_parts(path: str) -> Parts:
         SourceError: The system does not let it be read.
         ModelFileError: It is damaged, foreign or hostile.
     """
-    from satchel import sealed
+    from satchel.sealed import store
 
     if not path:  # a path's own rules would make it the current folder
         raise SourceNotFoundError("expected the path of a model file, found an empty one")
     try:
-        return sealed.read(path)
+        return store.read_contents(path)
     except ModelFileError as error:
         raise ModelFileError(f"{error.reason} (in {path})", error.member) from error
     except FileNotFoundError:
@@ -61,11 +62,18 @@ def read_parts(path: str) -> Parts:
         ) from error
 
 
-def load(path: str) -> Satchel:
-    """Open a model file, ready to answer; see `read_parts`."""
-    from satchel.model import Satchel
+def read_ensemble(path: str) -> Ensemble:
+    """Read a model from a file; see `read_contents`."""
+    from satchel.sealed.assembly import ensemble_of
 
-    return Satchel(read_parts(path))
+    return ensemble_of(read_contents(path))
+
+
+def load(path: str) -> Model:
+    """Open a model file, ready to answer; see `read_contents`."""
+    from satchel.model import Model
+
+    return Model(read_ensemble(path))
 
 
 @dataclass(frozen=True)

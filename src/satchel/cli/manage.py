@@ -16,7 +16,7 @@ from satchel.errors import MissingDependencyError
 from satchel.escaping import printable_lines
 
 if TYPE_CHECKING:
-    from satchel.sealed.schema import Parts
+    from satchel.sealed.schema import Manifest
     from satchel.training.backends import Backend
 
 
@@ -27,30 +27,30 @@ def inspect_command(model: str, as_json: bool) -> None:
     """Show what MODEL holds: labels, features, members, training facts and scores."""
     import msgspec
 
-    from satchel.cli.inputs import read_parts
+    from satchel.cli.inputs import read_contents
 
-    parts = read_parts(model)
+    contents = read_contents(model)
     if as_json:
         facts: dict[str, Any] = {
             "model": model,
             "bytes": os.path.getsize(model),
-            **msgspec.to_builtins(parts.manifest),
+            **msgspec.to_builtins(contents.manifest),
         }
         terminal.print_json(facts)
         return
     terminal.say(f"{model}: {os.path.getsize(model) / 1e6:.1f} MB, every checksum right")
     terminal.say()
-    for line in printable_lines(parts.card.strip()):
+    for line in printable_lines(contents.card.strip()):
         terminal.say(f"  {line}".rstrip())  # the file's own words, set apart from ours
     terminal.say()
-    for line in structure_lines(parts):
+    for line in structure_lines(contents.manifest):
         terminal.say(line)
 
 
-def structure_lines(parts: Parts) -> list[str]:
-    """The model's structure: one line a view and one a member."""
+def structure_lines(manifest: Manifest) -> list[str]:
+    """The model's structure: one line per view and one per member."""
     lines = []
-    for number, view in enumerate(parts.manifest.views):
+    for number, view in enumerate(manifest.views):
         features = view.features
         kinds = []
         if features.words:
@@ -63,7 +63,7 @@ def structure_lines(parts: Parts) -> list[str]:
             f"view {number}: {view.size:,} features ({', '.join(kinds)}) × {view.width} columns, "
             f"{view.rows}"
         )
-    for number, member in enumerate(parts.manifest.members):
+    for number, member in enumerate(manifest.members):
         layers = " → ".join(
             f"dense {layer.units}"
             if layer.kind == "dense"
@@ -158,8 +158,8 @@ def compress_command(
     from satchel.cli.inputs import load
     from satchel.cli.options import features, warn_of_loss
     from satchel.cli.output import prepare_file
-    from satchel.inference.compress import compress
-    from satchel.model import Satchel
+    from satchel.model import Model
+    from satchel.sealed.compress import compress
     from satchel.sources.reading import read_documents
 
     named = f"{os.path.splitext(model)[0]}-{max_size / 1e6:g}MB.satchel"
@@ -172,17 +172,17 @@ def compress_command(
         with terminal.progress_bars() as progress:
             documents = read_documents(test, text=text, label=label, progress=progress)
         facts["accuracy_before"] = judge(whole, documents).accuracy
-    small = Satchel(compress(whole.parts, max_bytes=int(max_size)))
+    small = Model(compress(whole.ensemble, max_bytes=int(max_size)))
     if documents is not None:
         facts["accuracy_after"] = judge(small, documents).accuracy
     small.save(target)
     facts |= {
         "bytes_after": os.path.getsize(target),
-        "features_before": features(whole.manifest),
-        "features_after": features(small.manifest),
+        "features_before": features(whole.ensemble),
+        "features_after": features(small.ensemble),
     }
     warn_of_loss(
-        whole.manifest, small.manifest, facts.get("accuracy_before"), facts.get("accuracy_after")
+        whole.ensemble, small.ensemble, facts.get("accuracy_before"), facts.get("accuracy_after")
     )
     if as_json:
         terminal.print_json(facts)
@@ -221,9 +221,9 @@ def export_command(model: str, target: str, output: str | None, backend: str | N
     """Turn MODEL into an ONNX or a Keras model: feature ids and values in, probabilities out.
 
     Text becomes ids and values with NumPy alone: in Python,
-    satchel.exchange.bag_inputs.bag_inputs(satchel.load(MODEL).model, texts).
+    satchel.exchange.keras.bag_inputs(satchel.load(MODEL), texts).
     """
-    from satchel.cli.inputs import read_parts
+    from satchel.cli.inputs import read_ensemble
     from satchel.cli.output import prepare_file
     from satchel.errors import SettingError
 
@@ -234,17 +234,17 @@ def export_command(model: str, target: str, output: str | None, backend: str | N
             f"{os.path.basename(path)!r}"
         )
     prepare_file(path, inputs=(model,))
-    parts = read_parts(model)
+    ensemble = read_ensemble(model)
     if target == "onnx":
         from satchel.exchange.onnx import to_onnx
 
-        to_onnx(parts, path)
+        to_onnx(ensemble, path)
     else:
         from satchel.exchange.keras import save_keras
         from satchel.training.backends import use_backend
 
         use_backend(backend)
-        save_keras(parts, path)
+        save_keras(ensemble, path)
     terminal.say(f"wrote {path}")
 
 
@@ -279,7 +279,7 @@ def export_command(model: str, target: str, output: str | None, backend: str | N
     "--output",
     type=click.Path(dir_okay=False),
     required=True,
-    help="Where to put the satchel.",
+    help="Where to put the model file.",
 )
 def import_tutorial_command(
     tokenizer: str,
@@ -294,11 +294,11 @@ def import_tutorial_command(
     from satchel.exchange.tutorial_files import rescue
 
     prepare_file(output, inputs=(tokenizer, model, labels))
-    parts = rescue(tokenizer, model, labels, mode=mode)
-    sealed.write(output, parts)
+    rescued = rescue(tokenizer, model, labels, mode=mode)
+    sealed.write(output, rescued)
     terminal.say(
-        f"wrote {output}: {len(parts.manifest.labels)} labels, "
-        f"{parts.manifest.views[0].size:,} words, {os.path.getsize(output) / 1e6:.1f} MB"
+        f"wrote {output}: {len(rescued.labels)} labels, "
+        f"{rescued.views[0].size:,} words, {os.path.getsize(output) / 1e6:.1f} MB"
     )
 
 
@@ -348,13 +348,13 @@ def demo_command(folder: str, backend: Backend | None) -> None:
     assert parts.test is not None  # a share above 0 was asked for
     for line in documents.remarks.lines():
         terminal.remark(line)
-    satchel = trained.satchel
-    print_training(satchel)
-    evaluation = judge(satchel, parts.test, learnt=parts.train.texts)
+    trained_model = trained.model
+    print_training(trained_model)
+    evaluation = judge(trained_model, parts.test, learnt=parts.train.texts)
     terminal.say()
     print_evaluation(evaluation)
     save_report(evaluation, target / "report", model=model, data="BBC News (held-out part)")
-    satchel.with_scores("test", evaluation).save(model)
+    trained_model.with_scores("test", evaluation).save(model)
     terminal.say()
     terminal.say(f"Articles that no stage has seen, filed by {model} as loaded again:")
     aside = parts.held_out

@@ -12,26 +12,26 @@ import click
 from satchel.cli import terminal
 
 if TYPE_CHECKING:
-    from satchel.sealed.schema import Manifest
+    from satchel.inference.structure import Ensemble
 
 
 _LARGE_LOSS = 0.01  # of the accuracy
 _FEW_LEFT = 0.1  # of the features: below it compression drops members too
 
 
-def features(manifest: Manifest) -> int:
+def features(model: Ensemble) -> int:
     """Return how many features a model has in all its views."""
-    return sum(view.size for view in manifest.views)
+    return sum(view.size for view in model.views)
 
 
 def warn_of_loss(
-    whole: Manifest, small: Manifest, accuracy_before: float | None, accuracy_after: float | None
+    whole: Ensemble, small: Ensemble, accuracy_before: float | None, accuracy_after: float | None
 ) -> None:
     """Warn where a size was bought dearly.
 
     Args:
-        whole: The manifest of the model as it was.
-        small: The manifest of the smaller one.
+        whole: The model as it was.
+        small: The smaller one.
         accuracy_before: Of the one, where it was measured.
         accuracy_after: Of the other.
     """

@@ -17,7 +17,7 @@ from satchel.progress import Progress, silent
 
 if TYPE_CHECKING:
     from satchel.inference.explain import Explanation
-    from satchel.model import Satchel
+    from satchel.model import Model
     from satchel.sources.documents import Documents
 
 
@@ -61,7 +61,7 @@ class Answer:
 
 
 def answers_of(
-    satchel: Satchel,
+    model: Model,
     documents: Documents,
     *,
     top: int | None = None,
@@ -72,7 +72,7 @@ def answers_of(
     """Yield one answer a document, in their order.
 
     Args:
-        satchel: The model.
+        model: The model.
         documents: The documents.
         top: How many of the most probable labels to tell; None for none.
         explain: Whether to say why.
@@ -84,14 +84,14 @@ def answers_of(
         TextError: A document is not text.
     """
     texts = documents.texts
-    several = satchel.manifest.task == "multiple"
-    block = max(1, min(_BLOCK_DOCUMENTS, _BLOCK_CELLS // len(satchel.model.labels)))
+    several = model.task == "multiple"
+    block = max(1, min(_BLOCK_DOCUMENTS, _BLOCK_CELLS // len(model.ensemble.labels)))
     if len(texts) > block and sum(map(len, texts)) >= _MUCH_TEXT:
-        satchel.model.warm_up()  # a block alone may look like too little for the kernels
+        model.warm_up()  # a block alone may look like too little for the kernels
     for start in range(0, len(texts), block):
         progress("predicting", start, len(texts))
         with _naming(documents.names, start):
-            rankings = satchel.model.rank(texts[start : start + block], top or 1, threads)
+            rankings = model.predictor.rank(texts[start : start + block], top or 1, threads)
         for number, ranking in enumerate(rankings, start):
             best = tuple(_choice(*pair) for pair in ranking.best)
             holding = tuple(_choice(*pair) for pair in ranking.holding) if several else None
@@ -106,7 +106,7 @@ def answers_of(
                 columns={
                     name: values[number] for name, values in (documents.columns or {}).items()
                 },
-                explanation=_explained(satchel, documents, number) if explain else None,
+                explanation=_explained(model, documents, number) if explain else None,
             )
     progress("predicting", len(texts), len(texts))
 
@@ -115,9 +115,9 @@ def _choice(label: str, probability: float) -> Choice:
     return Choice(label, round(probability, 6))
 
 
-def _explained(satchel: Satchel, documents: Documents, number: int) -> Explanation:
+def _explained(model: Model, documents: Documents, number: int) -> Explanation:
     with _naming(documents.names, number):
-        return satchel.explain(documents.texts[number])
+        return model.explain(documents.texts[number])
 
 
 @contextmanager
@@ -208,25 +208,25 @@ def predict_command(
         )
     if out is not None:
         prepare_file(out, inputs=(model, *sources))
-    satchel = load(model)
+    classifier = load(model)
     with terminal.progress_bars() as progress:
         documents, remarks = read_inputs(
             sources or (STANDARD_INPUT,), text, label, kept, lines, progress
         )
     for line in remarks:
         terminal.remark(line)
-    seen = _Seen(satchel.model.answer_to_nothing)
+    seen = _Seen(classifier.predictor.answer_to_nothing)
     # Bars would be in the way of rows on the same terminal.
     with terminal.progress_bars(shown=out is not None or not sys.stdout.isatty()) as progress:
         answers = seen.counted(
             answers_of(
-                satchel, documents, top=top, explain=explain, threads=threads, progress=progress
+                classifier, documents, top=top, explain=explain, threads=threads, progress=progress
             )
         )
         if out is not None and suffix is not None:
             shape = Shape(
-                several=satchel.manifest.task == "multiple",
-                depth=min(top or 0, len(satchel.model.labels)),
+                several=classifier.task == "multiple",
+                depth=min(top or 0, len(classifier.ensemble.labels)),
                 ids=documents.ids is not None,
                 columns=tuple(documents.columns or ()),
             )

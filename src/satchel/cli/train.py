@@ -11,21 +11,21 @@ import click
 from satchel.cli import options, terminal
 
 if TYPE_CHECKING:
-    from satchel.model import Satchel
+    from satchel.model import Model
     from satchel.search.settings import ClassWeight, Effort, Preset
     from satchel.sources.documents import Documents
     from satchel.training.backends import Backend
 
 
-def training_facts(satchel: Satchel) -> dict[str, Any]:
+def training_facts(model: Model) -> dict[str, Any]:
     """What training did, ready for JSON: effort, seed, backend, features, trials."""
-    training = satchel.manifest.training
+    training = model.ensemble.training
     return {
-        "task": satchel.manifest.task,
+        "task": model.task,
         "effort": training.effort,
         "seed": training.seed,
         "backend": training.backend,
-        "features": sum(view.size for view in satchel.manifest.views),
+        "features": sum(view.size for view in model.ensemble.views),
         "settings": training.settings,
         "trials": [
             {"name": trial.name, "metric": trial.metric, "value": round(trial.value, 6)}
@@ -34,15 +34,15 @@ def training_facts(satchel: Satchel) -> dict[str, Any]:
     }
 
 
-def print_training(satchel: Satchel) -> None:
+def print_training(model: Model) -> None:
     """Print what was learnt and what was chosen, a few lines on standard output."""
-    manifest = satchel.manifest
-    training = manifest.training
+    ensemble = model.ensemble
+    training = ensemble.training
     effort = f"effort {training.effort}, seed {training.seed}"
     # The manifest's word for a model that needed no network.
     backend = "no network" if training.backend in ("", "none") else f"backend {training.backend}"
     terminal.say(
-        f"learnt from {training.documents:,} documents of {len(manifest.labels):,} labels "
+        f"learnt from {training.documents:,} documents of {len(ensemble.labels):,} labels "
         f"({effort}, {backend})"
     )
     for name, value in training.settings.items():
@@ -206,39 +206,39 @@ def train_command(
         parts = divide(documents, share, hold_out, seed, as_tutorial=preset == "tutorial")
         judged = given if given is not None else parts.test
         trained = learn(parts.train.texts, parts.train.labels or [], settings, progress)
-        satchel = trained.satchel
+        model = trained.model
         evaluation = whole = None
-        uncompressed = satchel.manifest
+        uncompressed = model.ensemble
         if max_size is not None:
-            from satchel.inference.compress import compress
+            from satchel.sealed.compress import compress
 
             if judged is not None:
-                whole = judge(satchel, judged, threads=threads).accuracy
+                whole = judge(model, judged, threads=threads).accuracy
             limit = int(max_size)
             if judged is not None and limit > SCORES_SIZE:  # less is refused as it was asked for
                 limit -= SCORES_SIZE
-            satchel = type(satchel)(compress(satchel.parts, max_bytes=limit))
+            model = type(model)(compress(model.ensemble, max_bytes=limit))
         if judged is not None:
-            evaluation = judge(satchel, judged, learnt=parts.train.texts, threads=threads)
-        judged_on = satchel.manifest.training.documents
+            evaluation = judge(model, judged, learnt=parts.train.texts, threads=threads)
+        judged_on = model.ensemble.training.documents
         refitted = parts.test is not None and not no_refit
         if refitted:
             every = parts.learnable
             trained = learn_again(
                 trained.choice, every.texts, every.labels or [], settings, progress
             )
-            satchel = trained.satchel
+            model = trained.model
             if max_size is not None:
-                satchel = type(satchel)(compress(satchel.parts, max_bytes=limit))
+                model = type(model)(compress(model.ensemble, max_bytes=limit))
     remarks = [*documents.remarks.lines(), *(given.remarks.lines() if given else [])]
     for line in [*remarks, *trained.left_out.lines()]:
         terminal.remark(line)
     if max_size is not None:
         small = None if evaluation is None else evaluation.accuracy
-        warn_of_loss(uncompressed, satchel.manifest, whole, small)
+        warn_of_loss(uncompressed, model.ensemble, whole, small)
     if evaluation is not None:
-        satchel = satchel.with_scores(BEFORE_REFIT if refitted else "test", evaluation)
-    satchel.save(output)
+        model = model.with_scores(BEFORE_REFIT if refitted else "test", evaluation)
+    model.save(output)
     seconds = time.perf_counter() - start
     if report is not None and evaluation is not None:
         save_report(
@@ -247,18 +247,18 @@ def train_command(
             model=output,
             data=test or f"{source} (held-out part)",
             trained_on=source,
-            notes=[_who_was_judged(evaluation.n, judged_on, satchel, given is not None, refitted)],
+            notes=[_who_was_judged(evaluation.n, judged_on, model, given is not None, refitted)],
         )
-    held_out = _predict_held_out(satchel, parts.held_out)
+    held_out = _predict_held_out(model, parts.held_out)
     if as_json:
         answer: dict[str, Any] = {
             "model": output,
             "bytes": os.path.getsize(output),
             "seconds": round(seconds, 3),
-            "documents": satchel.manifest.training.documents,
+            "documents": model.ensemble.training.documents,
             "documents_left_out": len(trained.left_out),
-            "labels": satchel.model.labels,
-            **training_facts(satchel),
+            "labels": model.ensemble.labels,
+            **training_facts(model),
         }
         if evaluation is not None:
             answer["documents_of_judged_model"] = judged_on
@@ -269,11 +269,11 @@ def train_command(
             answer["held_out"] = held_out
         terminal.print_json(answer)
         return
-    print_training(satchel)
+    print_training(model)
     if evaluation is not None:
         terminal.say()
         print_evaluation(evaluation)
-        terminal.say(_who_was_judged(evaluation.n, judged_on, satchel, given is not None, refitted))
+        terminal.say(_who_was_judged(evaluation.n, judged_on, model, given is not None, refitted))
         if max_size is not None and whole is not None:
             terminal.say(
                 f"kept below {int(max_size):,} bytes: accuracy {whole:.4f} → "
@@ -288,25 +288,25 @@ def train_command(
 
 
 def _who_was_judged(
-    documents: int, trained_on: int, satchel: Satchel, by_test: bool, refitted: bool
+    documents: int, trained_on: int, model: Model, by_test: bool, refitted: bool
 ) -> str:
     """Say which model the figures above belong to, and what the saved one learnt from."""
     held_out = f"{documents:,} documents" + ("" if by_test else " held out (20 %)")
     line = f"judged on {held_out}, by a model trained on {trained_on:,}"
     if not refitted:
         return f"{line}, which is the model saved"
-    every = satchel.manifest.training.documents
+    every = model.ensemble.training.documents
     return f"{line}; the saved model was then trained on all {every:,}"
 
 
-def _predict_held_out(satchel: Satchel, held_out: Documents) -> list[dict[str, Any]]:
+def _predict_held_out(model: Model, held_out: Documents) -> list[dict[str, Any]]:
     if not held_out.texts:
         return []
     from satchel.cli.output import plain_fields
     from satchel.cli.predict import answers_of
 
     answers = []
-    for answer, truth in zip(answers_of(satchel, held_out), held_out.labels or [], strict=True):
+    for answer, truth in zip(answers_of(model, held_out), held_out.labels or [], strict=True):
         is_one = isinstance(truth, str)
         answers.append({**plain_fields(answer), "truth": truth if is_one else "|".join(truth)})
     return answers

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from satchel.evaluation.outcomes import Label
-from satchel.inference.predictor import Model
+from satchel.inference.predictor import Predictor
 from satchel.sealed.labels import text_of
 
 History: TypeAlias = Mapping[str, Sequence[float]]
@@ -141,15 +141,15 @@ class ModelReasons:
     """Explains answers of a model, as `Explain` asks.
 
     Args:
-        model: The model.
+        predictor: The model.
     """
 
-    def __init__(self, model: Model) -> None:
-        self._model = model
+    def __init__(self, predictor: Predictor) -> None:
+        self._predictor = predictor
 
     def __call__(self, questions: Sequence[Question]) -> Iterator[list[Span]]:
         """Yield what spoke for each label; nothing where the model does not know it."""
-        known = set(self._model.labels)
+        known = set(self._predictor.model.labels)
         for question in questions:
             label = text_of(question.label)
             against = None if question.against is None else text_of(question.against)
@@ -158,29 +158,29 @@ class ModelReasons:
                 continue
             if against not in known or against == label:
                 against = None
-            found = self._model.explain(question.text, label, against, top=_STRONGEST)
+            found = self._predictor.explain(question.text, label, against, top=_STRONGEST)
             yield [(token.start, token.end, token.value) for token in found.tokens]
 
 
-def report_context(model: Model) -> ReportContext:
+def report_context(predictor: Predictor) -> ReportContext:
     """Return what a model file says of its training, and how to explain its answers."""
-    manifest = model.parts.manifest
-    training = manifest.training
+    model = predictor.model
+    training = model.training
     facts = {
         "effort": training.effort,
         "seed": str(training.seed),
         "backend": training.backend,
-        "features": f"{sum(view.size for view in manifest.views):,}",
+        "features": f"{sum(view.size for view in model.views):,}",
         **training.settings,
         "versions": ", ".join(f"{name} {version}" for name, version in training.versions.items()),
     }
     return ReportContext(
-        trained_on=f"{training.documents:,} documents of {len(manifest.labels):,} classes",
+        trained_on=f"{training.documents:,} documents of {len(model.labels):,} classes",
         training={name: value for name, value in facts.items() if value},
         trials=tuple(
             TrialResult(trial.name, trial.metric, trial.value, trial.chosen)
             for trial in training.trials
         ),
         history=tuple(dict(each.logs) for each in training.history),
-        explain=ModelReasons(model),
+        explain=ModelReasons(predictor),
     )

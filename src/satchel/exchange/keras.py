@@ -17,15 +17,8 @@ import numpy as np
 from satchel import files
 from satchel.errors import MissingDependencyError
 from satchel.features.csr import Rows
-from satchel.inference.forward import (
-    MemberNetwork,
-    Step,
-    calibration_of,
-    member_networks,
-    prior_scores,
-)
-from satchel.inference.predictor import Model
-from satchel.sealed.schema import Parts
+from satchel.inference.structure import Ensemble, Layer, Member
+from satchel.model import Model
 
 
 def padded(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
@@ -61,21 +54,21 @@ def bag_inputs(model: Model, texts: Sequence[str]) -> dict[str, np.ndarray]:
         ``values0``, ``ids1`` … These are the names of the exported model's inputs.
     """
     inputs = {}
-    names = input_names(model.parts)
-    for (ids_name, values_name), rows in zip(names, model.weighed(texts), strict=True):
+    names = input_names(model.ensemble)
+    for (ids_name, values_name), rows in zip(names, model.predictor.weighed(texts), strict=True):
         inputs[ids_name], inputs[values_name] = padded(rows)
     return inputs
 
 
-def input_names(parts: Parts) -> list[tuple[str, str]]:
+def input_names(model: Ensemble) -> list[tuple[str, str]]:
     """Return the names of the two inputs of every view of an exported model."""
-    count = len(parts.manifest.views)
+    count = len(model.views)
     if count == 1:
         return [("ids", "values")]
     return [(f"ids{index}", f"values{index}") for index in range(count)]
 
 
-def to_keras(parts: Parts) -> Any:
+def to_keras(model: Ensemble) -> Any:
     """Return a model as a ``keras.Model`` with an embedding bag.
 
     The inputs are, for every view, ``ids`` int32 [n, t], filled up with the id V, and ``values``
@@ -83,7 +76,7 @@ def to_keras(parts: Parts) -> Any:
     float32.
 
     Args:
-        parts: The model.
+        model: The model.
 
     Returns:
         The Keras model, on the backend that Keras runs on.
@@ -95,7 +88,7 @@ def to_keras(parts: Parts) -> Any:
         import keras
     except ImportError:
         raise MissingDependencyError("keras", "train", "exporting to Keras") from None
-    names = input_names(parts)
+    names = input_names(model)
     inputs = [
         (
             keras.Input((None,), dtype="int32", name=ids),
@@ -103,105 +96,104 @@ def to_keras(parts: Parts) -> Any:
         )
         for ids, values in names
     ]
-    members = member_networks(parts)
     shares = [
-        _member(keras, parts, member, f"member{index}", *inputs[member.view])
-        for index, member in enumerate(members)
+        _member(keras, model, member, f"member{index}", *inputs[member.view])
+        for index, member in enumerate(model.members)
     ]
     total = shares[0] if len(shares) == 1 else keras.layers.Add(dtype="float32")(shares)
-    total = _finished(keras, parts, total, [ids for ids, _ in inputs])
-    link = "softmax" if parts.manifest.task == "single" else "sigmoid"
+    total = _finished(keras, model, total, [ids for ids, _ in inputs])
+    link = "softmax" if model.task == "single" else "sigmoid"
     outputs = keras.layers.Activation(link, dtype="float32", name="probabilities")(total)
     flat = {tensor.name: tensor for pair in inputs for tensor in pair}
     return keras.Model(flat, outputs, name="satchel")
 
 
-def _finished(keras: ModuleType, parts: Parts, total: Any, ids: Sequence[Any]) -> Any:
+def _finished(keras: ModuleType, model: Ensemble, total: Any, ids: Sequence[Any]) -> Any:
     """Apply the calibration, and the prior for documents of which no view knows a feature."""
-    calibration = calibration_of(parts.manifest)
+    calibration = model.calibration
     if calibration is not None:
-        classes = (len(parts.manifest.labels),)
+        classes = (len(model.labels),)
         scale, shift = (
             np.broadcast_to(numbers, classes).tolist()
             for numbers in (calibration.scale, calibration.shift)
         )
         total = keras.layers.Rescaling(scale, shift, dtype="float32", name="calibration")(total)
-    prior = prior_scores(parts.manifest)
+    prior = model.prior
     if prior is None:
         return total
     known = None
-    for own, view in zip(ids, parts.manifest.views, strict=True):
+    for own, view in zip(ids, model.views, strict=True):
         # Rows are filled up with the id V, so one that has none below V is empty.
         has = keras.ops.less(keras.ops.min(own, axis=1, keepdims=True), view.size)
         known = has if known is None else keras.ops.logical_or(known, has)
     return keras.ops.where(known, total, prior[None])
 
 
-def save_keras(parts: Parts, path: str | Path) -> None:
+def save_keras(model: Ensemble, path: str | Path) -> None:
     """Write a model as a ``.keras`` file.
 
     Args:
-        parts: The model.
+        model: The model.
         path: The file to write.
 
     Raises:
         MissingDependencyError: Keras is not installed.
         SaveError: The file could not be written; an older one there is whole.
     """
-    model = to_keras(parts)
+    exported = to_keras(model)
     # Keras writes in place and accepts no other suffix.
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder, "model.keras")
-        model.save(written)
+        exported.save(written)
         files.write_atomically(path, written.read_bytes())
 
 
 def _member(
-    keras: ModuleType, parts: Parts, member: MemberNetwork, name: str, ids: Any, values: Any
+    keras: ModuleType, model: Ensemble, member: Member, name: str, ids: Any, values: Any
 ) -> Any:
     """Apply a member to the inputs of its view; return its scaled logits."""
     layers = keras.layers
-    rows = _member_rows(parts, member)
+    rows = _member_rows(model, member)
     embedding = layers.Embedding(*rows.shape, dtype="float32", name=f"{name}_rows")
     z = layers.Dot(axes=(1, 1), dtype="float32")([embedding(ids), values])
     embedding.set_weights([rows])
     z = layers.Rescaling(1.0, offset=member.bias.tolist(), dtype="float32", name=f"{name}_bias")(z)
-    for index, step in enumerate(member.steps):
-        z = _step(keras, step, f"{name}_layer{index}", z)
+    for index, layer in enumerate(member.layers):
+        z = _layer(keras, layer, f"{name}_layer{index}", z)
     if member.scale != 1.0:
         z = layers.Rescaling(member.scale, dtype="float32", name=f"{name}_scale")(z)
     return z
 
 
-def _member_rows(parts: Parts, member: MemberNetwork) -> np.ndarray:
+def _member_rows(model: Ensemble, member: Member) -> np.ndarray:
     """Return the member's columns of its view's rows, float32 [V + 1, columns]; the last is 0."""
     columns = slice(member.start, member.stop)
-    stored = parts.arrays[f"view{member.view}.rows"][:, columns]
+    view = model.views[member.view]
+    stored = view.rows[:, columns]
     rows = np.zeros((len(stored) + 1, stored.shape[1]), np.float32)
     rows[:-1] = stored
-    scales = parts.arrays.get(f"view{member.view}.scales")
-    if scales is not None:
-        rows *= scales[columns]
+    if view.scales is not None:
+        rows *= view.scales[columns]
     return rows
 
 
-def _step(keras: ModuleType, step: Step, name: str, z: Any) -> Any:
+def _layer(keras: ModuleType, layer: Layer, name: str, z: Any) -> Any:
     layers = keras.layers
-    if step.weight is not None and step.offset is not None:
-        if step.kind == "batch_normalization":
+    if layer.weight is not None and layer.offset is not None:
+        if layer.kind == "batch_normalization":
             z = layers.Rescaling(
-                step.weight.tolist(), offset=step.offset.tolist(), dtype="float32", name=name
+                layer.weight.tolist(), offset=layer.offset.tolist(), dtype="float32", name=name
             )(z)
         else:
-            layer = (
-                layers.Dense(step.weight.shape[1], dtype="float32", name=name)
-                if step.kind == "dense"
-                else layers.LayerNormalization(epsilon=step.epsilon, dtype="float32", name=name)
+            made = (
+                layers.Dense(layer.weight.shape[1], dtype="float32", name=name)
+                if layer.kind == "dense"
+                else layers.LayerNormalization(epsilon=layer.epsilon, dtype="float32", name=name)
             )
-            z = layer(z)
-            layer.set_weights([step.weight, step.offset])
-    if step.activation == "linear":
+            z = made(z)
+            made.set_weights([layer.weight, layer.offset])
+    if layer.activation == "linear":
         return z
-    if step.activation == "gelu_tanh":  # no activation of Keras has this by name
+    if layer.activation == "gelu_tanh":  # no activation of Keras has this by name
         return keras.ops.gelu(z, approximate=True)
-    return layers.Activation(step.activation, dtype="float32", name=f"{name}_activation")(z)
+    return layers.Activation(layer.activation, dtype="float32", name=f"{name}_activation")(z)

@@ -18,15 +18,10 @@ import numpy as np
 from satchel import files
 from satchel.errors import MissingDependencyError, SettingError
 from satchel.exchange.keras import input_names
+from satchel.features.embedding_bag import View
 from satchel.inference.activations import LEAKY_SLOPE, SELU_ALPHA, SELU_SCALE
-from satchel.inference.forward import (
-    MemberNetwork,
-    Step,
-    calibration_of,
-    member_networks,
-    prior_scores,
-)
-from satchel.sealed.schema import Parts, View
+from satchel.inference.structure import Ensemble, Layer, Member
+from satchel.sealed.assembly import contents_of
 
 OPSET: Final = 20  # the first with Gelu
 _IR_VERSION: Final = 9  # the first for this opset; a newer one shuts out runtimes for nothing
@@ -49,7 +44,7 @@ _SIMPLE: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 }
 
 
-def to_onnx(parts: Parts, path: str | Path) -> None:
+def to_onnx(model: Ensemble, path: str | Path) -> None:
     """Write a model as ONNX.
 
     The inputs are ``ids`` int64 [n, t] and ``values`` float32 [n, t] (a pair for every view); the
@@ -58,7 +53,7 @@ def to_onnx(parts: Parts, path: str | Path) -> None:
     what they mean.
 
     Args:
-        parts: The model.
+        model: The model.
         path: The file to write.
 
     Raises:
@@ -70,15 +65,15 @@ def to_onnx(parts: Parts, path: str | Path) -> None:
         import onnx
     except ImportError:
         raise MissingDependencyError("onnx", "onnx", "exporting to ONNX") from None
-    size = sum(array.nbytes for array in parts.arrays.values())
+    size = sum(array.nbytes for array in contents_of(model).arrays.values())
     if size > _MAX_BYTES:
         raise SettingError(
             f"an ONNX file holds less than 2 GiB and the model's arrays take {size:,} bytes: "
             "compress the model first"
         )
-    model = _Graph(onnx).build(parts)
-    onnx.checker.check_model(model, full_check=True)
-    files.write_atomically(path, model.SerializeToString(deterministic=True))
+    exported = _Graph(onnx).build(model)
+    onnx.checker.check_model(exported, full_check=True)
+    files.write_atomically(path, exported.SerializeToString(deterministic=True))
 
 
 class _Graph:
@@ -89,25 +84,23 @@ class _Graph:
         self._nodes: list[Any] = []
         self._tensors: list[Any] = []
 
-    def build(self, parts: Parts) -> Any:
+    def build(self, model: Ensemble) -> Any:
         """Return the ModelProto of a model."""
         helper, types = self._onnx.helper, self._onnx.TensorProto
-        manifest = parts.manifest
         inputs, bags = [], []
-        for index, (ids, values) in enumerate(input_names(parts)):
+        for index, (ids, values) in enumerate(input_names(model)):
             shape = ["documents", f"tokens{index}"]
             inputs.append(helper.make_tensor_value_info(ids, types.INT64, shape))
             inputs.append(helper.make_tensor_value_info(values, types.FLOAT, shape))
-            bags.append(self._bag(parts, manifest.views[index], index, ids, values))
-        members = member_networks(parts)
-        shares = [self._member(member, bags[member.view]) for member in members]
+            bags.append(self._bag(model.views[index], ids, values))
+        shares = [self._member(member, bags[member.view]) for member in model.members]
         total = shares[0] if len(shares) == 1 else self._node("Sum", shares)
-        self._node("Identity", [self._finished(parts, total)], output="scores")
-        if manifest.task == "single":
+        self._node("Identity", [self._finished(model, total)], output="scores")
+        if model.task == "single":
             self._node("Softmax", ["scores"], output="probabilities", axis=-1)
         else:
             self._node("Sigmoid", ["scores"], output="probabilities")
-        answer_shape = ["documents", len(manifest.labels)]
+        answer_shape = ["documents", len(model.labels)]
         graph = helper.make_graph(
             self._nodes,
             "satchel",
@@ -118,68 +111,66 @@ class _Graph:
             ],
             self._tensors,
         )
-        model = helper.make_model(
+        exported = helper.make_model(
             graph,
             producer_name="satchel",
-            producer_version=manifest.satchel,
+            producer_version=model.version,
             opset_imports=[helper.make_opsetid("", OPSET)],
             ir_version=_IR_VERSION,
         )
-        labels = json.dumps(list(manifest.labels), ensure_ascii=False)
-        facts = {"labels": labels, "label_type": manifest.label_type, "task": manifest.task}
-        helper.set_model_props(model, facts)
-        return model
+        labels = json.dumps(list(model.labels), ensure_ascii=False)
+        facts = {"labels": labels, "label_type": model.label_type, "task": model.task}
+        helper.set_model_props(exported, facts)
+        return exported
 
-    def _bag(self, parts: Parts, view: View, index: int, ids: str, values: str) -> str:
+    def _bag(self, view: View, ids: str, values: str) -> str:
         """Add the bag sum of a view: values [n, 1, t] times rows [n, t, width]."""
-        stored = parts.arrays[f"view{index}.rows"]
-        with_zero = np.concatenate([stored, np.zeros((1, view.width), stored.dtype)])
+        with_zero = np.concatenate([view.rows, np.zeros((1, view.width), view.rows.dtype)])
         rows = self._node("Gather", [self._tensor(with_zero), ids], axis=0)
-        if view.rows != "float32":
+        if view.rows.dtype != np.float32:
             rows = self._node("Cast", [rows], to=self._onnx.TensorProto.FLOAT)
         one = self._tensor(np.array([1], np.int64))
         bag = self._node("MatMul", [self._node("Unsqueeze", [values, one]), rows])
         bag = self._node("Squeeze", [bag, one])
-        if view.rows == "int8":
-            scales = parts.arrays[f"view{index}.scales"]
-            bag = self._node("Mul", [bag, self._tensor(scales)])
+        if view.scales is not None:
+            bag = self._node("Mul", [bag, self._tensor(view.scales)])
         return bag
 
-    def _finished(self, parts: Parts, total: str) -> str:
+    def _finished(self, model: Ensemble, total: str) -> str:
         """Add the calibration, and the prior for documents of which no view knows a feature."""
-        calibration = calibration_of(parts.manifest)
+        calibration = model.calibration
         if calibration is not None:
             total = self._node("Mul", [total, self._tensor(calibration.scale)])
             total = self._node("Add", [total, self._tensor(calibration.shift)])
-        prior = prior_scores(parts.manifest)
+        prior = model.prior
         if prior is None:
             return total
         known = ""
         axis = self._tensor(np.array([1], np.int64))
-        for (ids, _), view in zip(input_names(parts), parts.manifest.views, strict=True):
+        for (ids, _), view in zip(input_names(model), model.views, strict=True):
             # Rows are filled up with the id V, so one that has none below V is empty.
             least = self._node("ReduceMin", [ids, axis], keepdims=1)
             own = self._node("Less", [least, self._tensor(np.array([view.size], np.int64))])
             known = self._node("Or", [known, own]) if known else own
         return self._node("Where", [known, total, self._tensor(prior)])
 
-    def _member(self, member: MemberNetwork, bag: str) -> str:
+    def _member(self, member: Member, bag: str) -> str:
         bounds = [self._tensor(np.array([n], np.int64)) for n in (member.start, member.stop, 1)]
         z = self._node("Slice", [bag, *bounds])
         z = self._node("Add", [z, self._tensor(member.bias)])
-        for step in member.steps:
-            z = self._activate(step.activation, self._step(step, z))
+        for layer in member.layers:
+            z = self._activate(layer.activation, self._layer(layer, z))
         return self._node("Mul", [z, self._tensor(np.float32(member.scale))])
 
-    def _step(self, step: Step, z: str) -> str:
-        if step.weight is None or step.offset is None:
+    def _layer(self, layer: Layer, z: str) -> str:
+        if layer.weight is None or layer.offset is None:
             return z
-        weight, offset = self._tensor(step.weight), self._tensor(step.offset)
-        if step.kind == "layer_normalization":
+        weight, offset = self._tensor(layer.weight), self._tensor(layer.offset)
+        if layer.kind == "layer_normalization":
             return self._node(
-                "LayerNormalization", [z, weight, offset], axis=-1, epsilon=step.epsilon
+                "LayerNormalization", [z, weight, offset], axis=-1, epsilon=layer.epsilon
             )
-        z = self._node("MatMul" if step.kind == "dense" else "Mul", [z, weight])
+        z = self._node("MatMul" if layer.kind == "dense" else "Mul", [z, weight])
         return self._node("Add", [z, offset])
 
     def _activate(self, name: str, z: str) -> str:

@@ -19,10 +19,13 @@ import numpy as np
 from satchel.errors import LabelError, ModelFileError, SettingError, SourceNotFoundError
 from satchel.exchange.hdf5 import Hdf5, Part
 from satchel.exchange.tutorial_pickle import DEFAULT_FILTERS, TutorialTokenizer, read_tokenizer
+from satchel.features.embedding_bag import View
 from satchel.features.hashing import derived_key, digest_texts
 from satchel.features.spec import Features, Weighting
 from satchel.features.tokenizer import tokenize
-from satchel.sealed.schema import Activation, Layer, Manifest, Member, Parts, Task, Training, View
+from satchel.features.vocabulary import Vocabulary
+from satchel.inference.activations import ActivationName
+from satchel.inference.structure import Ensemble, Layer, Member, Task, Training
 from satchel.sources.documents import brief, quoted
 from satchel.sources.files import has_controls
 
@@ -68,7 +71,7 @@ _MAX_LAYERS: Final = 64
 _MAX_DEPTH: Final = 16
 _SILENT_LAYERS: Final = frozenset({"InputLayer", "Dropout"})  # nothing to do when predicting
 # Activations that mean the same in every Keras; hard_sigmoid, for one, changed between 2 and 3.
-_ACTIVATIONS: Final[dict[str, Activation]] = {
+_ACTIVATIONS: Final[dict[str, ActivationName]] = {
     "linear": "linear",
     "relu": "relu",
     "elu": "elu",
@@ -96,7 +99,7 @@ class TutorialDense:
 
     kernel: np.ndarray
     bias: np.ndarray
-    activations: tuple[Activation, ...]
+    activations: tuple[ActivationName, ...]
 
 
 def read_network(path: str | Path) -> list[TutorialDense]:
@@ -180,7 +183,7 @@ class _Reader:
             raise ModelFileError(f"{len(pairs)} layers are over the limit of {_MAX_LAYERS}")
         return pairs
 
-    def _activation(self, settings: dict[str, Any]) -> Activation:
+    def _activation(self, settings: dict[str, Any]) -> ActivationName:
         name = settings.get("activation") or "linear"
         if not isinstance(name, str) or name not in _ACTIVATIONS:
             raise ModelFileError(
@@ -243,8 +246,8 @@ def rescue(
     model_h5: str | Path,
     labels: str | Path | Sequence[str],
     mode: Mode = "tfidf",
-) -> Parts:
-    """Turn a tutorial's Tokenizer, model and labels into a model's plain parts.
+) -> Ensemble:
+    """Turn a tutorial's Tokenizer, model and labels into a model.
 
     Neither file is trusted: the pickle can build one Tokenizer's fields and nothing else, and the
     HDF5 file is read without Keras and without libhdf5.
@@ -258,7 +261,7 @@ def rescue(
         mode: What ``texts_to_matrix`` was called with.
 
     Returns:
-        The parts; they answer as the tutorial's ``model.predict(tokenizer.texts_to_matrix(…))``.
+        The model; it answers as the tutorial's ``model.predict(tokenizer.texts_to_matrix(…))``.
 
     Raises:
         SourceNotFoundError: A file does not exist.
@@ -279,25 +282,24 @@ def rescue(
     if mode == "tfidf":
         frequency = np.array([tokenizer.index_docs.get(index, 0) for index in indices.tolist()])
         weights = np.log(1 + tokenizer.document_count / (1 + frequency)).astype(np.float32)
-    arrays = {
-        "view0.hashes": hashes,
-        "view0.kinds": np.ones(len(words), np.uint8),
-        "view0.weights": weights,
-        "view0.rows": np.ascontiguousarray(first.kernel[indices]),
-        "member0.bias": first.bias,
-    }
-    task, layers = _head(first, others, names, arrays)
-    view = View(
-        features=features,
-        weighting=Weighting(term_frequency=_TERM_FREQUENCY[mode], norm="none"),
-        size=len(words),
-        width=len(first.bias),
+    vocabulary = Vocabulary(
+        features,
+        Weighting(term_frequency=_TERM_FREQUENCY[mode], norm="none"),
+        hashes,
+        np.ones(len(words), np.uint8),
+        weights,
     )
-    manifest = Manifest(
+    view = View(vocabulary, np.ascontiguousarray(first.kernel[indices]))
+    task, layers = _head(first, others, names)
+    card = (
+        "Rescued from a pickled Keras Tokenizer and an HDF5 model; it predicts as they did.\n"
+        "How many training documents each label had is not known (stated as 0).\n"
+    )
+    return Ensemble(
         task=task,
         labels=names,
         views=(view,),
-        members=(Member(view=0, start=0, stop=len(first.bias), layers=layers),),
+        members=(Member(0, 0, view.width, 1.0, first.bias, layers),),
         thresholds=(0.5,) * len(names) if task == "multiple" else (),
         training=Training(
             documents=tokenizer.document_count,
@@ -305,12 +307,9 @@ def rescue(
             backend="rescued from a Keras tutorial",
             settings={"mode": mode},
         ),
+        terms=[words],
+        card=card,
     )
-    card = (
-        "Rescued from a pickled Keras Tokenizer and an HDF5 model; it predicts as they did.\n"
-        "How many training documents each label had is not known (stated as 0).\n"
-    )
-    return Parts(manifest=manifest, arrays=arrays, terms=[words], card=card)
 
 
 def _check_settings(tokenizer: TutorialTokenizer) -> None:
@@ -374,9 +373,8 @@ def _head(
     first: TutorialDense,
     others: Sequence[TutorialDense],
     labels: Sequence[str],
-    arrays: dict[str, np.ndarray],
 ) -> tuple[Task, tuple[Layer, ...]]:
-    """Return the task and the layers after the bag, adding the layers' arrays."""
+    """Return the task and the layers after the first sum."""
     dense = (first, *others)
     outputs = len(dense[-1].bias)
     if outputs != len(labels):
@@ -393,10 +391,8 @@ def _head(
             names = names[:-1]  # a satchel's task says what turns scores into probabilities
         units = len(layer.bias)
         if layer is not first:
-            arrays[f"member0.layer{len(layers)}.kernel"] = layer.kernel
-            arrays[f"member0.layer{len(layers)}.bias"] = layer.bias
-            layers.append(Layer(kind="dense", units=units))
-        layers += [Layer(kind="activation", units=units, activation=name) for name in names]
+            layers.append(Layer("dense", units, weight=layer.kernel, offset=layer.bias))
+        layers += [Layer("activation", units, name) for name in names]
     return task, tuple(layers)
 
 

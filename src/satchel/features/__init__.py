@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from satchel.features.counting import Counts, count
 from satchel.features.csr import Rows, stack
-from satchel.features.embedding_bag import BagReader, BagTable
+from satchel.features.embedding_bag import TextEncoder, View
 from satchel.features.preprocess import prepare
 from satchel.features.spec import Features, Weighting
 from satchel.features.tokenizer import Token, tokenize
-from satchel.features.vocabulary import Lookup, lookup
+from satchel.features.vocabulary import HashIndex, Vocabulary, transform
 from satchel.features.weighting import weigh
 
 __all__ = [
-    "BagReader",
-    "BagTable",
     "Counts",
     "Features",
-    "Lookup",
+    "HashIndex",
     "Rows",
+    "TextEncoder",
     "Token",
+    "View",
+    "Vocabulary",
     "Weighting",
     "count",
-    "lookup",
     "prepare",
     "stack",
     "tokenize",
+    "transform",
     "weigh",
 ]

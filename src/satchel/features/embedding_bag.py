@@ -16,65 +16,52 @@ from satchel.features.csr import Rows, stack
 from satchel.features.hashing import NO_KEY
 from satchel.features.kernels import numba_available, use_kernels
 from satchel.features.preprocess import check_text
-from satchel.features.spec import Features, Weighting
-from satchel.features.vocabulary import Lookup, lookup, lookup_plain
-from satchel.features.weighting import weigh
+from satchel.features.spec import Features
+from satchel.features.vocabulary import HashIndex, Vocabulary, transform, transform_plain
 
 if TYPE_CHECKING:
-    from satchel.features.kernels.transform import FusedTables
+    from satchel.features.kernels.transform import PackedEmbeddings
 
 
 _HALF_SHIFT = np.float32(2.0**112)
 _SHIFTABLE = 2.0**16  # from here on a value times the shift is beyond float32
 
 
-@dataclass(frozen=True)
-class BagTable:
-    """What turns the features of a text into a bag sum, Σ value · row of the feature.
+@dataclass(frozen=True, eq=False)
+class View:
+    """One way in which a model sees a text: a vocabulary, and a row of numbers for each feature.
+
+    A text becomes the sum of the rows of its features, each times its value: an embedding bag.
 
     Attributes:
-        features: Which features of a text count.
-        weighting: How counts become values.
-        known: The vocabulary, V features.
-        weights: The weight of each feature, float32 [V].
+        vocabulary: The features, V of them.
         rows: The row of each feature [V, width], float32, float16 or int8.
         scales: float32 [width], by which the columns of int8 rows are multiplied; None for ones.
-        fields: bool [V], which features are field tokens, for the norm ``l2_fields``; None for
-            none.
 
     Raises:
-        SettingError: ``weights`` or ``rows`` does not fit the vocabulary.
+        SettingError: ``rows`` does not fit the vocabulary.
     """
 
-    features: Features
-    weighting: Weighting
-    known: Lookup
-    weights: np.ndarray
+    vocabulary: Vocabulary
     rows: np.ndarray
     scales: np.ndarray | None = None
-    fields: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        size = len(self.known)
-        if self.weights.shape != (size,) or self.rows.ndim != 2 or len(self.rows) != size:
+        if self.rows.ndim != 2 or len(self.rows) != len(self.vocabulary):
             raise SettingError(
-                f"the vocabulary has {size} features, "
-                f"but weights have shape {self.weights.shape} and rows {self.rows.shape}"
+                f"expected a row for each of {len(self.vocabulary)} features, found rows of shape "
+                f"{self.rows.shape}"
             )
 
     @property
     def size(self) -> int:
         """Features of the vocabulary, V."""
-        return len(self.known)
+        return len(self.vocabulary)
 
     @property
     def width(self) -> int:
         """Columns of the rows."""
         return int(self.rows.shape[1])
-
-    def weigh(self, counts: Rows) -> Rows:
-        """Turn the counts of the known features into values: weighed and normed."""
-        return weigh(counts, self.weights, self.weighting, self.fields)
 
     def expanded(self, ids: np.ndarray) -> np.ndarray:
         """Return rows as they count, float32 [len(ids), width]."""
@@ -117,6 +104,20 @@ def shifted_halves(numbers: np.ndarray) -> np.ndarray:
     return bits.view(np.float32)
 
 
+def quantized(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows as int8 and the scale of each column.
+
+    Args:
+        rows: float32 [V, width].
+
+    Returns:
+        int8 [V, width] and float32 [width]; their product is within half a scale of the rows.
+    """
+    scales = np.abs(rows).max(axis=0) / np.float32(127)
+    scales[scales == 0] = 1.0
+    return np.rint(rows / scales).astype(np.int8), scales.astype(np.float32)
+
+
 _MUCH = 100_000  # work from which a second thread is worth its start
 
 
@@ -147,39 +148,39 @@ def shared_features(several: Sequence[Features]) -> Features | None:
 
 @dataclass
 class _Group:
-    """Tables that share a reading."""
+    """Views that one reading of a text serves."""
 
     features: Features
     places: list[int]
-    tables: list[BagTable]
+    views: list[View]
 
     @cached_property
-    def joined(self) -> Lookup:
+    def joined(self) -> HashIndex:
         """The vocabulary of all."""
-        if len(self.tables) == 1:
-            return self.tables[0].known
-        return Lookup(np.unique(np.concatenate([table.known.hashes for table in self.tables])))
+        if len(self.views) == 1:
+            return self.views[0].vocabulary.index
+        return HashIndex(np.unique(np.concatenate([view.vocabulary.hashes for view in self.views])))
 
     @cached_property
-    def fused(self) -> FusedTables:
-        """The tables laid out for the kernel."""
-        from satchel.features.kernels.transform import FusedTables
+    def fused(self) -> PackedEmbeddings:
+        """The views laid out for the kernel."""
+        from satchel.features.kernels.transform import PackedEmbeddings
 
-        return FusedTables(self.features, self.tables, self.joined)
+        return PackedEmbeddings(self.features, self.views, self.joined)
 
     def counts(self, texts: Sequence[str]) -> list[Rows]:
-        """The counts of each table's features, by the kernels."""
-        rows = lookup(texts, self.features, self.joined)
-        columns = np.zeros((len(self.tables), len(self.joined)), np.bool_)
-        for own, table in zip(columns, self.tables, strict=True):
-            own[self.joined.find(table.known.hashes)[0]] = True
+        """The counts of each view's features, by the kernels."""
+        rows = transform(texts, self.features, self.joined)
+        columns = np.zeros((len(self.views), len(self.joined)), np.bool_)
+        for own, view in zip(columns, self.views, strict=True):
+            own[self.joined.find(view.vocabulary.hashes)[0]] = True
         return [rows.select_columns(own) for own in columns]
 
     def counts_plain(self, texts: Sequence[str], first: int = 0) -> list[Rows]:
-        """The counts of each table's features, by the plain path."""
-        knowns = [table.known for table in self.tables]
+        """The counts of each view's features, by the plain path."""
+        knowns = [view.vocabulary.index for view in self.views]
         parts = [
-            lookup_plain(chunk, self.features, knowns)
+            transform_plain(chunk, self.features, knowns)
             for chunk in chunks(texts, self.features, first)
         ]
         return [
@@ -187,32 +188,32 @@ class _Group:
         ]
 
 
-class BagReader:
-    """From texts to the bag sums of some tables.
+class TextEncoder:
+    """From texts to the sums of some views.
 
     Args:
-        tables: Tables, at least one.
+        views: Views, at least one.
 
     Attributes:
-        tables: The same.
+        views: The same.
     """
 
-    def __init__(self, tables: Sequence[BagTable]) -> None:
-        self.tables = tuple(tables)
-        # One table without a key keeps all from the kernels, which know the keyed hash alone.
-        self._hash_key = min(table.features.hash_key for table in self.tables)
+    def __init__(self, views: Sequence[View]) -> None:
+        self.views = tuple(views)
+        # One view without a key keeps all from the kernels, which know the keyed hash alone.
+        self._hash_key = min(view.vocabulary.features.hash_key for view in self.views)
         self._groups: list[_Group] = []
-        for place, table in enumerate(self.tables):
+        for place, view in enumerate(self.views):
             for group in self._groups:
-                features = shared_features([group.features, table.features])
+                features = shared_features([group.features, view.vocabulary.features])
                 if features is not None:
                     group.features = features
                     break
             else:
-                group = _Group(table.features, [], [])
+                group = _Group(view.vocabulary.features, [], [])
                 self._groups.append(group)
             group.places.append(place)
-            group.tables.append(table)
+            group.views.append(view)
 
     def read(
         self, texts: Sequence[str], threads: int | None = None
@@ -225,8 +226,8 @@ class BagReader:
                 the answer.
 
         Returns:
-            For each table the sums, float32 [n, width]; and how many distinct features of each
-            document each table knows, int32 [n, tables].
+            For each view the sums, float32 [n, width]; and how many distinct features of each
+            document each view knows, int32 [n, views].
 
         Raises:
             TextError: A document is not text.
@@ -278,8 +279,8 @@ class BagReader:
         counts = self._in_order(group.counts_plain(texts, first) for group in self._groups)
         with np.errstate(all="ignore"):  # as the kernels: no word on overflow
             sums = [
-                table.sums(table.weigh(rows))
-                for table, rows in zip(self.tables, counts, strict=True)
+                view.sums(view.vocabulary.weigh(rows))
+                for view, rows in zip(self.views, counts, strict=True)
             ]
         return sums, np.stack([rows.lengths for rows in counts], axis=1).astype(np.int32)
 
@@ -289,8 +290,8 @@ class BagReader:
         """Do `read` by the fused kernel; ``first`` is the number of the first text."""
         if len(self._groups) == 1:
             return self._groups[0].fused.read(texts, threads, first)
-        sums: list[np.ndarray] = [np.empty(0)] * len(self.tables)
-        known = np.empty((len(texts), len(self.tables)), np.int32)
+        sums: list[np.ndarray] = [np.empty(0)] * len(self.views)
+        known = np.empty((len(texts), len(self.views)), np.int32)
         for group in self._groups:
             group_sums, known[:, group.places] = group.fused.read(texts, threads, first)
             for place, one in zip(group.places, group_sums, strict=True):
@@ -298,13 +299,13 @@ class BagReader:
         return sums, known
 
     def counts(self, texts: Sequence[str]) -> list[Rows]:
-        """Count each table's features.
+        """Count each view's features.
 
         Args:
             texts: The documents.
 
         Returns:
-            For each table the counts, one row a document.
+            For each view the counts, one row a document.
 
         Raises:
             TextError: A document is not text.
@@ -329,7 +330,7 @@ class BagReader:
             for group, counts in zip(self._groups, of_groups, strict=True)
             for place, rows in zip(group.places, counts, strict=True)
         }
-        return [found[place] for place in range(len(self.tables))]
+        return [found[place] for place in range(len(self.views))]
 
     def warm_up(self) -> None:
         """Load the kernels where Numba is installed, so that from now on they read any text.

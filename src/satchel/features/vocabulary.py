@@ -1,8 +1,9 @@
-"""Counting by a vocabulary that is known: from texts to rows."""
+"""The vocabulary of a model: which features it knows, their weights, and texts counted by it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -19,14 +20,16 @@ from satchel.features.batches import (
     work_through,
 )
 from satchel.features.csr import Rows, stack
+from satchel.features.hashing import FIELD_KIND
 from satchel.features.kernels import use_kernels
 from satchel.features.plain import hash_counts
-from satchel.features.spec import Features
+from satchel.features.spec import Features, Weighting
+from satchel.features.weighting import weigh
 
 _MOST_WALKED = 32
 
 
-class Lookup:
+class HashIndex:
     """A vocabulary made ready for look-ups; make it once and keep it.
 
     Attributes:
@@ -100,8 +103,8 @@ class Lookup:
         return places[known], known
 
 
-def lookup_plain(chunk: Chunk, features: Features, knowns: Sequence[Lookup]) -> list[Rows]:
-    """``lookup`` for one chunk, without kernels, in several vocabularies at once.
+def transform_plain(chunk: Chunk, features: Features, knowns: Sequence[HashIndex]) -> list[Rows]:
+    """``transform`` for one chunk, without kernels, in several vocabularies at once.
 
     Args:
         chunk: Prepared documents.
@@ -126,7 +129,7 @@ def lookup_plain(chunk: Chunk, features: Features, knowns: Sequence[Lookup]) -> 
     return [_known_rows(found, known) for known in knowns]
 
 
-def _known_rows(found: list[tuple[np.ndarray, np.ndarray]], known: Lookup) -> Rows:
+def _known_rows(found: list[tuple[np.ndarray, np.ndarray]], known: HashIndex) -> Rows:
     ids, values = [], []
     for hashes, counts in found:
         places, is_known = known.find(hashes)
@@ -137,10 +140,72 @@ def _known_rows(found: list[tuple[np.ndarray, np.ndarray]], known: Lookup) -> Ro
     return Rows(offsets, np.concatenate(ids), np.concatenate(values), len(known))
 
 
-def lookup(
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """The features that a model knows, and what each weighs.
+
+    Attributes:
+        features: Which features of a text count.
+        weighting: How counts become values.
+        hashes: uint64 [V], strictly ascending: the hash of each feature.
+        kinds: uint8 [V]: the kind of each feature.
+        weights: float32 [V]: the weight of each feature.
+
+    Raises:
+        SettingError: ``kinds`` or ``weights`` does not fit the hashes.
+    """
+
+    features: Features
+    weighting: Weighting
+    hashes: np.ndarray
+    kinds: np.ndarray
+    weights: np.ndarray
+
+    def __post_init__(self) -> None:
+        shape = self.hashes.shape
+        if self.weights.shape != shape or self.kinds.shape != shape:
+            raise SettingError(
+                f"expected one kind and one weight for each of {len(self.hashes)} features, found "
+                f"kinds of shape {self.kinds.shape} and weights of shape {self.weights.shape}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    @cached_property
+    def index(self) -> HashIndex:
+        """The hashes made ready for look-ups."""
+        return HashIndex(self.hashes)
+
+    @cached_property
+    def is_field(self) -> np.ndarray:
+        """Bool [V]: which features are field tokens, for the norm ``l2_fields``."""
+        fields: np.ndarray = self.kinds >= FIELD_KIND
+        return fields
+
+    def weigh(self, counts: Rows) -> Rows:
+        """Turn the counts of the features into values: weighed and normed."""
+        return weigh(counts, self.weights, self.weighting, self.is_field)
+
+    def take(self, entries: np.ndarray) -> Vocabulary:
+        """Return some of the features.
+
+        Args:
+            entries: Their numbers, ascending, or bool [V].
+        """
+        return Vocabulary(
+            self.features,
+            self.weighting,
+            self.hashes[entries],
+            self.kinds[entries],
+            self.weights[entries],
+        )
+
+
+def transform(
     texts: Sequence[str],
     features: Features,
-    hashes: np.ndarray | Lookup,
+    hashes: np.ndarray | HashIndex,
     *,
     threads: int | None = None,
 ) -> Rows:
@@ -149,7 +214,7 @@ def lookup(
     Args:
         texts: Documents.
         features: The features that the vocabulary was counted with.
-        hashes: The vocabulary, uint64 [V] ascending, or a ``Lookup`` made of it.
+        hashes: The vocabulary, uint64 [V] ascending, or a ``HashIndex`` made of it.
         threads: How many threads work; None means one a core. It never changes the answer.
 
     Returns:
@@ -158,11 +223,11 @@ def lookup(
     Raises:
         TextError: A document is not text.
     """
-    known = hashes if isinstance(hashes, Lookup) else Lookup(hashes)
+    known = hashes if isinstance(hashes, HashIndex) else HashIndex(hashes)
     workers = thread_count(threads)
     work, stream = peek_work(chunks(texts, features), features)
     if not use_kernels(work, features.hash_key) or known.crowded:
-        return stack((lookup_plain(chunk, features, [known])[0] for chunk in stream), len(known))
+        return stack((transform_plain(chunk, features, [known])[0] for chunk in stream), len(known))
     from satchel.features.kernels.text import settings_of
     from satchel.features.kernels.transform import look_up_chunk
     from satchel.features.kernels.unicode_tables import tables
@@ -171,7 +236,7 @@ def lookup(
 
     def look_up(_: None, chunk: Chunk) -> Rows:
         if any(map(is_long, chunk.texts)):
-            return lookup_plain(chunk, features, [known])[0]
+            return transform_plain(chunk, features, [known])[0]
         packed = pack(chunk.texts, chunk.first)
         lengths, entries = look_up_chunk(
             packed.data,

@@ -7,11 +7,30 @@ work on each number alone.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
 Activation = Callable[[np.ndarray], np.ndarray]
+
+ActivationName = Literal[
+    "linear",
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "gelu",
+    "gelu_tanh",
+    "silu",
+    "mish",
+    "tanh",
+    "sigmoid",
+    "hard_sigmoid",
+    "softplus",
+    "softsign",
+    "softmax",
+]
 
 LEAKY_SLOPE: Final = 0.2  # keras.activations.leaky_relu's default
 SELU_SCALE: Final = 1.0507009873554805

@@ -20,9 +20,8 @@ import numpy as np
 
 from satchel.errors import LabelError, SettingError
 from satchel.features.csr import Rows
-from satchel.features.embedding_bag import BagTable
+from satchel.features.embedding_bag import View
 from satchel.inference.activations import ACTIVATIONS, Activation
-from satchel.inference.forward import Calibration, MemberNetwork, Step
 from satchel.inference.occurrences import (
     KINDS,
     Chunks,
@@ -31,7 +30,7 @@ from satchel.inference.occurrences import (
     Worth,
     merged_windows,
 )
-from satchel.sealed.schema import Task
+from satchel.inference.structure import Ensemble, Layer, Member
 
 _CLOSE = 1e-6  # nearer than this, the quotient is taken over a widened interval
 
@@ -55,19 +54,19 @@ def secant(function: Activation, here: np.ndarray, there: np.ndarray) -> np.ndar
     return slope
 
 
-def _back(step: Step, slope: np.ndarray, here: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """Carry the effect of a step's outputs [out] back to its inputs [in]."""
-    before_here, before_there = step.before_activation(here), step.before_activation(there)
-    if step.activation != "linear":
-        function = ACTIVATIONS[step.activation]
-        if step.activation == "softmax":
+def _back(layer: Layer, slope: np.ndarray, here: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Carry the effect of a layer's outputs [out] back to its inputs [in]."""
+    before_here, before_there = layer.before_activation(here), layer.before_activation(there)
+    if layer.activation != "linear":
+        function = ACTIVATIONS[layer.activation]
+        if layer.activation == "softmax":
             function = _held_softmax(before_here)
         slope = slope * secant(function, before_here, before_there)
-    if step.weight is None:
+    if layer.weight is None:
         return slope
-    slope = step.weight @ slope if step.kind == "dense" else slope * step.weight
-    if step.kind == "layer_normalization":
-        deviation = np.sqrt(here.var() + step.epsilon)
+    slope = layer.weight @ slope if layer.kind == "dense" else slope * layer.weight
+    if layer.kind == "layer_normalization":
+        deviation = np.sqrt(here.var() + layer.epsilon)
         slope = (slope - slope.mean()) / deviation
     return slope
 
@@ -79,7 +78,7 @@ def _held_softmax(here: np.ndarray) -> Activation:
     return lambda x: np.exp(x - peak) / total
 
 
-def column_effects(network: MemberNetwork, bag: np.ndarray, direction: np.ndarray) -> np.ndarray:
+def column_effects(network: Member, bag: np.ndarray, direction: np.ndarray) -> np.ndarray:
     """Return what one unit of each column of the bag sum adds to a difference of scores.
 
     Args:
@@ -96,16 +95,16 @@ def column_effects(network: MemberNetwork, bag: np.ndarray, direction: np.ndarra
     there = network.bias.astype(np.float64)
     here = bag[network.start : network.stop].astype(np.float64) + there
     inputs = []
-    for step in network.steps:
+    for layer in network.layers:
         inputs.append((here, there))
-        here, there = step(here), step(there)
+        here, there = layer(here), layer(there)
     slope = direction.astype(np.float64) * network.scale
-    for step, (here, there) in zip(reversed(network.steps), reversed(inputs), strict=True):
-        slope = _back(step, slope, here, there)
+    for layer, (here, there) in zip(reversed(network.layers), reversed(inputs), strict=True):
+        slope = _back(layer, slope, here, there)
     return slope
 
 
-def score_difference(network: MemberNetwork, bag: np.ndarray, direction: np.ndarray) -> float:
+def score_difference(network: Member, bag: np.ndarray, direction: np.ndarray) -> float:
     """Return a member's share of a difference of scores, in float64.
 
     Args:
@@ -114,8 +113,8 @@ def score_difference(network: MemberNetwork, bag: np.ndarray, direction: np.ndar
         direction: [classes], as in ``column_effects``.
     """
     z = bag[network.start : network.stop].astype(np.float64) + network.bias
-    for step in network.steps:
-        z = step(z)
+    for layer in network.layers:
+        z = layer(z)
     return float(z @ direction) * network.scale
 
 
@@ -215,24 +214,19 @@ class Explanation:
 
 
 class Explainable(Protocol):
-    """What an explanation asks of a model; see `satchel.inference.predictor.Model` for each."""
+    """What an explanation asks of a predictor; see `satchel.inference.predictor.Predictor`."""
 
-    labels: tuple[str, ...]
-    task: Task
-    views: tuple[BagTable, ...]
-    members: tuple[MemberNetwork, ...]
-    calibration: Calibration | None
-    prior: np.ndarray | None
+    model: Ensemble
 
     def counts(self, texts: Iterable[str]) -> list[Rows]:
         """Return how often each known feature occurs in texts, for each view."""
 
-    def scores_of_bags(self, bags: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the scores [n, classes] of bag sums, one float32 [n, width] a view."""
+    def logits_of_sums(self, sums: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the logits [n, classes] of sums, one float32 [n, width] per view."""
 
 
 def explain(
-    model: Explainable,
+    predictor: Explainable,
     text: str,
     label: str | None = None,
     against: str | None = None,
@@ -241,7 +235,7 @@ def explain(
     """Say what every token of a document added to its score.
 
     Args:
-        model: The model that answers.
+        predictor: The model that answers.
         text: The document.
         label: The label to explain; None for the best.
         against: The label to compare with; None for the best of the others, or, where a document
@@ -258,15 +252,16 @@ def explain(
     """
     if top is not None and top < 0:
         raise SettingError(f"top is {top}: expected 0 or more token occurrences")
-    counts = model.counts([text])
-    bags = [view.weigh(rows) for view, rows in zip(model.views, counts, strict=True)]
+    model = predictor.model
+    counts = predictor.counts([text])
+    bags = [view.vocabulary.weigh(rows) for view, rows in zip(model.views, counts, strict=True)]
     sums = [_bag_sum(view, bag) for view, bag in zip(model.views, bags, strict=True)]
     known = max(len(bag.ids) for bag in bags)
     prior = model.prior if known == 0 else None
     score = prior
     if score is None:
         # In the precision of answers, so that what is explained is what predict says.
-        score = model.scores_of_bags([bag_sum[None].astype(np.float32) for bag_sum in sums])[0]
+        score = predictor.logits_of_sums([bag_sum[None].astype(np.float32) for bag_sum in sums])[0]
     winner, other = _opponents(model, score, label, against)
     direction = np.zeros(len(model.labels))
     direction[winner] = 1.0
@@ -288,7 +283,11 @@ def explain(
         base += score_difference(member, np.zeros_like(bag_sum), direction)
 
     worths = [
-        Worth(view.features, view.known.hashes[bag.ids], _shares(view, bag, effect, rows.values))
+        Worth(
+            view.vocabulary.features,
+            view.vocabulary.hashes[bag.ids],
+            _shares(view, bag, effect, rows.values),
+        )
         for view, bag, effect, rows in zip(model.views, bags, effects, counts, strict=True)
     ]
     strongest = Strongest(MOST if top is None else top)
@@ -323,13 +322,13 @@ def explain(
     )
 
 
-def _blocks(view: BagTable, bag: Rows) -> list[slice]:
+def _blocks(view: View, bag: Rows) -> list[slice]:
     """Parts of a bag whose rows, expanded, are of bounded size."""
     size = max(1, _BLOCK // max(view.width, 1))
     return [slice(first, first + size) for first in range(0, len(bag.ids), size)]
 
 
-def _bag_sum(view: BagTable, bag: Rows) -> np.ndarray:
+def _bag_sum(view: View, bag: Rows) -> np.ndarray:
     """Return the sum of one document's rows, float64 [width]."""
     total = np.zeros(view.width)
     for block in _blocks(view, bag):
@@ -337,7 +336,7 @@ def _bag_sum(view: BagTable, bag: Rows) -> np.ndarray:
     return total
 
 
-def _shares(view: BagTable, bag: Rows, effect: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def _shares(view: View, bag: Rows, effect: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Return what one occurrence of each feature of a document adds, float64 [n]."""
     shares = np.empty(len(bag.ids))
     for block in _blocks(view, bag):
@@ -370,7 +369,7 @@ def _strongest_words(chunks: Chunks) -> tuple[np.ndarray, int]:
 
 
 def _opponents(
-    model: Explainable, score: np.ndarray, label: str | None, against: str | None
+    model: Ensemble, score: np.ndarray, label: str | None, against: str | None
 ) -> tuple[int, int | None]:
     """Return the columns of the label and of what it is compared with."""
     order = np.argsort(-score, kind="stable").tolist()
@@ -389,7 +388,7 @@ def _opponents(
     return winner, next(column for column in order if column != winner)
 
 
-def _column(model: Explainable, label: str) -> int:
+def _column(model: Ensemble, label: str) -> int:
     try:
         return model.labels.index(label)
     except ValueError:

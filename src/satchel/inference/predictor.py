@@ -1,32 +1,27 @@
-"""A sealed model's plain parts, ready to answer. No Keras, and Numba only for bulk."""
+"""The inference path: texts in, logits, labels and explanations out. No Keras."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, overload
+from typing import NamedTuple
 
 import numpy as np
 
 from satchel.errors import PredictionError, SettingError, TextError
 from satchel.features.csr import Rows
-from satchel.features.embedding_bag import BagReader
-from satchel.inference import forward
+from satchel.features.embedding_bag import TextEncoder
 from satchel.inference.explain import Explanation, explain
-from satchel.inference.forward import bag_tables, prior_scores
-from satchel.sealed.schema import Parts
-
-Prediction = str | tuple[str, ...]
-"""One label, or, where a document may have several, those that hold."""
+from satchel.inference.structure import Ensemble
 
 Block = tuple[np.ndarray, np.ndarray]
-"""Scores, float32 [n, classes], of some documents, and how many features of each are known."""
+"""Logits, float32 [n, classes], of some documents, and how many features of each are known."""
 
 MOST_HELD = 1_000
 """The most labels that hold for one document; beyond, the likeliest do."""
 
-_MOST_SCORE = 1e38
-"""Greater scores are as good as infinite: their differences leave the range of float32."""
+_LARGEST = 1e38
+"""Greater logits are as good as infinite: their differences leave the range of float32."""
 
 _BLOCK = 1 << 24
 """Numbers that a block of documents needs on its way through the model, at most: 64 MB."""
@@ -47,56 +42,41 @@ class Ranking(NamedTuple):
     known: int
 
 
-class Model:
-    """A model that answers.
+class Predictor:
+    """From texts to predictions of one model.
 
-    Answers to many documents are computed in blocks: beside what is asked for, a few hundred
-    megabytes of memory at most are taken.
+    Many documents are answered in blocks: beside what is asked for, a few hundred megabytes of
+    memory at most are taken.
 
     Args:
-        parts: A model's plain parts, from `satchel.sealed.read` or from training.
+        model: The model.
 
     Attributes:
-        parts: The parts it was made of.
-        labels: The labels, in the order of the columns of scores and probabilities.
-        task: ``single``: one label a document; ``multiple``: any number.
+        model: The same.
         thresholds: float32 [classes] for ``multiple``: the least probability at which each label
             holds; None for ``single``.
-        views: The ways in which it sees a document.
-        members: The networks whose shares add up to the scores.
-        calibration: What their sum is brought to; None where that is left as it is.
-        prior: float32 [classes], the scores of a document without a known feature; None where the
-            biases answer for it (format 1, and files that do not know how often a label occurred).
     """
 
-    def __init__(self, parts: Parts) -> None:
-        manifest = parts.manifest
-        self.parts = parts
-        self.labels = manifest.labels
-        self.task = manifest.task
+    def __init__(self, model: Ensemble) -> None:
+        self.model = model
         self.thresholds = (
-            np.array(manifest.thresholds, np.float32) if manifest.task == "multiple" else None
+            np.array(model.thresholds, np.float32) if model.task == "multiple" else None
         )
-        self.views = bag_tables(parts)
-        self._reader = BagReader(self.views)
-        self.members = forward.member_networks(parts)
-        self.calibration = forward.calibration_of(manifest)
-        self.prior = prior_scores(manifest)
-        numbers = sum(view.width for view in self.views) + sum(
-            member.stop - member.start + sum(layer.units for layer in member.layers)
-            for member in manifest.members
+        self._encoder = TextEncoder(model.views)
+        numbers = sum(view.width for view in model.views) + sum(
+            member.width + sum(layer.units for layer in member.layers) for member in model.members
         )
         self._block = max(1, _BLOCK // numbers)
 
     @property
     def answer_to_nothing(self) -> str:
         """What answers for a document without a known feature, in words."""
-        if self.prior is None:
+        if self.model.prior is None:
             return "what the model's biases alone give, which need not be the likeliest label"
         return "the prior: how often each label occurs among the training documents"
 
-    def scores(self, texts: Iterable[str], threads: int | None = None) -> np.ndarray:
-        """Return the scores of documents: log-odds up to a constant, before softmax or sigmoid.
+    def logits(self, texts: Iterable[str], threads: int | None = None) -> np.ndarray:
+        """Return the logits of documents: log-odds up to a constant, before softmax or sigmoid.
 
         Args:
             texts: The documents.
@@ -113,12 +93,12 @@ class Model:
         blocks = self._blocks(documents, threads)
         if isinstance(blocks, list):
             return blocks[0][0]
-        scores = np.empty((len(documents), len(self.labels)), np.float32)
+        logits = np.empty((len(documents), len(self.model.labels)), np.float32)
         start = 0
-        for score, _ in blocks:
-            scores[start : start + len(score)] = score
-            start += len(score)
-        return scores
+        for block, _ in blocks:
+            logits[start : start + len(block)] = block
+            start += len(block)
+        return logits
 
     def warm_up(self) -> None:
         """Make single answers quicker at the price of a start and of memory: for a server.
@@ -126,52 +106,36 @@ class Model:
         Where Numba is installed it is loaded, and the views are laid out for the kernel. Answers
         stay the same to rounding.
         """
-        self._reader.warm_up()
+        self._encoder.warm_up()
 
-    def predict_proba(self, texts: Iterable[str], threads: int | None = None) -> np.ndarray:
-        """Return the probabilities of documents, float32 [n, classes]; see `scores`."""
-        return forward.probabilities(self.scores(texts, threads), self.task)
+    def probabilities(self, texts: Iterable[str], threads: int | None = None) -> np.ndarray:
+        """Return the probabilities of documents, float32 [n, classes]; see `logits`."""
+        return self.model.probabilities(self.logits(texts, threads))
 
-    def predict(self, texts: Iterable[str], threads: int | None = None) -> list[Prediction]:
-        """Return the label of each document; for the task ``multiple``, the labels that hold.
+    def predict(
+        self, texts: Iterable[str], threads: int | None = None
+    ) -> list[int] | list[tuple[int, ...]]:
+        """Return the label of each document as its number, from 0.
 
         Args:
             texts: The documents.
-            threads: How many threads may work on many documents; None for one a core.
+            threads: How many threads may work on many documents; None for one per core.
+
+        Returns:
+            For the task ``multiple``, the numbers of the labels that hold, ascending.
 
         Raises:
             TextError: A document is not text.
+            PredictionError: The numbers of the model overflow.
         """
-        return [
-            label
-            for score, _ in self._blocks(_documents(texts), threads)
-            for label in self.decide(forward.probabilities(score, self.task))
-        ]
-
-    def predict_columns(
-        self, texts: Iterable[str], threads: int | None = None
-    ) -> list[int] | list[tuple[int, ...]]:
-        """Return what `predict` returns as numbers of labels, from 0."""
         found: list[int | tuple[int, ...]] = []
-        for score, _ in self._blocks(_documents(texts), threads):
-            found += self.columns(forward.probabilities(score, self.task))
+        for logits, _ in self._blocks(_documents(texts), threads):
+            probabilities = self.model.probabilities(logits)
+            if self.thresholds is None:
+                found += probabilities.argmax(axis=1).tolist()
+            else:
+                found += [tuple(np.sort(self._holding(row)).tolist()) for row in probabilities]
         return found  # type: ignore[return-value]  # the task decides which of the two
-
-    def decide(self, probabilities: np.ndarray) -> list[Prediction]:
-        """Return the label, or the labels, that probabilities [n, classes] mean."""
-        return [
-            self.labels[found]
-            if isinstance(found, int)
-            else tuple(self.labels[column] for column in found)
-            for found in self.columns(probabilities)
-        ]
-
-    def columns(self, probabilities: np.ndarray) -> list[int] | list[tuple[int, ...]]:
-        """Return what `decide` returns as numbers of labels, from 0; several ascend."""
-        if self.thresholds is None:
-            best: list[int] = probabilities.argmax(axis=1).tolist()
-            return best
-        return [tuple(np.sort(self._holding(row)).tolist()) for row in probabilities]
 
     def _holding(self, row: np.ndarray) -> np.ndarray:
         """Return the columns of the labels that hold for one document, the likeliest first."""
@@ -185,20 +149,21 @@ class Model:
         Args:
             texts: The documents.
             k: How many of the best labels; all where the model has fewer.
-            threads: How many threads may work on many documents; None for one a core.
+            threads: How many threads may work on many documents; None for one per core.
 
         Returns:
-            One ranking a document.
+            One ranking per document.
 
         Raises:
             SettingError: k is less than 1.
             TextError: A document is not text.
+            PredictionError: The numbers of the model overflow.
         """
         if k < 1:
             raise SettingError(f"k is {k}: expected 1 or more labels")
         rankings = []
-        for score, known in self._blocks(_documents(texts), threads):
-            rows = forward.probabilities(score, self.task)
+        for logits, known in self._blocks(_documents(texts), threads):
+            rows = self.model.probabilities(logits)
             for row, count in zip(rows, known.tolist(), strict=True):
                 holding = (
                     self._named(row, self._holding(row)) if self.thresholds is not None else []
@@ -208,35 +173,7 @@ class Model:
 
     def _named(self, row: np.ndarray, columns: np.ndarray) -> list[tuple[str, float]]:
         pairs = zip(columns.tolist(), row[columns].tolist(), strict=True)
-        return [(self.labels[column], probability) for column, probability in pairs]
-
-    @overload
-    def top(  # type: ignore[overload-overlap]  # a str is an iterable of str, and meant as one text
-        self, texts: str, k: int = 3
-    ) -> list[tuple[str, float]]: ...
-
-    @overload
-    def top(self, texts: Iterable[str], k: int = 3) -> list[list[tuple[str, float]]]: ...
-
-    def top(
-        self, texts: str | Iterable[str], k: int = 3
-    ) -> list[tuple[str, float]] | list[list[tuple[str, float]]]:
-        """Return the k most probable labels with their probabilities, the best first.
-
-        Args:
-            texts: One document or several.
-            k: How many labels; all where the model has fewer.
-
-        Returns:
-            For one document a list of pairs, for several a list of such lists.
-
-        Raises:
-            SettingError: k is less than 1.
-            TextError: A document is not text.
-        """
-        single = isinstance(texts, str)
-        rankings = self.rank([texts] if isinstance(texts, str) else texts, k)
-        return rankings[0].best if single else [ranking.best for ranking in rankings]
+        return [(self.model.labels[column], probability) for column, probability in pairs]
 
     def known(self, texts: Iterable[str]) -> np.ndarray:
         """Return how many distinct features of each document the model knows, integer [n].
@@ -262,7 +199,7 @@ class Model:
         Raises:
             TextError: A document is not text.
         """
-        return self._reader.counts(_documents(texts))
+        return self._encoder.counts(_documents(texts))
 
     def weighed(self, texts: Iterable[str]) -> list[Rows]:
         """Return the values of the known features of texts, weighed and normed, for each view.
@@ -274,7 +211,9 @@ class Model:
             TextError: A document is not text.
         """
         counts = self.counts(texts)
-        return [view.weigh(rows) for view, rows in zip(self.views, counts, strict=True)]
+        return [
+            view.vocabulary.weigh(rows) for view, rows in zip(self.model.views, counts, strict=True)
+        ]
 
     def explain(
         self,
@@ -294,33 +233,34 @@ class Model:
         _checked(np.array([[explanation.margin, explanation.base, explanation.remainder]]))
         return explanation
 
-    def scores_of_bags(self, bags: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the scores [n, classes] of bag sums, one float32 [n, width] a view.
+    def logits_of_sums(self, sums: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the logits [n, classes] of sums, one float32 [n, width] per view.
 
         Raises:
             PredictionError: The numbers of the model overflow.
         """
         with np.errstate(all="ignore"):
-            return _checked(forward.scores(self.members, bags, self.calibration))
+            return _checked(self.model.logits(sums))
 
     def _blocks(self, texts: Sequence[str], threads: int | None) -> list[Block] | Iterator[Block]:
-        """Return scores and known features of some documents after the other."""
+        """Return logits and known features of some documents after the other."""
         if len(texts) <= self._block:
-            return [self._finished(*self._reader.read(texts, threads), 0)]
-        blocks = self._reader.read_in_blocks(texts, self._block, threads)
+            return [self._finished(*self._encoder.read(texts, threads), 0)]
+        blocks = self._encoder.read_in_blocks(texts, self._block, threads)
         return (
             self._finished(sums, counts, number * self._block)
             for number, (sums, counts) in enumerate(blocks)
         )
 
     def _finished(self, sums: Sequence[np.ndarray], counts: np.ndarray, first: int) -> Block:
-        """Return the scores of documents whose bags are summed, and what is known of each."""
+        """Return the logits of documents whose features are summed, and what is known of each."""
         known: np.ndarray = counts[:, 0] if counts.shape[1] == 1 else counts.max(axis=1)
         with np.errstate(all="ignore"):
-            score = forward.scores(self.members, sums, self.calibration)
-            if self.prior is not None and np.count_nonzero(known) < len(known):
-                score[known == 0] = self.prior
-            return _checked(score, first), known
+            logits = self.model.logits(sums)
+            prior = self.model.prior
+            if prior is not None and np.count_nonzero(known) < len(known):
+                logits[known == 0] = prior
+            return _checked(logits, first), known
 
 
 def _ranked(row: np.ndarray, k: int) -> np.ndarray:
@@ -333,20 +273,20 @@ def _ranked(row: np.ndarray, k: int) -> np.ndarray:
     return places[np.argsort(-row[places], kind="stable")[:k]]
 
 
-def _checked(score: np.ndarray, first: int = 0) -> np.ndarray:
-    """Refuse scores that are no numbers: what follows from them would be no answer."""
-    if math.isfinite(np.vdot(score, score)):
-        return score
+def _checked(logits: np.ndarray, first: int = 0) -> np.ndarray:
+    """Refuse logits that are no numbers: what follows from them would be no answer."""
+    if math.isfinite(np.vdot(logits, logits)):
+        return logits
     # What has no finite square may be finite itself, but is no NaN.
-    fit = np.abs(score).max(axis=1) <= _MOST_SCORE
+    fit = np.abs(logits).max(axis=1) <= _LARGEST
     if not fit.all():
         document = first + int(np.flatnonzero(~fit)[0])
         raise PredictionError(
-            f"the scores of document {document} are not finite: the numbers of the model are so "
+            f"the logits of document {document} are not finite: the numbers of the model are so "
             "large that they overflow; train it anew, or ask whoever made it",
             document,
         )
-    return score
+    return logits
 
 
 def _documents(texts: Iterable[str]) -> Sequence[str]:

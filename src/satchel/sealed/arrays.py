@@ -16,7 +16,7 @@ import numpy as np
 
 from satchel.errors import ModelFileError
 from satchel.sealed.container import Buffer
-from satchel.sealed.schema import Layer, Manifest, View
+from satchel.sealed.schema import LayerEntry, Manifest, ViewEntry
 
 ARRAYS = "arrays.safetensors"
 
@@ -72,7 +72,7 @@ def _wanted(manifest: Manifest) -> Iterator[tuple[str, str, tuple[int, ...]]]:
             inputs = layer.units
 
 
-def _of_view(prefix: str, view: View) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+def _of_view(prefix: str, view: ViewEntry) -> Iterator[tuple[str, str, tuple[int, ...]]]:
     """Yield the arrays of a view."""
     yield f"{prefix}.hashes", "uint64", (view.size,)
     yield f"{prefix}.kinds", "uint8", (view.size,)
@@ -82,7 +82,9 @@ def _of_view(prefix: str, view: View) -> Iterator[tuple[str, str, tuple[int, ...
         yield f"{prefix}.scales", "float32", (view.width,)
 
 
-def _of_layer(prefix: str, layer: Layer, inputs: int) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+def _of_layer(
+    prefix: str, layer: LayerEntry, inputs: int
+) -> Iterator[tuple[str, str, tuple[int, ...]]]:
     """Yield the arrays of a layer."""
     if layer.kind == "dense":
         yield f"{prefix}.kernel", "float32", (inputs, layer.units)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
 import numpy as np
 
-LabelType = Literal["str", "int", "float", "bool"]
+from satchel.inference.structure import LabelType
+
 LabelValue = str | int | float | bool
 
 LONGEST_IN_ARRAY = 100

@@ -18,18 +18,20 @@ import numpy as np
 from satchel.errors import ModelFileError
 from satchel.features.hashing import CHARACTER_KIND, FIELD_KIND, NO_KEY, PART_KIND
 from satchel.features.spec import Features, Weighting
-from satchel.sealed import container, labels, schema
+from satchel.inference.structure import FORMAT, History, Score, Training, Trial
+from satchel.sealed import container, labels
 from satchel.sealed.arrays import ALIGNMENT, ARRAYS
 from satchel.sealed.container import ReadAt, Span
 from satchel.sealed.schema import (
-    FORMAT,
     MAX_COLUMNS,
     MAX_NUMBERS,
     MAX_SIZE,
+    CalibrationEntry,
+    File,
+    LayerEntry,
     Manifest,
-    Member,
-    Training,
-    View,
+    MemberEntry,
+    ViewEntry,
 )
 
 MANIFEST = "manifest.json"
@@ -41,16 +43,16 @@ _ADDED: dict[int, dict[type[msgspec.Struct], tuple[str, ...]]] = {
 
 _INNER: dict[type[msgspec.Struct], dict[str, type[msgspec.Struct]]] = {
     Manifest: {
-        "views": View,
-        "members": Member,
-        "calibration": schema.Calibration,
+        "views": ViewEntry,
+        "members": MemberEntry,
+        "calibration": CalibrationEntry,
         "training": Training,
-        "scores": schema.Score,
-        "files": schema.File,
+        "scores": Score,
+        "files": File,
     },
-    View: {"features": Features, "weighting": Weighting},
-    Member: {"layers": schema.Layer},
-    Training: {"trials": schema.Trial, "history": schema.History},
+    ViewEntry: {"features": Features, "weighting": Weighting},
+    MemberEntry: {"layers": LayerEntry},
+    Training: {"trials": Trial, "history": History},
 }
 """The structs inside a struct, or inside a list of it, by field."""
 
@@ -221,7 +223,7 @@ def _check_features(features: Features, path: str) -> None:
         _refuse(f"{path}.strip names a part twice")
 
 
-def _check_member(manifest: Manifest, member: Member, path: str) -> None:
+def _check_member(manifest: Manifest, member: MemberEntry, path: str) -> None:
     """Refuse a member that reads columns that are not there, or whose layers do not fit."""
     if member.view >= len(manifest.views):
         _refuse(f"{path}.view is {member.view}, there are {len(manifest.views)} views")
@@ -261,7 +263,7 @@ def check_arrays(manifest: Manifest, arrays: dict[str, np.ndarray]) -> None:
         _check_kinds(view, arrays[f"view{index}.kinds"], f"view{index}.kinds")
 
 
-def _check_kinds(view: View, kinds: np.ndarray, name: str) -> None:
+def _check_kinds(view: ViewEntry, kinds: np.ndarray, name: str) -> None:
     """Refuse a kind of entry that the features of the view do not make."""
     allowed = np.zeros(256, dtype=bool)
     allowed[1 : view.features.words + 1] = True

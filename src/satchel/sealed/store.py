@@ -1,4 +1,10 @@
-"""What a model can be read from: bytes in memory, or an open file."""
+"""Writing and reading a model file: the order in which things are trusted.
+
+Reading goes from the outside in, and takes memory only for what has been vouched for: the records
+of the container (`container`), the manifest (`manifest`), whether the sizes that both state agree
+with what the manifest's arrays take (`arrays`), then the members, whose SHA-256 is computed beside
+the checks of their contents. Whatever fails is a `ModelFileError` that names the member.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +21,10 @@ import numpy as np
 
 from satchel import files
 from satchel.errors import ModelFileError
+from satchel.inference.structure import Ensemble
 from satchel.sealed import container, terms
 from satchel.sealed.arrays import ALIGNMENT, ARRAYS, decode_arrays, encode_arrays, total_size
+from satchel.sealed.assembly import Contents, contents_of, ensemble_of
 from satchel.sealed.container import Buffer, Span
 from satchel.sealed.manifest import (
     MANIFEST,
@@ -25,7 +33,7 @@ from satchel.sealed.manifest import (
     read_manifest,
     validated,
 )
-from satchel.sealed.schema import File, Manifest, Parts
+from satchel.sealed.schema import File, Manifest
 
 
 class BytesSource:
@@ -78,101 +86,55 @@ class FileSource:
 Source = BytesSource | FileSource
 
 
-SHOWN = 50
-"""Labels in the card's table; the manifest has them all."""
-
-
-def card(manifest: Manifest) -> str:
-    """Write the card from the manifest, so that the two cannot disagree."""
-    training = manifest.training
-    counts = dict(zip(manifest.labels, training.class_counts, strict=False))
-    shown = sorted(counts, key=lambda label: (-counts[label], label))[:SHOWN]
-    several = "one a document" if manifest.task == "single" else "any number a document"
-    origin = f"effort {training.effort}, seed {training.seed}, backend {training.backend}"
-    features = sum(view.size for view in manifest.views)
-    lines = [
-        "# A text classifier, sealed by Satchel",
-        "",
-        f"- {len(manifest.labels)} labels, {several}",
-        f"- learnt from {training.documents:,} documents; {origin}",
-        f"- {features:,} features, {len(manifest.members)} members",
-    ]
-    lines += [f"- {score.name} on {score.part}: {score.value:.4f}" for score in manifest.scores]
-    lines += ["", "| label | documents learnt from |", "|---|---|"]
-    lines += [f"| {_cell(label)} | {counts[label]:,} |" for label in shown]
-    if len(counts) > len(shown):
-        lines.append(f"| … and {len(counts) - len(shown)} more | |")
-    lines += ["", *_answers(manifest), ""]
-    return "\n".join(lines)
-
-
-def _answers(manifest: Manifest) -> list[str]:
-    """Say how it answers, to a text that it knows nothing of as well."""
-    counts = manifest.training.class_counts
-    single = manifest.task == "single"
-    lines = [
-        "It answers with one of these labels, whatever the text."
-        if single
-        else "It answers with every label whose probability reaches its threshold, or with none."
-    ]
-    if manifest.format == 1 or not any(counts):
-        lines.append("A text without any known word is answered by the biases alone.")
-    else:
-        likeliest = counts.index(max(counts))
-        share = counts[likeliest] / (sum(counts) if single else manifest.training.documents)
-        label = _cell(manifest.labels[likeliest])
-        lines += [
-            "A text without any known word gets the prior: every label is as probable as it is",
-            f"frequent among the training documents ({label}: {share:.4f}).",
-        ]
-    lines.append("It has learnt what its documents showed, their biases and accidents included.")
-    return lines
-
-
-def _cell(label: str) -> str:
-    return " ".join(label.split()).replace("|", "\\|")
-
-
 CARD = "card.md"
 MAX_CARD_BYTES = 1 << 20
 
 
-def write(path: str | os.PathLike[str], parts: Parts) -> None:
+def write(path: str | os.PathLike[str], model: Ensemble) -> None:
     """Write a model file: afterwards the path holds the whole new model, or what it held before.
 
     Args:
         path: Where to.
-        parts: The model; ``manifest.files`` is computed, whatever it says.
+        model: The model.
 
     Raises:
         SaveError: The file could not be written; the old one is whole.
-        ModelFileError: The parts do not make a model that could be read again.
+        ModelFileError: The model could not be read again.
     """
-    files.write_atomically(path, _pieces(parts))
+    files.write_atomically(path, _pieces(contents_of(model)))
 
 
-def dumps(parts: Parts) -> bytes:
-    """Return the bytes of a model file; the same parts always give the same bytes.
-
-    Args:
-        parts: The model; ``manifest.files`` is computed, whatever it says.
+def dumps(model: Ensemble) -> bytes:
+    """Return the bytes of a model file; the same model always gives the same bytes.
 
     Raises:
-        ModelFileError: The parts do not make a model that could be read again.
+        ModelFileError: The model could not be read again.
     """
-    return b"".join(_pieces(parts))
+    return pack(contents_of(model))
 
 
-def _pieces(parts: Parts) -> Iterator[Buffer]:
-    """Return the bytes of a model file, piece by piece, once its parts have been checked."""
-    manifest = validated(parts.manifest)
-    members: dict[str, Buffer] = {ARRAYS: encode_arrays(manifest, parts.arrays)}
-    check_arrays(manifest, dict(parts.arrays))
+def pack(contents: Contents) -> bytes:
+    """Return the bytes of a file with these contents.
+
+    Args:
+        contents: ``manifest.files`` is computed, whatever it says.
+
+    Raises:
+        ModelFileError: The contents do not make a file that could be read again.
+    """
+    return b"".join(_pieces(contents))
+
+
+def _pieces(contents: Contents) -> Iterator[Buffer]:
+    """Return the bytes of a model file, piece by piece, once its contents have been checked."""
+    manifest = validated(contents.manifest)
+    members: dict[str, Buffer] = {ARRAYS: encode_arrays(manifest, contents.arrays)}
+    check_arrays(manifest, dict(contents.arrays))
     sizes = [view.size for view in manifest.views]
-    if parts.terms is not None:
-        members[terms.NAME] = terms.encode(parts.terms, sizes)
+    if contents.terms is not None:
+        members[terms.NAME] = terms.encode(contents.terms, sizes)
         terms.check(members[terms.NAME], sizes)
-    members[CARD] = _encode_card(parts.card)
+    members[CARD] = _encode_card(contents.card)
     vouched = tuple(
         File(name=name, size=len(data), sha256=hashlib.sha256(data).hexdigest())
         for name, data in members.items()
@@ -191,8 +153,13 @@ def _encode_card(card: str) -> bytes:
     return data
 
 
-def read(path: str | os.PathLike[str]) -> Parts:
-    """Read a model file that may come from anyone.
+def read(path: str | os.PathLike[str]) -> Ensemble:
+    """Read a model from a file that may come from anyone; see `read_contents`."""
+    return ensemble_of(read_contents(path))
+
+
+def read_contents(path: str | os.PathLike[str]) -> Contents:
+    """Read what a model file holds, which may come from anyone.
 
     Opens that one file and no other. Memory grows by no more than the size of the file, 32 times
     that of its manifest (4 MiB at most), and 8 MiB.
@@ -201,7 +168,7 @@ def read(path: str | os.PathLike[str]) -> Parts:
         path: The file.
 
     Returns:
-        The model; its arrays are read-only views of one buffer.
+        What it holds; its arrays are read-only views of one buffer.
 
     Raises:
         ModelFileError: The file is damaged, foreign or hostile.
@@ -214,7 +181,7 @@ def read(path: str | os.PathLike[str]) -> Parts:
         return _read(FileSource(file))
 
 
-def loads(data: Buffer) -> Parts:
+def loads(data: Buffer) -> Ensemble:
     """Read a model from bytes that may come from anyone; see `read`.
 
     Args:
@@ -223,10 +190,15 @@ def loads(data: Buffer) -> Parts:
     Raises:
         ModelFileError: The bytes are damaged, foreign or hostile.
     """
+    return ensemble_of(unpack(data))
+
+
+def unpack(data: Buffer) -> Contents:
+    """Read what a model file holds from its bytes; see `loads`."""
     return _read(BytesSource(memoryview(data).cast("B")))
 
 
-def _read(source: Source) -> Parts:
+def _read(source: Source) -> Contents:
     """Read a model from bytes or a file, outside in."""
     spans = container.locate(source.total, source.read_at)
     manifest = read_manifest(spans[MANIFEST], source.read_at)
@@ -234,16 +206,16 @@ def _read(source: Source) -> Parts:
     data = {file.name: _member(source, spans[file.name]) for file in manifest.files}
     digest = _Digest(data[ARRAYS])
     try:
-        parts = _checked(manifest, data)
+        contents = _checked(manifest, data)
     except ModelFileError:
         _verify(manifest, data, digest)  # that a file was damaged says more than what came of it
         raise
     _verify(manifest, data, digest)
-    return parts
+    return contents
 
 
-def _checked(manifest: Manifest, data: dict[str, memoryview]) -> Parts:
-    """Return the model that the members hold, or refuse it."""
+def _checked(manifest: Manifest, data: dict[str, memoryview]) -> Contents:
+    """Return what the members hold, or refuse it."""
     arrays = decode_arrays(manifest, data[ARRAYS])
     check_arrays(manifest, arrays)
     lines = None
@@ -251,7 +223,7 @@ def _checked(manifest: Manifest, data: dict[str, memoryview]) -> Parts:
         sizes = [view.size for view in manifest.views]
         terms.check(data[terms.NAME], sizes)
         lines = terms.TermLines(data[terms.NAME], sizes)
-    return Parts(manifest=manifest, arrays=arrays, terms=lines, card=_decode_card(data[CARD]))
+    return Contents(manifest=manifest, arrays=arrays, terms=lines, card=_decode_card(data[CARD]))
 
 
 def _verify(manifest: Manifest, data: dict[str, memoryview], digest: _Digest) -> None:

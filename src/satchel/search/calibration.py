@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from satchel.inference.activations import softmax
-from satchel.sealed.schema import Task
+from satchel.inference.structure import Task
 
 CHUNK = 2**22
 """Numbers of logits that are looked at together: with thousands of classes all would not fit."""

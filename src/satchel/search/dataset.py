@@ -19,11 +19,11 @@ from satchel.features.hashing import (
     digest_texts,
 )
 from satchel.features.spec import Features
+from satchel.features.vocabulary import Vocabulary
 from satchel.features.weighting import (
     class_entropy,
     inverse_document_frequency,
     keras_inverse_document_frequency,
-    weigh,
 )
 from satchel.progress import Progress, silent
 from satchel.search.recipe import ViewRecipe
@@ -49,6 +49,12 @@ class Counted:
 
     def __getitem__(self, index: np.ndarray) -> Counted:
         return Counted(self.rows[index], self.hashes, self.kinds)
+
+    def weighed(self, vocabulary: Vocabulary) -> Rows:
+        """The documents as weighed rows over a vocabulary, whose features are all counted here."""
+        columns = np.zeros(len(self.hashes), np.bool_)
+        columns[np.searchsorted(self.hashes, vocabulary.hashes)] = True
+        return vocabulary.weigh(self.rows.select_columns(columns))
 
 
 @dataclass(frozen=True)
@@ -155,50 +161,7 @@ class Corpus:
         return kept
 
 
-@dataclass(frozen=True)
-class View:
-    """A fitted view.
-
-    Attributes:
-        recipe: What it was made from.
-        kept: bool array over the counted columns.
-        hashes: uint64 array of shape ``(size,)``, strictly increasing.
-        kinds: uint8 array of shape ``(size,)``.
-        weights: float32 array of shape ``(size,)``, the weight of each kept feature.
-    """
-
-    recipe: ViewRecipe
-    kept: np.ndarray
-    hashes: np.ndarray
-    kinds: np.ndarray
-    weights: np.ndarray
-
-    @property
-    def size(self) -> int:
-        """How many features are kept."""
-        return len(self.weights)
-
-    def narrowed(self, kept: np.ndarray) -> View:
-        """The view with some of its features.
-
-        Args:
-            kept: bool array of shape ``(size,)``.
-        """
-        columns = self.kept.copy()
-        columns[self.kept] = kept
-        return View(self.recipe, columns, self.hashes[kept], self.kinds[kept], self.weights[kept])
-
-    def rows(self, counted: Counted) -> Rows:
-        """The documents as weighed rows over the kept features."""
-        return weigh(
-            counted.rows.select_columns(self.kept),
-            self.weights,
-            self.recipe.weighting,
-            self.kinds >= FIELD_KIND,
-        )
-
-
-def fit_view(counted: Counted, targets: Targets, recipe: ViewRecipe) -> View:
+def fit_vocabulary(counted: Counted, targets: Targets, recipe: ViewRecipe) -> Vocabulary:
     """Choose a view's features and weigh them, from these documents alone.
 
     Args:
@@ -207,7 +170,7 @@ def fit_view(counted: Counted, targets: Targets, recipe: ViewRecipe) -> View:
         recipe: What to keep and how to weigh.
 
     Returns:
-        The view; its features keep the order of their hashes.
+        The features, in the order of their hashes.
     """
     documents = counted.rows.column_counts()
     least = np.where(counted.kinds >= FIELD_KIND, 1, recipe.minimum_documents)
@@ -222,7 +185,9 @@ def fit_view(counted: Counted, targets: Targets, recipe: ViewRecipe) -> View:
     rows = counted.rows.select_columns(kept)
     weight = _weigh(rows, documents[kept], len(counted), targets, recipe)
     weight = weight.astype(np.float32)
-    return View(recipe, kept, counted.hashes[kept], counted.kinds[kept], weight)
+    return Vocabulary(
+        recipe.features, recipe.weighting, counted.hashes[kept], counted.kinds[kept], weight
+    )
 
 
 def strongest(kept: np.ndarray, worth: np.ndarray, most: int) -> np.ndarray:

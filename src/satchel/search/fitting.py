@@ -14,23 +14,24 @@ from msgspec.structs import replace
 
 from satchel.errors import InputError, LabelError, SettingError
 from satchel.features.csr import Rows
-from satchel.inference.predictor import Model
-from satchel.model import Satchel
+from satchel.features.vocabulary import Vocabulary, transform
+from satchel.inference.structure import Ensemble, Training
+from satchel.model import Model
 from satchel.progress import Progress, showing, silent
-from satchel.sealed.schema import Parts, RowType, Training
+from satchel.sealed.compress import compress
+from satchel.sealed.schema import RowType
 from satchel.search.dataset import (
     Corpus,
     Fingerprint,
     LeftOut,
-    View,
     fingerprint,
-    fit_view,
+    fit_vocabulary,
     strongest,
 )
 from satchel.search.members import (
-    FittedMember,
     LinearSum,
-    Share,
+    TrainedMember,
+    WeightedMember,
     assemble,
     linear_machines,
     processors,
@@ -85,13 +86,13 @@ class Watch:
         self._sides = (sides.train, sides.test)
 
     def divided(
-        self, view: View, rows: Rows
+        self, vocabulary: Vocabulary, rows: Rows
     ) -> tuple[np.ndarray | None, tuple[Rows, Targets] | None]:
-        """Divide the rows of a view.
+        """Divide the training documents.
 
         Args:
-            view: A fitted view.
-            rows: The training documents as its rows.
+            vocabulary: That of a view.
+            rows: The documents, weighed over it.
 
         Returns:
             The places of the documents to learn from, None for all; and the rows and targets to
@@ -99,7 +100,7 @@ class Watch:
         """
         if self._validation is not None:
             texts, targets = self._validation
-            return None, (_rows_of(view, texts), targets)
+            return None, (_rows_of(vocabulary, texts), targets)
         if self._sides is None:
             return None, None
         learn, judge = self._sides
@@ -111,22 +112,9 @@ def monitors_validation(callbacks: Sequence[object]) -> bool:
     return any(str(getattr(each, "monitor", "")).startswith("val_") for each in callbacks)
 
 
-def _rows_of(view: View, texts: Sequence[str]) -> Rows:
-    """New texts as the rows of a view that was fitted without them."""
-    # Through the path that will answer for the finished model.
-    nothing = FittedMember(np.zeros((view.size, 1), np.float32), np.zeros(1, np.float32))
-    parts = assemble(
-        [view],
-        [Share(0, nothing, 1.0)],
-        task="single",
-        labels=["nothing"],
-        label_type="str",
-        thresholds=(),
-        training=Training(documents=0, class_counts=()),
-        row_type="float32",
-    )
-    (rows,) = Model(parts).weighed(texts)
-    return rows
+def _rows_of(vocabulary: Vocabulary, texts: Sequence[str]) -> Rows:
+    """New texts as weighed rows over a vocabulary that was fitted without them."""
+    return vocabulary.weigh(transform(texts, vocabulary.features, vocabulary.index))
 
 
 MOST_LOGITS = 2**23
@@ -142,13 +130,13 @@ class Fitted:
     """A trained model and how it came about.
 
     Attributes:
-        parts: The parts of the model, in the precision in which they are stored.
+        model: The model, in the precision in which it is stored.
         choice: What validation decided, to be trained again on more documents.
         history: One mapping per network: each log's values, one per epoch.
         left_out: Documents that taught nothing.
     """
 
-    parts: Parts
+    model: Ensemble
     choice: Choice
     history: tuple[Mapping[str, list[float]], ...]
     left_out: LeftOut
@@ -232,19 +220,17 @@ def _train(
     validation: Validation | None,
 ) -> Fitted:
     row_type: RowType = "float16" if choice.maximum_features is None else "int8"
-    views, shares = _final_fit(choice, corpus, settings, row_type, progress, validation)
-    parts = assemble(
-        views,
+    vocabularies, shares = _final_fit(choice, corpus, settings, row_type, progress, validation)
+    model = assemble(
+        vocabularies,
         shares,
-        task=corpus.targets.task,
-        labels=corpus.targets.label_texts,
-        label_type=corpus.targets.label_type,
+        targets=corpus.targets,
         thresholds=choice.thresholds_for(corpus.targets.labels),
         training=_training(choice, corpus.targets, settings, data),
         row_type=row_type,
     )
     history = tuple(share.member.history for share in shares if share.member.history)
-    return Fitted(parts, choice, history, corpus.left_out)
+    return Fitted(model, choice, history, corpus.left_out)
 
 
 def _final_fit(
@@ -254,23 +240,24 @@ def _final_fit(
     row_type: RowType,
     progress: Progress,
     validation: Validation | None,
-) -> tuple[list[View], list[Share]]:
+) -> tuple[list[Vocabulary], list[WeightedMember]]:
     """Train what was chosen on all documents: linear members beside the networks."""
     recipes = choice.recipe.views
     scaled = list(zip(choice.recipe.candidates, choice.recipe.scales, strict=True))
     watch = Watch(corpus, settings, validation)
     seed = settings.seed
-    views: dict[ViewRecipe, View] = {}
+    vocabularies: dict[ViewRecipe, Vocabulary] = {}
     sums: dict[ViewRecipe, LinearSum] = {}
-    networks: dict[Candidate, FittedMember] = {}
+    networks: dict[Candidate, TrainedMember] = {}
     solving: list[Future[None]] = []
     with ThreadPoolExecutor(processors(settings.threads)) as pool:
         fits = {
-            recipe: pool.submit(_final_view, recipe, corpus, choice, settings) for recipe in recipes
+            recipe: pool.submit(_final_vocabulary, recipe, corpus, choice, settings)
+            for recipe in recipes
         }
         for recipe in sorted(recipes, key=lambda each: each.features.words):
-            view = views[recipe] = fits[recipe].result()
-            rows = view.rows(corpus.counted(recipe.features))
+            vocabulary = vocabularies[recipe] = fits[recipe].result()
+            rows = corpus.counted(recipe.features).weighed(vocabulary)
             own = [(each.member, scale) for each, scale in scaled if each.view == recipe]
             linear = [(each, s) for each, s in own if not isinstance(each, NetRecipe)]
             if linear:
@@ -280,7 +267,7 @@ def _final_fit(
                 solving += [pool.submit(total.train, block) for block in total.blocks]
             for net in (each for each, _ in own if isinstance(each, NetRecipe)):
                 # Keras stays in this thread; the solvers hold no lock and run beside it.
-                learn, watched = watch.divided(view, rows)
+                learn, watched = watch.divided(vocabulary, rows)
                 networks[Candidate(recipe, net)] = train_network_member(
                     net,
                     rows if learn is None else rows[learn],
@@ -294,13 +281,13 @@ def _final_fit(
         for done in solving:
             done.result()
     places = {recipe: number for number, recipe in enumerate(recipes)}
-    shares = [Share(places[recipe], total.member(), 1.0) for recipe, total in sums.items()]
+    shares = [WeightedMember(places[recipe], total.member(), 1.0) for recipe, total in sums.items()]
     shares += [
-        Share(places[candidate.view], networks[candidate], scale)
+        WeightedMember(places[candidate.view], networks[candidate], scale)
         for candidate, scale in scaled
         if candidate in networks
     ]
-    return [views[recipe] for recipe in recipes], shares
+    return [vocabularies[recipe] for recipe in recipes], shares
 
 
 def _import_keras(settings: Settings) -> None:
@@ -311,16 +298,18 @@ def _import_keras(settings: Settings) -> None:
     Thread(target=import_module, args=("satchel.training.network",), daemon=True).start()
 
 
-def _final_view(recipe: ViewRecipe, corpus: Corpus, choice: Choice, settings: Settings) -> View:
-    """Fit a view on all documents, and prune it where the model would be too large.
+def _final_vocabulary(
+    recipe: ViewRecipe, corpus: Corpus, choice: Choice, settings: Settings
+) -> Vocabulary:
+    """Fit a vocabulary on all documents, and prune it where the model would be too large.
 
     A feature's worth is how far it moves a linear model's scores over all documents.
     """
     counted = corpus.counted(recipe.features)
-    view = fit_view(counted, corpus.targets, recipe)
+    vocabulary = fit_vocabulary(counted, corpus.targets, recipe)
     most = choice.maximum_features
-    if most is None or view.size <= most:
-        return view
+    if most is None or len(vocabulary) <= most:
+        return vocabulary
     solver = next(
         (
             candidate.member
@@ -329,18 +318,18 @@ def _final_view(recipe: ViewRecipe, corpus: Corpus, choice: Choice, settings: Se
         ),
         LinearRecipe(),
     )
-    rows = view.rows(counted)
+    rows = counted.weighed(vocabulary)
     rough = replace(solver, passes=RANKING_PASSES)
     machines = linear_machines(rough, rows, corpus.targets, settings, seed=settings.seed)
-    totals, squares = np.zeros(view.size), np.zeros(view.size)
+    totals, squares = np.zeros(len(vocabulary)), np.zeros(len(vocabulary))
     for block in machines.blocks():
         table = machines.columns(*block).rows
         totals += table.sum(axis=1)
         squares += np.einsum("vk,vk->v", table, table)
     # What all classes have in common moves no score against another.
     spread = squares - np.square(totals) / len(corpus.targets.labels)
-    worth = spread * np.bincount(rows.ids, np.square(rows.values), view.size)
-    return view.narrowed(strongest(np.ones(view.size, np.bool_), worth, most))
+    worth = spread * np.bincount(rows.ids, np.square(rows.values), len(vocabulary))
+    return vocabulary.take(strongest(np.ones(len(vocabulary), np.bool_), worth, most))
 
 
 def _training(choice: Choice, targets: Targets, settings: Settings, data: Fingerprint) -> Training:
@@ -377,13 +366,13 @@ class Trained:
     """A model and how it came about.
 
     Attributes:
-        satchel: The model; its labels are text.
+        model: The model.
         choice: What validation decided, which :func:`learn_again` trains on other documents.
         history: One mapping per network of the final fit: each log's values, one per epoch.
         left_out: Documents that taught nothing.
     """
 
-    satchel: Satchel
+    model: Model
     choice: Choice
     history: tuple[Mapping[str, list[float]], ...]
     left_out: LeftOut
@@ -458,12 +447,10 @@ def learn_again(
 
 
 def _trained(fitted: Fitted, settings: Settings) -> Trained:
-    parts = fitted.parts
+    model = fitted.model
     if settings.max_size is not None:
-        from satchel.inference.compress import compress
-
-        parts = compress(parts, max_bytes=int(settings.max_size))
-    return Trained(Satchel(parts), fitted.choice, fitted.history, fitted.left_out)
+        model = compress(model, max_bytes=int(settings.max_size))
+    return Trained(Model(model), fitted.choice, fitted.history, fitted.left_out)
 
 
 def _require_as_many(texts: Sequence[str], targets: Targets) -> None:

@@ -1,4 +1,4 @@
-"""Fitted views and members become the plain parts of a model."""
+"""Members of an ensemble: trained on the rows of a view, then put together to a model."""
 
 from __future__ import annotations
 
@@ -10,26 +10,21 @@ import msgspec
 import numpy as np
 
 from satchel.errors import SettingError
-from satchel.inference.compress import quantized
-from satchel.progress import Progress, silent
-from satchel.sealed.labels import LabelType
-from satchel.sealed.schema import (
+from satchel.features.embedding_bag import View, quantized
+from satchel.features.vocabulary import Vocabulary
+from satchel.inference.structure import (
     MAX_EPOCHS,
     MAX_LOGS,
     MAX_NAME,
     MAX_NUMBER,
+    Ensemble,
     History,
     Layer,
-    Manifest,
     Member,
-    Parts,
-    RowType,
-    Task,
     Training,
 )
-from satchel.sealed.schema import View as SealedView
-from satchel.sealed.store import card
-from satchel.search.dataset import View
+from satchel.progress import Progress, silent
+from satchel.sealed.schema import RowType
 from satchel.search.recipe import BayesRecipe, LinearRecipe, NetRecipe
 from satchel.search.settings import Settings
 from satchel.search.targets import Targets
@@ -39,14 +34,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class FittedMember:
-    """A trained member in the form that the satchel carries.
+class TrainedMember:
+    """A trained member, before it takes its place in a model.
 
     Attributes:
         rows: float32 array of shape ``(size, width)``, or in the type in which it is stored.
         bias: float32 array of shape ``(width,)``.
         layers: Its head; empty for a linear member.
-        arrays: The arrays of the head, named ``layer0.kernel`` and so on.
         scales: float32 array of shape ``(width,)``, by which columns of int8 rows are multiplied;
             None for rows of another type.
         history: Of a network, each log's values, one per epoch.
@@ -55,13 +49,23 @@ class FittedMember:
     rows: np.ndarray
     bias: np.ndarray
     layers: tuple[Layer, ...] = ()
-    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
     scales: np.ndarray | None = None
     history: Mapping[str, list[float]] = field(default_factory=dict)
 
+    def logits(self, vocabulary: Vocabulary, rows: Rows) -> np.ndarray:
+        """The logits of documents, by the arithmetic that will answer for the finished model.
+
+        Args:
+            vocabulary: Its features.
+            rows: The documents, weighed over them.
+        """
+        view = View(vocabulary, self.rows.astype(np.float32))
+        member = Member(0, 0, view.width, 1.0, self.bias.astype(np.float32), self.layers)
+        return member(view.sums(rows))
+
 
 @dataclass(frozen=True)
-class Share:
+class WeightedMember:
     """A member's share of the sum.
 
     Attributes:
@@ -71,89 +75,61 @@ class Share:
     """
 
     view: int
-    member: FittedMember
+    member: TrainedMember
     scale: float
 
 
 def assemble(
-    views: Sequence[View],
-    shares: Sequence[Share],
+    vocabularies: Sequence[Vocabulary],
+    shares: Sequence[WeightedMember],
     *,
-    task: Task,
-    labels: Sequence[str],
-    label_type: LabelType,
+    targets: Targets,
     thresholds: Sequence[float] | np.ndarray,
     training: Training,
     row_type: RowType = "float16",
-) -> Parts:
-    """Put a model's parts together.
+) -> Ensemble:
+    """Put a model together.
 
     Args:
-        views: The fitted views; each has at least one share.
+        vocabularies: One for each view; each has at least one share.
         shares: The trained members.
-        task: ``single`` or ``multiple``.
-        labels: The labels as text, in the order of the scores.
-        label_type: The type in which they were given.
-        thresholds: One a label for ``multiple``, else empty.
-        training: Facts for the manifest.
-        row_type: ``float32``, ``float16`` or ``int8``, the type in which bag rows are stored.
-
-    Returns:
-        Parts without terms; the card is written from the manifest.
+        targets: What was to be learnt: task and labels.
+        thresholds: One per label for several labels per document, else empty.
+        training: Facts about the training.
+        row_type: ``float32``, ``float16`` or ``int8``, the type in which rows are stored.
     """
-    arrays: dict[str, np.ndarray] = {}
-    sealed_views = []
-    sealed_members: list[Member] = []
+    views: list[View] = []
+    members: list[Member] = []
     histories: list[History] = []
-    for number, view in enumerate(views):
+    for number, vocabulary in enumerate(vocabularies):
         own = [share for share in shares if share.view == number]
-        prefix = f"view{number}"
-        arrays[f"{prefix}.hashes"] = view.hashes
-        arrays[f"{prefix}.kinds"] = view.kinds
-        arrays[f"{prefix}.weights"] = view.weights
         stored = [_stored(share.member, row_type) for share in own]
-        arrays[f"{prefix}.rows"] = _side_by_side([rows for rows, _ in stored], 1)
         scales = [scales for _, scales in stored if scales is not None]
-        if scales:
-            arrays[f"{prefix}.scales"] = _side_by_side(scales, 0)
+        views.append(
+            View(
+                vocabulary,
+                _side_by_side([rows for rows, _ in stored], 1),
+                _side_by_side(scales, 0) if scales else None,
+            )
+        )
         start = 0
         for share in own:
             stop = start + share.member.rows.shape[1]
-            name = f"member{len(sealed_members)}"
             if share.member.history:
-                histories.append(_history(len(sealed_members), share.member.history))
-            arrays[f"{name}.bias"] = share.member.bias.astype(np.float32)
-            for key, value in share.member.arrays.items():
-                arrays[f"{name}.{key}"] = np.ascontiguousarray(value, dtype=np.float32)
-            sealed_members.append(
-                Member(
-                    view=number,
-                    start=start,
-                    stop=stop,
-                    scale=float(np.float32(share.scale)),
-                    layers=tuple(share.member.layers),
-                )
-            )
+                histories.append(_history(len(members), share.member.history))
+            bias = share.member.bias.astype(np.float32)
+            scale = float(np.float32(share.scale))
+            members.append(Member(number, start, stop, scale, bias, share.member.layers))
             start = stop
-        sealed_views.append(
-            SealedView(
-                features=view.recipe.features,
-                weighting=view.recipe.weighting,
-                size=view.size,
-                width=start,
-                rows=row_type,
-            )
-        )
-    manifest = Manifest(
-        task=task,
-        label_type=label_type,
-        labels=tuple(labels),
-        views=tuple(sealed_views),
-        members=tuple(sealed_members),
+    return Ensemble(
+        task=targets.task,
+        labels=tuple(targets.label_texts),
+        label_type=targets.label_type,
+        views=tuple(views),
+        members=tuple(members),
         thresholds=tuple(float(threshold) for threshold in thresholds),
         training=msgspec.structs.replace(training, history=tuple(histories)),
     )
-    return Parts(manifest=manifest, arrays=arrays, terms=None, card=card(manifest))
 
 
 def _history(member: int, logs: Mapping[str, list[float]]) -> History:
@@ -168,7 +144,7 @@ def _history(member: int, logs: Mapping[str, list[float]]) -> History:
     return History(member=member, logs=dict(list(fit.items())[:MAX_LOGS]))
 
 
-def _stored(member: FittedMember, row_type: RowType) -> tuple[np.ndarray, np.ndarray | None]:
+def _stored(member: TrainedMember, row_type: RowType) -> tuple[np.ndarray, np.ndarray | None]:
     if member.scales is not None:
         return member.rows, member.scales
     return quantized(member.rows) if row_type == "int8" else (member.rows.astype(row_type), None)
@@ -185,7 +161,7 @@ class Machines(Protocol):
     def blocks(self) -> list[tuple[int, int]]:
         """Ranges of classes that fit into the memory allowed for them."""
 
-    def columns(self, begin: int, end: int) -> FittedMember:
+    def columns(self, begin: int, end: int) -> TrainedMember:
         """Train the classes ``begin`` to ``end``; the same numbers whatever the block."""
 
 
@@ -258,7 +234,7 @@ class LinearSum:
             if total is not None:
                 table += total.rows
                 bias += total.bias
-            total = FittedMember(table, bias)
+            total = TrainedMember(table, bias)
         assert total is not None  # there is at least one share
         self._bias[own] = total.bias
         if self._scales is None:
@@ -266,9 +242,9 @@ class LinearSum:
         else:
             self._table[:, own], self._scales[own] = quantized(total.rows)
 
-    def member(self) -> FittedMember:
+    def member(self) -> TrainedMember:
         """The sum, once every block is trained."""
-        return FittedMember(self._table, self._bias, scales=self._scales)
+        return TrainedMember(self._table, self._bias, scales=self._scales)
 
 
 def train_network_member(
@@ -281,7 +257,7 @@ def train_network_member(
     final: bool = False,
     validation: tuple[Rows, Targets] | None = None,
     progress: Progress = silent,
-) -> FittedMember:
+) -> TrainedMember:
     """Train a network.
 
     Args:
@@ -335,11 +311,8 @@ def train_network_member(
         progress=progress,
         **choices,
     )
-    parts = trained.parts()
-    layers = tuple(Layer(**layer) for layer in parts.layers)
-    return FittedMember(
-        trained.table, trained.bias, layers, parts.arrays, history=dict(trained.history)
-    )
+    layers = trained.layers().layers
+    return TrainedMember(trained.table, trained.bias, layers, history=dict(trained.history))
 
 
 def processors(threads: int | None) -> int:
@@ -417,9 +390,9 @@ class _Solver:
     def blocks(self) -> list[tuple[int, int]]:
         return self._problem.blocks()
 
-    def columns(self, begin: int, end: int) -> FittedMember:
+    def columns(self, begin: int, end: int) -> TrainedMember:
         solved = self._problem.solve(begin, end)
-        return FittedMember(solved.table, solved.bias)
+        return TrainedMember(solved.table, solved.bias)
 
 
 class _Bayes:
@@ -438,5 +411,5 @@ class _Bayes:
 
         return class_blocks(self._classes, 12 * self._size)
 
-    def columns(self, begin: int, end: int) -> FittedMember:
-        return FittedMember(self._bayes.columns(begin, end), np.zeros(end - begin, np.float32))
+    def columns(self, begin: int, end: int) -> TrainedMember:
+        return TrainedMember(self._bayes.columns(begin, end), np.zeros(end - begin, np.float32))

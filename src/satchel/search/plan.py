@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from satchel.errors import SettingError
 from satchel.features.preprocess import FIRST, name_spaces
 from satchel.features.spec import Features, Weighting
-from satchel.sealed.schema import Task
+from satchel.inference.structure import Task
 from satchel.search.recipe import (
     BayesRecipe,
     Candidate,

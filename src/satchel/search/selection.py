@@ -9,7 +9,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from satchel.features.spec import Features
-from satchel.sealed.schema import Trial
+from satchel.inference.structure import Trial
 from satchel.search.calibration import fit_scale, fit_thresholds, sigmoid
 from satchel.search.plan import LINEAR_SCALE, MANY_A_CLASS, MANY_DOCUMENTS, Extra, Plan
 from satchel.search.recipe import Candidate, LinearRecipe, Recipe, ViewRecipe

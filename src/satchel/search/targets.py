@@ -9,8 +9,8 @@ from itertools import pairwise
 import numpy as np
 
 from satchel.errors import LabelError
-from satchel.sealed.labels import LabelType, array_of, text_of, type_of
-from satchel.sealed.schema import Task
+from satchel.inference.structure import LabelType, Task
+from satchel.sealed.labels import array_of, text_of, type_of
 
 LONGEST_LABEL = 1_000
 """The longest label that a satchel carries, in code points."""

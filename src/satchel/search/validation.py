@@ -12,15 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from satchel.errors import InputError
-from satchel.inference.forward import bag_tables, member_networks
+from satchel.inference.structure import Trial
 from satchel.progress import Progress
-from satchel.sealed.schema import Training, Trial
 from satchel.search.calibration import fit_thresholds
-from satchel.search.dataset import Corpus, View, fit_view
+from satchel.search.dataset import Corpus, fit_vocabulary
 from satchel.search.members import (
-    FittedMember,
-    Share,
-    assemble,
     linear_machines,
     processors,
     train_network_member,
@@ -32,7 +28,7 @@ from satchel.search.targets import Targets
 from satchel.sources.splitting import folds, split
 
 if TYPE_CHECKING:
-    from satchel.features.csr import Rows
+    pass
 
 
 SUBJECT = re.compile(r"\A(?:[!-9;-~]++:[^\n]*+\n)*?subject:[ \t]*((?:re:[ \t]*)*)([^\n]+)", re.I)
@@ -208,18 +204,18 @@ class Bench:
             learn = learn[:: -(-len(learn) // self.network_learnt)]
         counted = self.corpus.counted(candidate.view.features)
         learnt, targets = counted[learn], self.corpus.targets[learn]
-        view = fit_view(learnt, targets, candidate.view)
-        rows, judged = view.rows(learnt), view.rows(counted[fold.judge])
+        vocabulary = fit_vocabulary(learnt, targets, candidate.view)
+        rows, judged = learnt.weighed(vocabulary), counted[fold.judge].weighed(vocabulary)
         seed = self.settings.seed
         if isinstance(candidate.member, NetRecipe):
             network = train_network_member(
                 candidate.member, rows, targets, self.settings, seed=seed
             )
-            return _answers(view, network, judged, targets)
+            return network.logits(vocabulary, judged)
         machines = linear_machines(candidate.member, rows, targets, self.settings, seed=seed)
         logits = np.empty((len(judged), len(targets.labels)), np.float32)
         for begin, end in machines.blocks():
-            logits[:, begin:end] = _answers(view, machines.columns(begin, end), judged, targets)
+            logits[:, begin:end] = machines.columns(begin, end).logits(vocabulary, judged)
         return logits
 
     def sums(self, recipe: Recipe) -> list[np.ndarray]:
@@ -267,23 +263,6 @@ class Bench:
         """Write down one trial and report it."""
         self.trials.append(Trial(name=name, metric=self.metric, value=float(value), chosen=chosen))
         self.progress("searching", len(self.trials), None, f"{name}: {value:.4f}")
-
-
-def _answers(view: View, member: FittedMember, judged: Rows, targets: Targets) -> np.ndarray:
-    """Logits through the path that will answer for the finished model."""
-    parts = assemble(
-        [view],
-        [Share(0, member, 1.0)],
-        task=targets.task,
-        labels=targets.label_texts,
-        label_type=targets.label_type,
-        thresholds=(),
-        training=Training(documents=0, class_counts=()),
-        row_type="float32",
-    )
-    (network,) = member_networks(parts)
-    (table,) = bag_tables(parts)
-    return network(table.sums(judged))
 
 
 def _right(scores: np.ndarray, targets: Targets) -> np.ndarray:

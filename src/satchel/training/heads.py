@@ -5,18 +5,20 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, NamedTuple, get_args
 
 import keras
 import numpy as np
 
 from satchel.errors import SettingError, UnsupportedHeadError
-from satchel.sealed.schema import Activation
+from satchel.inference.activations import ActivationName
+from satchel.inference.structure import Layer, LayerKind
 
 # By identity: Keras's own way from a function to its name would import TensorFlow if it can.
-_ACTIVATIONS: dict[Any, str] = {
+_ACTIVATIONS: dict[Any, ActivationName] = {
     getattr(keras.activations, name): name
-    for name in get_args(Activation)
+    for name in get_args(ActivationName)
     if name != "gelu_tanh"  # gelu with an argument, for which no layer has room
 }
 _VANISHING = (
@@ -34,39 +36,34 @@ _CARRIED = (
 )
 
 
-class HeadParts(NamedTuple):
+class HeadLayers(NamedTuple):
     """What a head computes in inference mode, down to its logits.
 
     Attributes:
-        layers: In order, each with ``kind``, ``units``, ``activation`` and ``epsilon`` as the model
-            file's schema describes a layer.
-        arrays: float32; ``layer{l}.kernel`` and ``.bias`` of a dense layer, ``layer{l}.scale`` and
-            ``.shift`` of a normalisation.
+        layers: In order.
         final: The activation that turned logits into probabilities and was left out: ``softmax``,
             ``sigmoid``, or ``linear`` where the head ends in logits.
     """
 
-    layers: list[dict[str, Any]]
-    arrays: dict[str, np.ndarray]
+    layers: tuple[Layer, ...]
     final: str
 
 
-def head_parts(model: keras.Model) -> HeadParts:
-    """Take a head apart. Works before training too, so that a fault is told before the work.
+def head_layers(model: keras.Model) -> HeadLayers:
+    """Take a head apart. Works before training too, so that a fault is found before the work.
 
     Args:
         model: A built head: a Sequential or Functional model whose layers form one chain.
 
     Returns:
-        Its layers and arrays. Batch normalisation is folded to scale and shift; dropout and its
-        like vanish; a final softmax or sigmoid is left out.
+        Its layers. Batch normalisation is folded to scale and shift; dropout and its like vanish;
+        a final softmax or sigmoid is left out.
 
     Raises:
-        UnsupportedHeadError: A layer, an activation or a shape of graph that a satchel cannot
+        UnsupportedHeadError: A layer, an activation or a shape of graph that a model file cannot
             carry, named with what to do instead.
     """
-    layers: list[dict[str, Any]] = []
-    arrays: dict[str, np.ndarray] = {}
+    layers: list[Layer] = []
     for layer in _chain(model):
         if isinstance(layer, _VANISHING):
             continue
@@ -74,23 +71,27 @@ def head_parts(model: keras.Model) -> HeadParts:
         if kind == "activation":
             if activation == "linear":
                 continue
-            if layers and layers[-1]["activation"] == "linear":
-                layers[-1]["activation"] = activation
+            if layers and layers[-1].activation == "linear":
+                layers[-1] = replace(layers[-1], activation=activation)
                 continue
-        units = int(layer.units if kind == "dense" else layer.output.shape[-1])
-        prefix = f"layer{len(layers)}"
-        for name, array in _weights(layer, kind).items():
-            arrays[f"{prefix}.{name}"] = np.asarray(array, np.float32)
-        epsilon = float(layer.epsilon) if kind == "layer_normalization" else 1e-3
-        layers.append({"kind": kind, "units": units, "activation": activation, "epsilon": epsilon})
-    final = layers[-1]["activation"] if layers else "linear"
+        weight, offset = _weights(layer, kind)
+        layers.append(
+            Layer(
+                kind=kind,
+                units=int(layer.units if kind == "dense" else layer.output.shape[-1]),
+                activation=activation,
+                weight=weight,
+                offset=offset,
+                epsilon=float(layer.epsilon) if kind == "layer_normalization" else 1e-3,
+            )
+        )
+    final = layers[-1].activation if layers else "linear"
     if final not in ("softmax", "sigmoid"):
-        return HeadParts(layers, arrays, "linear")
-    if layers[-1]["kind"] == "activation":
-        layers.pop()
-    else:
-        layers[-1]["activation"] = "linear"
-    return HeadParts(layers, arrays, final)
+        return HeadLayers(tuple(layers), "linear")
+    last = layers.pop()
+    if last.kind != "activation":
+        layers.append(replace(last, activation="linear"))
+    return HeadLayers(tuple(layers), final)
 
 
 def require_layers(model: Any) -> None:
@@ -145,7 +146,7 @@ def _opened(layer: Any) -> list[Any]:
     return _chain(layer) if isinstance(layer, keras.Model) else [layer]
 
 
-def _kind(layer: Any) -> tuple[str, str]:
+def _kind(layer: Any) -> tuple[LayerKind, ActivationName]:
     """Tell which kind of part a layer is, and its activation."""
     if type(layer) is keras.layers.Dense:
         return "dense", _activation(layer)
@@ -153,10 +154,16 @@ def _kind(layer: Any) -> tuple[str, str]:
         return "activation", _activation(layer)
     if type(layer) is keras.layers.ReLU:
         settings = (layer.max_value, float(layer.negative_slope), float(layer.threshold))
-        known = {(None, 0.0, 0.0): "relu", (6, 0.0, 0.0): "relu6", (None, 0.2, 0.0): "leaky_relu"}
+        known: dict[Any, ActivationName] = {
+            (None, 0.0, 0.0): "relu",
+            (6, 0.0, 0.0): "relu6",
+            (None, 0.2, 0.0): "leaky_relu",
+        }
         return "activation", _known(layer, known.get(settings), "ReLU() or ReLU(max_value=6)")
     if type(layer) is keras.layers.LeakyReLU:
-        name = "leaky_relu" if abs(layer.negative_slope - 0.2) < 1e-7 else None
+        name: ActivationName | None = (
+            "leaky_relu" if abs(layer.negative_slope - 0.2) < 1e-7 else None
+        )
         return "activation", _known(layer, name, "LeakyReLU(negative_slope=0.2)")
     if type(layer) is keras.layers.ELU:
         name = "elu" if float(layer.alpha) == 1.0 else None
@@ -177,7 +184,7 @@ def _kind(layer: Any) -> tuple[str, str]:
     )
 
 
-def _known(layer: Any, name: str | None, instead: str) -> str:
+def _known(layer: Any, name: ActivationName | None, instead: str) -> ActivationName:
     if name is None:
         raise UnsupportedHeadError(
             f"the head's layer {layer.name!r} ({type(layer).__name__}) has settings that cannot be "
@@ -186,7 +193,7 @@ def _known(layer: Any, name: str | None, instead: str) -> str:
     return name
 
 
-def _activation(layer: Any) -> str:
+def _activation(layer: Any) -> ActivationName:
     name = _ACTIVATIONS.get(layer.activation)
     if name is None:
         found = getattr(layer.activation, "__name__", layer.activation)
@@ -197,7 +204,9 @@ def _activation(layer: Any) -> str:
     return name
 
 
-def _weights(layer: Any, kind: str) -> dict[str, np.ndarray]:
+def _weights(layer: Any, kind: LayerKind) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """A layer's two arrays, float32: kernel and bias, or scale and shift."""
+
     def array(variable: Any, otherwise: np.ndarray) -> np.ndarray:
         if variable is None:
             return otherwise
@@ -205,9 +214,9 @@ def _weights(layer: Any, kind: str) -> dict[str, np.ndarray]:
 
     if kind == "dense":
         bias = array(layer.bias, np.zeros(layer.units, np.float32))
-        return {"kernel": array(layer.kernel, bias), "bias": bias}
+        return _stored(array(layer.kernel, bias)), _stored(bias)
     if kind == "activation":
-        return {}
+        return None, None
     width = layer.output.shape[-1]
     scale = array(layer.gamma, np.ones(width, np.float32))
     shift = array(layer.beta, np.zeros(width, np.float32))
@@ -215,8 +224,12 @@ def _weights(layer: Any, kind: str) -> dict[str, np.ndarray]:
         variance = array(layer.moving_variance, scale).astype(np.float64)
         mean = array(layer.moving_mean, shift).astype(np.float64)
         folded = scale / np.sqrt(variance + layer.epsilon)
-        return {"scale": folded, "shift": shift - mean * folded}
-    return {"scale": scale, "shift": shift}
+        return _stored(folded), _stored(shift - mean * folded)
+    return _stored(scale), _stored(shift)
+
+
+def _stored(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array, dtype=np.float32)
 
 
 Head = Callable[[Any, int], Any] | Any  # the Any is a keras.Model, which carries no types

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from satchel.errors import LabelError, SettingError
-from satchel.sealed.schema import Task
+from satchel.inference.structure import Task
 from satchel.training.linear_kernels import dual_pass
 from satchel.training.losses import check_targets
 

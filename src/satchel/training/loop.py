@@ -11,8 +11,8 @@ import keras
 import numpy as np
 
 from satchel.errors import SettingError, TrainingError
+from satchel.inference.structure import Task
 from satchel.progress import Progress
-from satchel.sealed.schema import Task
 from satchel.training.bag_layer import BagLayer
 from satchel.training.heads import array_of
 from satchel.training.losses import correct, target_rows

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from satchel.errors import LabelError, SettingError
-from satchel.sealed.schema import Task
+from satchel.inference.structure import Task
 
 
 def check_targets(documents: int, targets: np.ndarray, n_classes: int, task: Task) -> None:

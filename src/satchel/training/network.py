@@ -11,15 +11,15 @@ import keras
 import numpy as np
 
 from satchel.errors import SettingError
+from satchel.inference.structure import Task
 from satchel.progress import Progress, silent
-from satchel.sealed.schema import Task
 from satchel.training.bag_layer import BagLayer
 from satchel.training.heads import (
     Head,
-    HeadParts,
+    HeadLayers,
     build_head,
     default_head,
-    head_parts,
+    head_layers,
     tutorial_head,
 )
 from satchel.training.loop import Loop, Watched, WatchedModel
@@ -67,9 +67,9 @@ class TrainedNetwork:
     head: keras.Model
     history: dict[str, list[float]]
 
-    def parts(self) -> HeadParts:
+    def layers(self) -> HeadLayers:
         """Take the head apart, to be sealed."""
-        return head_parts(self.head)
+        return head_layers(self.head)
 
 
 def train_network(
@@ -144,7 +144,7 @@ def train_network(
     if validation is not None:
         check_targets(len(validation[0].offsets) - 1, validation[1], n_classes, task)
     model = build_head(head or default_head(dropout), hidden, n_classes, seed)
-    final = head_parts(model).final
+    final = head_layers(model).final
     if final == ("sigmoid" if task == "single" else "softmax"):
         wanted = "softmax" if task == "single" else "sigmoid"
         raise SettingError(

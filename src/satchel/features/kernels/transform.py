@@ -12,7 +12,7 @@ import numpy as np
 from numba import types
 
 from satchel.features.batches import Chunk, chunks, pack, thread_count, work_through
-from satchel.features.embedding_bag import BagTable
+from satchel.features.embedding_bag import View
 from satchel.features.kernels.bag import (
     document_bag,
     grown,
@@ -43,7 +43,7 @@ from satchel.features.kernels.text import (
 )
 from satchel.features.kernels.unicode_tables import tables as character_tables
 from satchel.features.spec import Features
-from satchel.features.vocabulary import Lookup
+from satchel.features.vocabulary import HashIndex
 from satchel.features.weighting import FIELD_LENGTH, LEAST_LENGTH
 
 _STEPS = 2
@@ -367,7 +367,7 @@ _LINE = 64
 _CHUNK_SUMS = 1 << 21  # sums that a thread holds at once: 8 MB
 
 
-class FusedTables:
+class PackedEmbeddings:
     """Some tables over one vocabulary: that of all of them.
 
     Args:
@@ -377,33 +377,34 @@ class FusedTables:
         joined: The vocabulary of all of them.
     """
 
-    def __init__(self, features: Features, tables: Sequence[BagTable], joined: Lookup) -> None:
+    def __init__(self, features: Features, views: Sequence[View], joined: HashIndex) -> None:
         self._features = features
-        self._bounds = np.cumsum([0, *(table.width for table in tables)]).tolist()
-        vocabulary = np.full((len(joined), 1 + len(tables)), 0xFFFFFFFF, np.uint64)
+        self._bounds = np.cumsum([0, *(view.width for view in views)]).tolist()
+        vocabulary = np.full((len(joined), 1 + len(views)), 0xFFFFFFFF, np.uint64)
         vocabulary[:, 0] = joined.hashes
-        layout = np.zeros((len(tables), len(Layout._fields)), np.int64)
-        narrow = all(table.rows.dtype == np.int8 for table in tables)
-        stored = [t.rows if narrow else t.expanded(np.arange(t.size)) for t in tables]
+        layout = np.zeros((len(views), len(Layout._fields)), np.int64)
+        narrow = all(view.rows.dtype == np.int8 for view in views)
+        stored = [v.rows if narrow else v.expanded(np.arange(v.size)) for v in views]
         starts = [0, *accumulate(_whole_lines(rows) for rows in stored)]
         cells = _aligned_zeros(starts[-1], stored[0].dtype)
-        for number, (table, rows) in enumerate(zip(tables, stored, strict=True)):
-            found, _ = joined.find(table.known.hashes)
-            weights = table.weights.astype(np.float32).view(np.uint32).astype(np.uint64)
-            own = weights << np.uint64(32) | np.arange(table.size, dtype=np.uint64) << np.uint64(1)
-            vocabulary[found, 1 + number] = own if table.fields is None else own | table.fields
+        for number, (view, rows) in enumerate(zip(views, stored, strict=True)):
+            known = view.vocabulary
+            found, _ = joined.find(known.hashes)
+            weights = known.weights.astype(np.float32).view(np.uint32).astype(np.uint64)
+            own = weights << np.uint64(32) | np.arange(view.size, dtype=np.uint64) << np.uint64(1)
+            vocabulary[found, 1 + number] = own | known.is_field
             layout[number] = Layout(
-                TERM_FREQUENCIES.index(table.weighting.term_frequency),
-                NORMS.index(table.weighting.norm),
+                TERM_FREQUENCIES.index(known.weighting.term_frequency),
+                NORMS.index(known.weighting.norm),
                 starts[number],
-                table.width,
+                view.width,
                 self._bounds[number],
             )
             cells[starts[number] : starts[number] + rows.size] = rows.reshape(-1)
         self._scales = None
-        if narrow and any(table.scales is not None for table in tables):
+        if narrow and any(view.scales is not None for view in views):
             self._scales = np.concatenate(
-                [np.ones(t.width, np.float32) if t.scales is None else t.scales for t in tables]
+                [np.ones(v.width, np.float32) if v.scales is None else v.scales for v in views]
             )
         self._sum_chunk = sum_chunk(cells.dtype.name)
         self._arrays = (
@@ -420,13 +421,13 @@ class FusedTables:
     def read(
         self, texts: Sequence[str], threads: int | None, first: int = 0
     ) -> tuple[list[np.ndarray], np.ndarray]:
-        """Do ``BagReader.read`` for these tables."""
-        width, n_tables = self._bounds[-1], len(self._bounds) - 1
+        """Do ``TextEncoder.read`` for these tables."""
+        width, n_views = self._bounds[-1], len(self._bounds) - 1
 
         def add_up(_: None, chunk: Chunk) -> tuple[np.ndarray, np.ndarray]:
             packed = pack(chunk.texts, chunk.first)
             sums = np.zeros((len(packed), width), np.float32)
-            known = np.zeros((len(packed), n_tables), np.int32)
+            known = np.zeros((len(packed), n_views), np.int32)
             self._sum_chunk(packed.data, packed.offsets, *self._arrays, sums, known)
             return sums, known
 
@@ -435,7 +436,7 @@ class FusedTables:
         if len(parts) == 1:
             sums, known = parts[0]
         else:
-            nothing = np.zeros((0, width), np.float32), np.zeros((0, n_tables), np.int32)
+            nothing = np.zeros((0, width), np.float32), np.zeros((0, n_views), np.int32)
             sums, known = (np.concatenate(each) for each in zip(nothing, *parts, strict=True))
         if self._scales is not None:
             sums *= self._scales
