@@ -35,7 +35,7 @@ from satchel.sources.splitting import text_keys
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from small_models import make_parts
+from small_models import Head, keyed, make_parts
 
 CHARACTERS = [
     *"aZ_éßİΣςﬁ½",  # letters, and those that lower case or folding changes
@@ -48,12 +48,13 @@ CHARACTERS = [
 ]
 """At least one character of every class."""
 
-EVERYTHING = Features(words=2, characters=(3, 3), fields=True)
+EVERYTHING = keyed(Features(words=2, characters=(3, 3), fields=True))
 FEATURES = {
     "everything": EVERYTHING,
-    "composed": Features(words=2, nfc=True, strip=("headers", "signatures", "quotes")),
-    "keras": Features(rules="keras", words=1),
+    "composed": keyed(Features(words=2, nfc=True, strip=("headers", "signatures", "quotes"))),
+    "keras": keyed(Features(rules="keras", words=1)),
 }
+"""With a key, without which no kernel would be met."""
 LENGTHS = (1_000, 4_000, 16_000)
 WORTH_A_LOOK = 0.03
 """Seconds of processor time below which the longest text is not looked at again."""
@@ -76,7 +77,8 @@ def operations(sample: str) -> Iterator[tuple[str, Operation]]:
         )
         yield f"tokens: {name}", lambda text, f=features: tokenize(text, f)
         yield f"counting: {name}", lambda text, f=features: count([text], f)
-    model = Model(make_parts(features=[EVERYTHING, FEATURES["composed"]], texts=[sample]))
+    views = [EVERYTHING, FEATURES["composed"]]
+    model = Model(make_parts([Head(), Head(view=1)], features=views, texts=[sample]))
     yield "prediction", lambda text: model.predict([text])
     yield "explanation", lambda text: shown(model.explain(text))
     yield "copies", lambda text: text_keys([text, f"{text} "])
@@ -142,7 +144,7 @@ def main() -> int:
 
     chance = random.Random(options.seed)
     if numba_available():
-        count(["warm"] * 2_000_000, Features(words=1))
+        count(["warm"] * 2_000_000, keyed(Features(words=1)))
     tried: Counter[str] = Counter()
     broken = 0
     end = time.monotonic() + 60 * options.minutes

@@ -120,21 +120,19 @@ def _plain_features() -> Iterator[Operation]:
 
 def _kernels() -> Iterator[Operation]:
     from satchel.features.counting import count
-
-    _load_kernels()
-    for features in _features():
-        yield lambda text, f=features: count([text], f)
-    for view in range(2):
-        model = _model(view)
-        model.warm_up()
-        yield lambda text, m=model: m.predict_proba([text])
-
-
-def _load_kernels() -> None:
-    from satchel.features.counting import count
     from satchel.features.spec import Features
+    from small_models import keyed
 
-    count(["word"] * 700_000, Features(words=1))
+    # All that compiles does so before the first text, whose limits are not meant for it. Features
+    # without a key would never meet a kernel.
+    count(["word"] * 700_000, keyed(Features(words=1)))
+    models = [_model(view) for view in range(2)]
+    for model in models:
+        model.warm_up()
+    for features in map(keyed, _features()):
+        yield lambda text, f=features: count([text], f)
+    for model in models:
+        yield lambda text, m=model: m.predict_proba([text])
 
 
 def _prediction() -> Iterator[Operation]:
