@@ -11,6 +11,8 @@ import pytest
 
 import satchel
 
+pytestmark = pytest.mark.fast
+
 ROOT = Path(satchel.__file__).parent
 ROOMS = [
     "sources",

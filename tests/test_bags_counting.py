@@ -16,6 +16,8 @@ from bags_strategies import FEATURES, KEY, TEXTS
 from satchel.bags import Counts, Features, count, count_only, lookup, merge, terms, tokenize
 from satchel.errors import SettingError, TextError
 
+pytestmark = pytest.mark.fast
+
 
 def same(one: Counts, other: Counts) -> bool:
     return (

@@ -22,6 +22,8 @@ from satchel.bags.tokens import lower, tokenize
 from satchel.bags.windows import Found, Window
 from satchel.bags.word_windows import word_windows
 
+pytestmark = pytest.mark.fast
+
 SIZES = st.sampled_from([1, 2, 3, 5, 8, 20, 1 << 17])
 """Sizes of a window: the smallest cut a text at every place where it can be cut."""
 

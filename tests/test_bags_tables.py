@@ -9,6 +9,8 @@ from satchel.bags.characters import CLASSIFY
 from satchel.bags.features import Rules
 from satchel.bags.kernels.tables import CASED, CODE_BITS, IGNORABLE, tables
 
+pytestmark = pytest.mark.fast
+
 # All code points but those of planes without characters, of which each 251st will do.
 CODES = [
     *range(0xD800),

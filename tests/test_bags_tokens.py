@@ -7,6 +7,8 @@ import pytest
 from satchel.bags import Features, tokenize
 from satchel.errors import SettingError
 
+pytestmark = pytest.mark.fast
+
 
 def words(text: str, **settings) -> list[str]:
     features = Features(**{"words": 1, **settings})

@@ -16,6 +16,8 @@ from satchel.bags import Features, Rows, Vectorizer, Weighting, count, stack, to
 from satchel.bags.weights import class_entropy
 from satchel.errors import NotFittedError, SettingError
 
+pytestmark = pytest.mark.fast
+
 text_module = pytest.importorskip("sklearn.feature_extraction.text")
 WORDS = Features(rules="words", min_length=2, words=1, hash_key=KEY)
 DOCUMENTS = [

@@ -11,6 +11,8 @@ from satchel.evaluation.intervals import bootstrap_macro_f1, wilson
 from satchel.evaluation.metrics import confusion_matrix, counts_of_matrix, macro_f1
 from satchel.evaluation.outcomes import Outcomes
 
+pytestmark = pytest.mark.fast
+
 
 def outcomes(true: np.ndarray, predicted: np.ndarray, classes: int) -> Outcomes:
     return Outcomes(tuple(range(classes)), classes, true, predicted)

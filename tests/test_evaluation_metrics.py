@@ -11,6 +11,8 @@ from sklearn import metrics as oracle
 from satchel.errors import InputError, LabelError
 from satchel.evaluation import Evaluation, evaluate, evaluate_multiple, find_leaked
 
+pytestmark = pytest.mark.fast
+
 LABELS = ["alpha", "b/c", "日本", "=1+1", "x"]
 
 

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from satchel.normalizing import _SUSPICIOUS, JOINER, MOST_MARKS, normalize
 
+pytestmark = pytest.mark.fast
+
 PIECES = st.sampled_from(
     [
         "e",

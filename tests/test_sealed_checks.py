@@ -14,6 +14,8 @@ from hostile import small_models
 from satchel.errors import ModelFileError
 from satchel.sealed import Parts, checks, terms
 
+pytestmark = pytest.mark.fast
+
 PIECES = st.integers(1, 7)
 LINES = st.lists(
     st.sampled_from([b"a", b"\\", b"\\n", b"\\\\", b"\n", b"\r", b"\xc3\xa9", b"\xc3", b"n"]),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
+import pytest
 
 from formats.worked_example import dump, example
 from satchel import sealed
@@ -14,6 +15,8 @@ from satchel.bags.features import Features, Weighting
 from satchel.inference.model import MOST_HELD, Model
 from satchel.sealed import container, manifests, schema, store, terms
 from satchel.sealed.labels import LabelType
+
+pytestmark = pytest.mark.fast
 
 PAGE = (Path(__file__).parents[1] / "docs" / "format.md").read_text(encoding="utf-8")
 

@@ -37,6 +37,8 @@ from satchel.sealed.inputs import FileSource
 from satchel.sealed.labels import LabelType
 from satchel.sealed.schema import LayerKind, Task
 
+pytestmark = pytest.mark.fast
+
 MODELS = [small_models.linear(), small_models.network(), small_models.linear(terms=False, card="")]
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)

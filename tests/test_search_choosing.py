@@ -20,6 +20,8 @@ from satchel.search.settings import Settings
 from satchel.search.targets import encode
 from satchel.search.trials import Bench, Clock
 
+pytestmark = pytest.mark.fast
+
 N = 400
 TRUTH = np.arange(N) % 2
 VIEW = ViewRecipe()

@@ -18,6 +18,8 @@ from satchel.search.recipe import ViewRecipe
 from satchel.search.targets import encode
 from satchel.search.views import View, fit_view, strongest
 
+pytestmark = pytest.mark.fast
+
 SMOOTHING = 0.02
 
 tables = hnp.arrays(

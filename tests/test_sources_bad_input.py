@@ -19,6 +19,8 @@ import pytest
 from satchel.errors import SourceError, SourceNotFoundError
 from satchel.sources import limits, read_documents
 
+pytestmark = pytest.mark.fast
+
 GOOD = {"a/1": b"one", "b/1": b"two"}
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX files")
 

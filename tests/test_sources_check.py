@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from satchel.sources import Documents
 from satchel.sources.check import check
 from satchel.sources.findings import CheckResult
+
+pytestmark = pytest.mark.fast
 
 
 def documents(rows: list[tuple[object, str]], prefix: str = "d") -> Documents:

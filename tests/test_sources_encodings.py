@@ -12,6 +12,8 @@ from satchel.errors import SettingError
 from satchel.sources import Remarks, read_documents
 from satchel.sources.encodings import Decoder, choose_fallback, not_text
 
+pytestmark = pytest.mark.fast
+
 
 def decode(*documents: bytes, encoding: str | None = None) -> tuple[list[str], Remarks]:
     remarks = Remarks()

@@ -21,6 +21,8 @@ from satchel.sources.encodings import not_text
 from satchel.sources.layout import clean_label
 from strategies import folder_labels, texts
 
+pytestmark = pytest.mark.fast
+
 FILES = {
     "ham/1": "hello",
     "ham/2.txt": "",

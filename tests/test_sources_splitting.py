@@ -15,6 +15,8 @@ from satchel.errors import LabelError, SettingError
 from satchel.sources.duplicates import text_keys
 from satchel.sources.splitting import folds, split
 
+pytestmark = pytest.mark.fast
+
 # Few labels and few texts, so that copies and classes of one document come often.
 rows = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("pqrstuvwxyz")), max_size=60)
 many_rows = st.lists(

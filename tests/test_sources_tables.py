@@ -18,6 +18,8 @@ from satchel.sources import read, read_documents
 from satchel.sources.layout import clean_label
 from strategies import AWKWARD_LABELS, labels, texts
 
+pytestmark = pytest.mark.fast
+
 Rows = list[tuple[str, str]]
 
 

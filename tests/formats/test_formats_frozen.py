@@ -18,6 +18,8 @@ from satchel.inference.model import Model
 from satchel.satchel import Satchel
 from satchel.sealed import Calibration
 
+pytestmark = pytest.mark.fast
+
 FROZEN = sorted(Path(__file__).parent.glob("v*/*.satchel"))
 
 
