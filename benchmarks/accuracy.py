@@ -96,7 +96,7 @@ def run_cell(cell: dict[str, Any], folder: Path) -> dict[str, Any]:
         done = measure.call(
             one, cell["data_set"], cell["method"], folder, cell["seed"], cell["per_class"]
         )
-    except RuntimeError as error:
+    except measure.ProcessFailed as error:
         print(error, file=sys.stderr)
         return {**cell, "failed": measure.without_folders(str(error))}
     return {**cell, **done.facts()}

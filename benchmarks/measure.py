@@ -8,6 +8,7 @@ prints the function's answer as JSON.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -81,6 +82,10 @@ def _main_module() -> str:
     return specification.name
 
 
+class ProcessFailed(SystemExit):
+    """A process ended with an error: where nobody catches it, the benchmark ends with its text."""
+
+
 @dataclass(frozen=True)
 class Run:
     """What one process cost and printed.
@@ -103,8 +108,8 @@ class Run:
 
     @property
     def answer(self) -> Any:
-        """The JSON of the last line that it printed."""
-        return json.loads(self.output.rsplit("\n", 1)[-1])
+        """The JSON that it printed."""
+        return json.loads(self.output)
 
     def facts(self) -> dict[str, Any]:
         """All of it, for a program that answers in JSON: the answer in place of the output."""
@@ -123,7 +128,7 @@ def run(
         folder: Where it starts; None is here.
 
     Raises:
-        RuntimeError: It failed; the message has the end of its standard error.
+        ProcessFailed: The message has the end of its standard error.
     """
     load = os.getloadavg()[0]
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
@@ -137,7 +142,7 @@ def run(
         if process.returncode:
             errors.seek(0)
             tail = errors.read().decode(errors="replace")[-3000:]
-            raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{tail}")
+            raise ProcessFailed(f"{' '.join(command)} ended with {process.returncode}:\n{tail}")
         output.seek(0)
         return Run(
             command=list(command),
@@ -227,8 +232,10 @@ def main() -> None:
     """Call the function that the command line names and print its answer."""
     name, given = sys.argv[1:]
     module, function = name.split(":")
-    arguments = json.loads(given)
-    print(json.dumps(getattr(importlib.import_module(module), function)(*arguments)))
+    # Libraries print too: the answer alone goes to standard output.
+    with contextlib.redirect_stdout(sys.stderr):
+        answer = getattr(importlib.import_module(module), function)(*json.loads(given))
+    print(json.dumps(answer))
 
 
 if __name__ == "__main__":

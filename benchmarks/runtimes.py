@@ -105,6 +105,7 @@ def one(runtime: str, model: str, texts: str) -> list[list[float]]:
 def main() -> None:
     """Measure, write, print."""
     from satchel import load
+    from satchel.errors import SatchelError
     from satchel.sources.reading import read_documents
 
     parser = argparse.ArgumentParser(
@@ -116,8 +117,11 @@ def main() -> None:
     report.add_results_argument(parser)
     arguments = parser.parse_args()
     about = measure.machine()
-    views = load(arguments.model).manifest.views
-    documents = read_documents(str(arguments.source))
+    try:
+        views = load(arguments.model).manifest.views
+        documents = read_documents(str(arguments.source))
+    except SatchelError as error:
+        raise SystemExit(str(error)) from None
     step = max(1, len(documents) // arguments.documents)
     texts = documents.texts[::step][: arguments.documents]
     runtimes = peers.present(RUNTIMES, MODULES)

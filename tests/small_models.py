@@ -157,6 +157,55 @@ def make_parts(
     return Parts(manifest=manifest, arrays=arrays, terms=terms)
 
 
+def with_rows(
+    rows: np.ndarray,
+    hashes: np.ndarray,
+    *,
+    scales: np.ndarray | None = None,
+    activation: Activation | None = None,
+    task: Task = "single",
+    views: int = 1,
+) -> Parts:
+    """A model of single words with these rows ``[words, labels]``, all words weighing the same.
+
+    Its labels are ``label 0``, ``label 1`` …; for ``multiple`` every label always holds. Each of
+    ``views`` equal views has a member.
+    """
+    width = rows.shape[1]
+    features = keyed(Features(words=1))
+    row_type: RowType = rows.dtype.name  # type: ignore[assignment]
+    view = View(
+        features=features,
+        weighting=DEFAULT_WEIGHTING,
+        size=len(hashes),
+        width=width,
+        rows=row_type,
+    )
+    layers = (Layer(kind="activation", units=width, activation=activation),) if activation else ()
+    arrays: dict[str, np.ndarray] = {}
+    for index in range(views):
+        arrays |= {
+            f"view{index}.hashes": hashes,
+            f"view{index}.kinds": np.ones(len(hashes), np.uint8),
+            f"view{index}.weights": np.ones(len(hashes), np.float32),
+            f"view{index}.rows": rows,
+            f"member{index}.bias": np.zeros(width, np.float32),
+        }
+        if scales is not None:
+            arrays[f"view{index}.scales"] = scales
+    manifest = Manifest(
+        task=task,
+        labels=tuple(f"label {number}" for number in range(width)),
+        views=(view,) * views,
+        members=tuple(
+            Member(view=index, start=0, stop=width, layers=layers) for index in range(views)
+        ),
+        thresholds=(0.0,) * width if task == "multiple" else (),
+        training=Training(documents=2, class_counts=(1,) * width),
+    )
+    return Parts(manifest=manifest, arrays=arrays)
+
+
 def with_views(parts: Parts, **changes: object) -> Parts:
     """The same model with settings of its views changed."""
     views = tuple(msgspec.structs.replace(view, **changes) for view in parts.manifest.views)

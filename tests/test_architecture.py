@@ -13,6 +13,8 @@ import pytest
 
 import satchel
 
+pytestmark = pytest.mark.fast
+
 ROOT = Path(satchel.__file__).parent
 ORDER = [
     # Common parts.

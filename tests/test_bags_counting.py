@@ -19,6 +19,8 @@ from satchel.features.spec import Features
 from satchel.features.tokenizer import tokenize
 from satchel.features.vocabulary import lookup
 
+pytestmark = pytest.mark.fast
+
 
 def same(one: Counts, other: Counts) -> bool:
     return (

@@ -20,6 +20,8 @@ from satchel.features.spec import Features
 from satchel.features.tokenizer import lower, tokenize
 from satchel.features.windows import Found, Window, character_windows, word_windows
 
+pytestmark = pytest.mark.fast
+
 SIZES = st.sampled_from([1, 2, 3, 5, 8, 20, 1 << 17])
 """Sizes of a window: the smallest cut a text at every place where it can be cut."""
 

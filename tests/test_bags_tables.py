@@ -9,6 +9,8 @@ from satchel.features.kernels.unicode_tables import CASED, CODE_BITS, IGNORABLE,
 from satchel.features.spec import Rules
 from satchel.features.unicode import CLASSIFY
 
+pytestmark = pytest.mark.fast
+
 # All code points but those of planes without characters, of which each 251st will do.
 CODES = [
     *range(0xD800),

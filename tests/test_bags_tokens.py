@@ -8,6 +8,8 @@ from satchel.errors import SettingError
 from satchel.features.spec import Features
 from satchel.features.tokenizer import tokenize
 
+pytestmark = pytest.mark.fast
+
 
 def words(text: str, **settings) -> list[str]:
     features = Features(**{"words": 1, **settings})

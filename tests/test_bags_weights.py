@@ -22,6 +22,8 @@ from satchel.search.dataset import Counted, fit_view
 from satchel.search.recipe import ViewRecipe
 from satchel.search.targets import encode
 
+pytestmark = pytest.mark.fast
+
 text_module = pytest.importorskip("sklearn.feature_extraction.text")
 WORDS = Features(rules="words", min_length=2, words=1, hash_key=KEY)
 DOCUMENTS = [

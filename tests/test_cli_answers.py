@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 
 from cli_runs import refused, run, write_model
 from satchel import sealed
-from satchel.cli.predict import answers_of
-from satchel.model import Satchel
-from satchel.sealed.schema import Layer, Manifest, Member, Parts, Training
+from satchel.bags.features import Features
+from satchel.cli.answers import answers_of
+from satchel.satchel import Satchel
+from satchel.sealed.schema import Layer, Task
 from satchel.sources.documents import Documents
-from small_models import LINEAR, NETWORK, TEXTS, Head, make_parts
+from small_models import LINEAR, NETWORK, TEXTS, Head, make_parts, vocabulary, with_rows
 
 SUFFIXES = ("csv", "tsv", "jsonl", "json")
 
@@ -353,30 +354,13 @@ main()
     ],
 )
 def test_many_labels_take_little_memory(
-    task: str, lines: int, more: tuple[str, ...], tmp_path: Path
+    task: Task, lines: int, more: tuple[str, ...], tmp_path: Path
 ) -> None:
     """Ranking all labels of 200 lines took 4.1 GB; the probabilities of 3,000 are 790 MB."""
-    small = make_parts(texts=TEXTS[:1])
-    hashes, kinds = (small.arrays[f"view0.{name}"] for name in ("hashes", "kinds"))
-    random = np.random.default_rng(0)
-    arrays = {
-        "view0.hashes": hashes,
-        "view0.kinds": kinds,
-        "view0.weights": np.ones(len(hashes), np.float32),
-        "view0.rows": random.integers(-99, 99, (len(hashes), LABELS)).astype(np.int8),
-        "view0.scales": np.full(LABELS, 0.02, np.float32),
-        "member0.bias": np.zeros(LABELS, np.float32),
-    }
-    view = msgspec.structs.replace(small.manifest.views[0], width=LABELS, rows="int8")
-    manifest = Manifest(
-        task=task,  # type: ignore[arg-type]
-        labels=tuple(f"label {number}" for number in range(LABELS)),
-        views=(view,),
-        members=(Member(view=0, start=0, stop=LABELS),),
-        thresholds=(0.0,) * LABELS if task == "multiple" else (),
-        training=Training(documents=1, class_counts=(1,) * LABELS),
-    )
-    write_model(tmp_path / "m", Parts(manifest=manifest, arrays=arrays))
+    hashes, _, _ = vocabulary(TEXTS[:1], Features(words=1))
+    rows = np.random.default_rng(0).integers(-99, 99, (len(hashes), LABELS)).astype(np.int8)
+    scales = np.full(LABELS, 0.02, np.float32)
+    write_model(tmp_path / "m", with_rows(rows, hashes, scales=scales, task=task))
     (tmp_path / "lines").write_text("the old car\nengine start\nstayed at home\n" * (lines // 3))
     with (tmp_path / "said").open("wb") as said:
         done = subprocess.run(

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from satchel.escaping import inert, json_text, printable, printable_lines, table_row
 
+pytestmark = pytest.mark.fast
+
 ANY = st.text(st.characters())  # all code points, lone surrogates included
 SHOWN = set(map(unicodedata.category, map(chr, range(0x110000)))) - {
     "Cc",

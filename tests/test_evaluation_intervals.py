@@ -12,6 +12,8 @@ from satchel.evaluation.intervals import macro_f1_interval, wilson
 from satchel.evaluation.metrics import count_classes, macro_f1
 from satchel.evaluation.outcomes import Assigned, Outcomes
 
+pytestmark = pytest.mark.fast
+
 
 def outcomes(true: np.ndarray, predicted: np.ndarray, classes: int) -> Outcomes:
     """One label a document (``[n]``) or several (bool ``[n, K]``)."""

@@ -16,6 +16,8 @@ from satchel.evaluation.evaluate import evaluate, evaluate_multiple
 from satchel.evaluation.metrics import find_leaked
 from satchel.evaluation.result import Evaluation
 
+pytestmark = pytest.mark.fast
+
 LABELS = ["alpha", "b/c", "日本", "=1+1", "x"]
 
 

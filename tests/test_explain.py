@@ -22,28 +22,18 @@ from satchel.inference import explain as explaining
 from satchel.inference import occurrences
 from satchel.inference.activations import ACTIVATIONS
 from satchel.inference.explain import Explanation, explain
-from satchel.inference.predictor import Model
-from satchel.sealed.schema import (
-    Activation,
-    Layer,
-    Manifest,
-    Member,
-    Parts,
-    RowType,
-    Task,
-    Training,
-    View,
-)
+from satchel.inference.model import Model
+from satchel.sealed.schema import Activation, RowType, Task
 from small_models import (
     LINEAR,
     NETWORK,
     NORMED,
     TEXTS,
     Head,
-    keyed,
     make_parts,
     one_activation,
     vocabulary,
+    with_rows,
 )
 
 EXACT = sorted(set(ACTIVATIONS) - {"softmax"})
@@ -356,32 +346,9 @@ def test_spans_refer_to_the_text_that_was_given(strip: tuple[Part, ...], nfc: bo
         assert re.fullmatch(r"[\w\u0301]+", token.text)
 
 
-def learnt(rows: np.ndarray, hashes: np.ndarray, width: int) -> Model:
+def learnt(rows: np.ndarray, hashes: np.ndarray) -> Model:
     """A model of the linear weights that some learner found."""
-    features = keyed(Features(words=1))
-    view = View(features=features, weighting=Weighting(), size=len(hashes), width=width)
-    manifest = Manifest(
-        task="single",
-        labels=("a", "b", "c"),
-        views=(view,),
-        members=(
-            Member(
-                view=0,
-                start=0,
-                stop=width,
-                layers=(Layer(kind="activation", units=width, activation="tanh"),),
-            ),
-        ),
-        training=Training(documents=300, class_counts=(100, 100, 100)),
-    )
-    arrays = {
-        "view0.hashes": hashes,
-        "view0.kinds": np.ones(len(hashes), np.uint8),
-        "view0.weights": np.ones(len(hashes), np.float32),
-        "view0.rows": rows.astype(np.float32),
-        "member0.bias": np.zeros(width, np.float32),
-    }
-    return Model(Parts(manifest=manifest, arrays=arrays))
+    return Model(with_rows(rows.astype(np.float32), hashes, activation="tanh"))
 
 
 def made_documents(random: np.random.Generator, count: int) -> tuple[list[str], np.ndarray]:
@@ -401,7 +368,7 @@ def test_deleting_the_top_tokens_hurts_more_than_deleting_any() -> None:
     random = np.random.default_rng(0)
     texts, classes = made_documents(random, 400)
     hashes, _, _ = vocabulary(texts, Features(words=1))
-    model = learnt(np.zeros((len(hashes), 3)), hashes, 3)
+    model = learnt(np.zeros((len(hashes), 3)), hashes)
     (rows,) = model.weighed(texts)
     bags = np.zeros((400, len(hashes)))
     bags[np.repeat(np.arange(400), np.diff(rows.offsets)), rows.ids] = rows.values
@@ -409,7 +376,7 @@ def test_deleting_the_top_tokens_hurts_more_than_deleting_any() -> None:
     weights = np.linalg.solve(
         bags[:300].T @ bags[:300] + 0.1 * np.eye(len(hashes)), bags[:300].T @ targets
     )
-    model = learnt(weights, hashes, 3)
+    model = learnt(weights, hashes)
     assert np.mean(model.predict_proba(texts[300:]).argmax(1) == classes[300:]) > 0.95
 
     top_drop: list[float] = []

@@ -22,6 +22,8 @@ from satchel.files import (
     write_folder_atomically,
 )
 
+pytestmark = pytest.mark.fast
+
 OLD = b"the old file " * 1_000
 NEW = b"the new file, which is longer " * 1_000
 

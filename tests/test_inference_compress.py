@@ -20,6 +20,8 @@ from satchel.sealed.schema import History, Parts
 from satchel.sealed.store import dumps, loads
 from small_models import LINEAR, NETWORK, TEXTS, Head, make_parts
 
+pytestmark = pytest.mark.fast
+
 MIXED = [Head(scale=0.5), Head(NETWORK.layers, view=1, columns=6), Head(scale=-2.0, view=1)]
 TWO_VIEWS = [Features(), Features(words=0, characters=(2, 4))]
 MANY = [Features(words=2, characters=(2, 6))]

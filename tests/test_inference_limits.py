@@ -20,9 +20,10 @@ from satchel.errors import PredictionError, TextError
 from satchel.features.spec import Features
 from satchel.inference import predictor as model_module
 from satchel.inference.explain import explain
-from satchel.inference.predictor import Model, _ranked
-from satchel.sealed.schema import Calibration, Layer, Manifest, Member, Parts, Task, Training, View
-from small_models import LINEAR, NETWORK, TEXTS, Head, keyed, make_parts, vocabulary
+from satchel.inference.model import Model
+from satchel.sealed import Calibration, Layer, Parts, Training
+from satchel.sealed.schema import Task
+from small_models import LINEAR, NETWORK, TEXTS, Head, make_parts, vocabulary, with_rows
 
 MIXED = [Head(scale=0.5), Head(NETWORK.layers, view=1, columns=6), Head(scale=-2.0, view=1)]
 TWO_VIEWS = [Features(fields=True), Features(words=0, characters=(2, 4))]
@@ -210,32 +211,10 @@ def test_the_best_are_found_without_ranking_all(row: np.ndarray, k: int) -> None
 
 
 def many_labels(labels: int, task: Task = "multiple", views: int = 1) -> Parts:
-    """A model of many labels and of hardly a feature; for ``multiple`` every label always holds."""
-    features = keyed(Features(words=1))
-    hashes, kinds, _ = vocabulary(["word"], features)
+    """A model of many labels and of hardly a feature."""
+    hashes, _, _ = vocabulary(["word"], Features(words=1))
     rows = np.linspace(-1, 1, labels).astype(np.float16)[None]
-    arrays: dict[str, np.ndarray] = {}
-    for index in range(views):
-        arrays |= {
-            f"view{index}.hashes": hashes,
-            f"view{index}.kinds": kinds,
-            f"view{index}.weights": np.ones(1, np.float32),
-            f"view{index}.rows": rows,
-            f"member{index}.bias": np.zeros(labels, np.float32),
-        }
-    manifest = Manifest(
-        task=task,
-        labels=tuple(f"label {number}" for number in range(labels)),
-        views=(View(features=features, size=1, width=labels, rows="float16", weighting=TF),)
-        * views,
-        members=tuple(Member(view=index, start=0, stop=labels) for index in range(views)),
-        thresholds=(0.0,) * labels if task == "multiple" else (),
-        training=Training(documents=2, class_counts=(1,) * labels),
-    )
-    return Parts(manifest=manifest, arrays=arrays)
-
-
-TF = make_parts().manifest.views[0].weighting
+    return with_rows(rows, hashes, task=task, views=views)
 
 
 def test_no_more_labels_hold_than_anybody_reads() -> None:

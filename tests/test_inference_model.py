@@ -29,6 +29,8 @@ from small_models import (
     restated_scores,
 )
 
+pytestmark = pytest.mark.fast
+
 WORDS = Features(words=1)
 CHARACTERS = Features(words=0, characters=(2, 4))
 MIXED = [Head(scale=0.5), Head(NETWORK.layers, view=1, columns=6), Head(scale=-2.0, view=1)]

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from satchel.features.unicode import _GRAPHEME_JOINER as JOINER
 from satchel.features.unicode import _SUSPICIOUS, MOST_MARKS, normalize
 
+pytestmark = pytest.mark.fast
+
 PIECES = st.sampled_from(
     [
         "e",

@@ -6,6 +6,8 @@ import pytest
 
 from satchel.progress import showing, tell
 
+pytestmark = pytest.mark.fast
+
 
 def test_whoever_shows_progress_hears_of_it_once_and_only_meanwhile() -> None:
     heard: list[tuple[object, ...]] = []

@@ -17,6 +17,8 @@ from satchel.sealed import terms
 from satchel.sealed.manifest import check_arrays
 from satchel.sealed.schema import Parts
 
+pytestmark = pytest.mark.fast
+
 PIECES = st.integers(1, 7)
 LINES = st.lists(
     st.sampled_from([b"a", b"\\", b"\\n", b"\\\\", b"\n", b"\r", b"\xc3\xa9", b"\xc3", b"n"]),

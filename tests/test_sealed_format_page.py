@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
+import pytest
 
 from formats.worked_example import dump, example
 from satchel import sealed
@@ -15,6 +16,8 @@ from satchel.inference.predictor import MOST_HELD, Model
 from satchel.sealed import container, schema, store, terms
 from satchel.sealed.labels import LabelType
 from satchel.sealed.manifest import MAX_BYTES
+
+pytestmark = pytest.mark.fast
 
 PAGE = (Path(__file__).parents[1] / "docs" / "format.md").read_text(encoding="utf-8")
 

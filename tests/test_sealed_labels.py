@@ -13,6 +13,8 @@ from satchel.errors import LabelError
 from satchel.sealed.labels import LabelType, array_of, fault_of, text_of, type_of, values_of
 from satchel.search.targets import encode
 
+pytestmark = pytest.mark.fast
+
 VALUES = {
     "str": st.text(min_size=1, max_size=200),
     "int": st.integers(-(2**63), 2**63 - 1) | st.integers(0, 2**64 - 1).map(abs),

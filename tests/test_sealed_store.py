@@ -38,6 +38,8 @@ from satchel.sealed.schema import (
 )
 from satchel.sealed.store import FileSource
 
+pytestmark = pytest.mark.fast
+
 MODELS = [small_models.linear(), small_models.network(), small_models.linear(terms=False, card="")]
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)

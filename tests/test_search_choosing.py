@@ -18,6 +18,8 @@ from satchel.search.settings import Settings
 from satchel.search.targets import encode
 from satchel.search.validation import Bench, Clock, Fold
 
+pytestmark = pytest.mark.fast
+
 N = 400
 TRUTH = np.arange(N) % 2
 VIEW = ViewRecipe()

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from satchel.search import calibration
 from satchel.search.calibration import RIDGE, USUAL, fit_scale, fit_thresholds
 
+pytestmark = pytest.mark.fast
+
 seeds = st.integers(0, 2**32 - 1)
 tasks = st.sampled_from(["single", "multiple"])
 

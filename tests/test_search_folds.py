@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from satchel.search.targets import encode
 from satchel.search.validation import Fold, make_folds
 
+pytestmark = pytest.mark.fast
+
 
 def divide(texts: list[str], labels: list, *, count: int = 3, most: int = 1000, seed: int = 0):
     return make_folds(

@@ -13,6 +13,8 @@ from satchel.errors import LabelError
 from satchel.search.targets import Targets, encode
 from strategies import labels as label_texts
 
+pytestmark = pytest.mark.fast
+
 single = st.one_of(
     st.lists(label_texts, min_size=2, max_size=20),
     st.lists(st.integers(-5, 5), min_size=2, max_size=20),

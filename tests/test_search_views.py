@@ -17,6 +17,8 @@ from satchel.search.dataset import Counted, View, fit_view, strongest
 from satchel.search.recipe import ViewRecipe
 from satchel.search.targets import encode
 
+pytestmark = pytest.mark.fast
+
 SMOOTHING = 0.02
 
 tables = hnp.arrays(

@@ -21,6 +21,8 @@ from satchel.sources import documents as limits
 from satchel.sources.documents import MAX_DOCUMENT_BYTES
 from satchel.sources.reading import read_documents
 
+pytestmark = pytest.mark.fast
+
 GOOD = {"a/1": b"one", "b/1": b"two"}
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX files")
 

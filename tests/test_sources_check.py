@@ -17,6 +17,8 @@ from satchel.errors import LabelError, SourceError
 from satchel.sources.check import CheckResult, check
 from satchel.sources.documents import Documents
 
+pytestmark = pytest.mark.fast
+
 
 def documents(rows: list[tuple[object, str]], prefix: str = "d") -> Documents:
     names = [f"{prefix}{i}" for i in range(len(rows))]

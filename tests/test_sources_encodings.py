@@ -13,6 +13,8 @@ from satchel.sources.documents import Remarks
 from satchel.sources.encodings import Decoder, choose_fallback, not_text
 from satchel.sources.reading import read_documents
 
+pytestmark = pytest.mark.fast
+
 
 def decode(*documents: bytes, encoding: str | None = None) -> tuple[list[str], Remarks]:
     remarks = Remarks()

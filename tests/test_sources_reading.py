@@ -22,6 +22,8 @@ from satchel.sources.files import clean_label
 from satchel.sources.reading import read, read_documents
 from strategies import folder_labels, texts
 
+pytestmark = pytest.mark.fast
+
 FILES = {
     "ham/1": "hello",
     "ham/2.txt": "",

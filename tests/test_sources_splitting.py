@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from satchel.errors import LabelError, SettingError
 from satchel.sources.splitting import folds, split, text_keys
 
+pytestmark = pytest.mark.fast
+
 # Few labels and few texts, so that copies and classes of one document come often.
 rows = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("pqrstuvwxyz")), max_size=60)
 many_rows = st.lists(

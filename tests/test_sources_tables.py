@@ -21,6 +21,8 @@ from satchel.sources.files import clean_label
 from satchel.sources.reading import read, read_documents
 from strategies import AWKWARD_LABELS, labels, texts
 
+pytestmark = pytest.mark.fast
+
 Rows = list[tuple[str, str]]
 
 

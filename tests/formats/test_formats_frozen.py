@@ -18,6 +18,8 @@ from satchel.inference.predictor import Model
 from satchel.model import Satchel
 from satchel.sealed.schema import Calibration
 
+pytestmark = pytest.mark.fast
+
 FROZEN = sorted(Path(__file__).parent.glob("v*/*.satchel"))
 
 
