@@ -204,7 +204,7 @@ def test_a_signal_that_this_process_ignores_does_not_end_the_other(path: Path) -
     polars.DataFrame({"text": ["x" * 1_000] * 40_000}).write_parquet(path, compression="lz4")
     code = """
 import os, signal
-from satchel.sources.columns import Taken
+from satchel.sources.documents import Taken
 from satchel.sources.parquet import read_frames
 from satchel.sources.parquet_footer import read_footer
 os.setsid()

@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from satchel.escaping import printable
+from satchel.escaping import abbreviate, printable, short_names
 from satchel.evaluation.context import ReportContext
 from satchel.evaluation.metrics import Confusion, count_classes, divide
 from satchel.evaluation.outcomes import Assigned
 from satchel.evaluation.predictions import answer_order
 from satchel.evaluation.reasons import Reasons, excerpt
 from satchel.evaluation.result import Evaluation
-from satchel.evaluation.summary import abbreviate, short_names
 
 MATRIX_CLASSES = 200
 """Classes that a matrix shows at most: those with the most mistakes."""

@@ -13,8 +13,8 @@ from typing import IO, TypeAlias
 
 from satchel.errors import SourceError
 from satchel.escaping import printable
-from satchel.sources.columns import Rows, Taken, Wanted, recognised, unique_names
-from satchel.sources.documents import MAX_DOCUMENT_BYTES
+from satchel.sources.columns import Rows, Wanted, recognised, unique_names
+from satchel.sources.documents import MAX_DOCUMENT_BYTES, Taken
 from satchel.sources.encodings import decode_name
 
 

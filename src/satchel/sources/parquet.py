@@ -21,8 +21,8 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from satchel.errors import MissingDependencyError, SourceError
 from satchel.escaping import printable
-from satchel.sources.columns import MAX_COLUMNS, Rows, Taken, Wanted
-from satchel.sources.documents import BYTES_PER_ROW, bomb, expansion_limit, quoted
+from satchel.sources.columns import MAX_COLUMNS, Rows, Wanted
+from satchel.sources.documents import BYTES_PER_ROW, Taken, bomb, expansion_limit, quoted
 
 if TYPE_CHECKING:
     import polars

@@ -20,7 +20,7 @@ import msgspec
 from satchel.errors import LabelError, SourceError
 from satchel.escaping import printable
 from satchel.progress import Progress
-from satchel.sources.columns import MAX_COLUMNS, Rows, Taken, Wanted, undecoded, unique_names
+from satchel.sources.columns import MAX_COLUMNS, Rows, Wanted, undecoded, unique_names
 from satchel.sources.delimited import DelimitedRows, Header, Row, find_header
 from satchel.sources.documents import (
     BYTES_PER_ROW,
@@ -29,6 +29,7 @@ from satchel.sources.documents import (
     Bounded,
     Documents,
     Remarks,
+    Taken,
     brief,
     expansion_limit,
     quoted,
