@@ -1,4 +1,4 @@
-"""What a smaller file costs: shared by ``compress`` and ``train --max-size``."""
+"""Options that several commands share: columns, features, sizes and other quantities."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The report as one HTML page, complete in itself: nothing is loaded, everything is escaped.
+"""The report: one HTML page, complete in itself, and the files that are written beside it.
 
-The summary is plain HTML; the other sections are drawn by the page's own script from data that
-stand beside it as JSON.
+In the page nothing is loaded and everything is escaped. The summary is plain HTML; the other
+sections are drawn by the page's own script from data that stand beside it as JSON.
 """
 
 from __future__ import annotations

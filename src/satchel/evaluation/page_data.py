@@ -1,4 +1,8 @@
-"""An order of the classes in which those that are confused stand together."""
+"""The data behind the report's page, as plain values within a bounded number of bytes.
+
+Which documents, classes and words it shows is decided here, and the order of the classes in the
+confusion matrix, in which those that are confused stand together.
+"""
 
 from __future__ import annotations
 

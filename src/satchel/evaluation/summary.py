@@ -151,12 +151,8 @@ def weakest(evaluation: Evaluation, top: int) -> list[tuple[Label, ClassScore]]:
     return sorted(tested, key=lambda item: item[1].f1)[:top]
 
 
-def _short(label: Label) -> str:
-    return abbreviate(printable(label), 40)
-
-
 def _padded(label: Label, width: int) -> str:
-    name = _short(label)
+    name = _name(label)
     return name + " " * (width - columns(name))
 
 
@@ -164,9 +160,9 @@ def _confused_lines(evaluation: Evaluation, top: int) -> list[str]:
     pairs = evaluation.most_confused[:top]
     if not pairs:
         return []
-    width = max(columns(_short(pair.true)) for pair in pairs)
+    width = max(columns(_name(pair.true)) for pair in pairs)
     return ["", "most confused (true → predicted)"] + [
-        f"  {_padded(pair.true, width)}  →  {_short(pair.predicted)}"
+        f"  {_padded(pair.true, width)}  →  {_name(pair.predicted)}"
         f"   {pair.count:,} ({pair.share:.0%} of the class)"
         for pair in pairs
     ]
@@ -176,7 +172,7 @@ def _weak_lines(evaluation: Evaluation, top: int) -> list[str]:
     classes = [item for item in weakest(evaluation, top) if item[1].f1 < 1]
     if not classes:
         return []
-    width = max(columns(_short(label)) for label, _ in classes)
+    width = max(columns(_name(label)) for label, _ in classes)
     return ["", "weakest classes"] + [
         f"  {_padded(label, width)}  F1 {score.f1:.3f}   precision {score.precision:.3f}   "
         f"recall {score.recall:.3f}   {score.support:,} documents"

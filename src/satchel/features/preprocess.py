@@ -1,4 +1,9 @@
-"""Cutting headers, signatures and quoted lines off posts, as scikit-learn's 20 Newsgroups does."""
+"""What happens to a document before its tokens are read.
+
+It is checked to be text; headers, signatures and quoted lines are cut off, as scikit-learn's
+20 Newsgroups does; and the parts of a post whose tokens count apart (header fields, quotes,
+signatures) are found.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""From counts to values: term frequency, times the feature's weight, then the row's norm."""
+"""From counts to values: term frequency, times the feature's weight, then the row's norm.
+
+The weights of features come from document frequencies, or from how features spread over classes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which columns of a table hold the text, the label and the id.
+"""Which columns of a table hold the text, the label and the id, and the documents of its rows.
 
 Columns that the user names are found by their spelling, or else without regard to case. Columns
 that nobody names are recognised by the lists below, which :func:`recognised` searches in turn;

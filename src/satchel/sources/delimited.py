@@ -1,4 +1,4 @@
-"""Whether the first row of a table of delimited cells names its columns, or is data already."""
+"""Tables of delimited cells: the delimiter, whether the first row is a header, and the rows."""
 
 from __future__ import annotations
 

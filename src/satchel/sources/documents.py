@@ -1,4 +1,7 @@
-"""What reading gives: the documents, and remarks on all that was not plain sailing."""
+"""What reading gives: the documents, a report of all that was not read as it is, and the limits.
+
+Here, too, are the words of that report and the suffixes that say which format a file has.
+"""
 
 from __future__ import annotations
 

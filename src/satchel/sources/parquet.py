@@ -1,4 +1,4 @@
-"""What a Parquet file says of itself: columns, row groups, and how large they are unpacked.
+"""Parquet files: the size of what one unpacks to is read first, then a limited process unpacks it.
 
 The footer is a structure in Thrift's compact protocol; only the few fields that are needed are
 kept. See https://parquet.apache.org/docs/file-format/metadata/ and the Thrift specification.

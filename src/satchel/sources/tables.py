@@ -1,4 +1,7 @@
-"""The objects of a JSON file: one a line, or all in one array."""
+"""Tables in every format (CSV, TSV, JSON, fastText, Parquet, data frames) to documents.
+
+JSON is read here, strictly and one object at a time; cells and Parquet have files of their own.
+"""
 
 from __future__ import annotations
 

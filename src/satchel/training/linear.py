@@ -1,4 +1,4 @@
-"""The linear member: one-vs-rest max-margin (or logistic) machines, many classes at once."""
+"""Members without a network: linear machines, one class against the rest, and complement Bayes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a Keras callback sees: a model that owns the bag layer's weights beside the head's."""
+"""The training loop, one epoch after the other, and the model that Keras's callbacks see in it."""
 
 from __future__ import annotations
 

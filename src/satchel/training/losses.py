@@ -1,4 +1,4 @@
-"""Targets as arrays, and how good answers are: the logs of an epoch."""
+"""Targets, weights of documents, loss and optimizer: what a network is trained towards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The training loop: bag layer and head in turn, under Keras's callbacks."""
+"""Training a network: the bag layer and the head are made, trained in turn, and returned."""
 
 from __future__ import annotations
 
@@ -113,8 +113,8 @@ def train_network(
         epochs: Passes over the documents, at most.
         batch_size: Documents a step.
         optimizer: ``adagrad`` or ``adam``, of bag layer and head alike; or a Keras optimizer of the
-            head, see :func:`satchel.training.objectives.make_optimizer`.
-        loss: See :func:`satchel.training.objectives.make_loss`; None for the task's cross-entropy.
+            head, see :func:`satchel.training.losses.make_optimizer`.
+        loss: See :func:`satchel.training.losses.make_loss`; None for the task's cross-entropy.
         learning_rate: At the start.
         schedule: ``linear``: falls to zero at the end of the last epoch; ``constant``.
         dropout: Of the default head; another head brings its own.
@@ -124,7 +124,7 @@ def train_network(
             (several labels: the mean of its labels' weights); None for 1.
         task: ``single``: one label a document; ``multiple``: any number.
         seed: Decides starting weights, order and dropout.
-        callbacks: Keras callbacks; :class:`satchel.training.watched.WatchedModel` is their model.
+        callbacks: Keras callbacks; :class:`satchel.training.loop.WatchedModel` is their model.
         threads: For the bag layer; None for one a processor. It does not change the result.
         progress: Told of each epoch, with its loss and validation accuracy.
 

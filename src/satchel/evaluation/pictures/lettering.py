@@ -16,6 +16,7 @@ from satchel.escaping import short_names
 
 BASE = "DejaVu Sans"  # matplotlib brings it, so it is there on every machine
 MISSING = "□"
+DPI = 110
 _MOST_FONTS = 6
 
 
