@@ -205,8 +205,7 @@ def test_a_signal_that_this_process_ignores_does_not_end_the_other(path: Path) -
     code = """
 import os, signal
 from satchel.sources.documents import Taken
-from satchel.sources.parquet import read_frames
-from satchel.sources.parquet_footer import read_footer
+from satchel.sources.parquet import read_footer, read_frames
 os.setsid()
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in "satchel ... &" of a shell script
 rows = 0

@@ -221,7 +221,7 @@ def export_command(model: str, target: str, output: str | None, backend: str | N
     """Turn MODEL into an ONNX or a Keras model: feature ids and values in, probabilities out.
 
     Text becomes ids and values with NumPy alone: in Python,
-    satchel.exchange.bag_inputs.bag_inputs(satchel.load(MODEL).model, texts).
+    satchel.exchange.keras.bag_inputs(satchel.load(MODEL).model, texts).
     """
     from satchel.cli.inputs import read_parts
     from satchel.cli.output import prepare_file
