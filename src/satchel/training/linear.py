@@ -11,7 +11,7 @@ import numpy as np
 from satchel.errors import LabelError, SettingError
 from satchel.sealed.schema import Task
 from satchel.training.linear_kernels import dual_pass
-from satchel.training.losses import check_targets
+from satchel.training.targets import check_targets
 
 if TYPE_CHECKING:
     from satchel.features.csr import Rows

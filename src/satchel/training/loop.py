@@ -15,8 +15,8 @@ from satchel.progress import Progress
 from satchel.sealed.schema import Task
 from satchel.training.bag_layer import BagLayer
 from satchel.training.heads import array_of
-from satchel.training.losses import correct, target_rows
 from satchel.training.steps import Step
+from satchel.training.targets import correct, target_rows
 
 if TYPE_CHECKING:
     from satchel.features.csr import Rows
