@@ -22,43 +22,39 @@ ORDER = [
     "errors",
     "progress",
     "escaping",
-    "normalizing",
-    "compiled",
     "files",
+    "machine_code",
     # Rooms.
+    "features",
     "sources",
-    "bags",
-    "sealed",
-    "network",
     "inference",
+    "training",
+    "sealed",
     "evaluation",
-    "search",
-    "exchange",
     # Where the rooms meet.
+    "model",
+    "search",
     "containers",
-    "satchel",
-    "learning",
     "classifier",
+    "exchange",
     "__init__",
     "cli",
     "__main__",
 ]
 """Folders and files of the package: each imports only itself and what stands before it."""
-WITH_CIRCLES = {"evaluation"}
-"""Folders inside which there still are circles."""
 # Where each heavy package may be imported; a folder covers all below it.
 HOMES = {
-    "keras": ["network", "exchange/keras_export.py"],
-    "jax": ["network"],
-    "torch": ["network"],
-    "tensorflow": ["network"],
-    "numba": ["bags/kernels", "network/dual_kernels.py", "network/kernels.py"],
-    "matplotlib": ["evaluation/pictures"],
+    "keras": ["training", "exchange/keras.py"],
+    "jax": ["training"],
+    "torch": ["training"],
+    "tensorflow": ["training"],
+    "numba": ["features/kernels", "training/linear_kernels.py", "training/bag_kernels.py"],
+    "matplotlib": ["evaluation/pictures", "evaluation/result.py"],
     "polars": ["sources"],
-    "onnx": ["exchange/onnx_export.py"],
+    "onnx": ["exchange/onnx.py"],
     "h5py": ["exchange"],
     "pickle": ["exchange"],
-    "scipy": ["bags/rows.py"],
+    "scipy": ["features/csr.py"],
     "sklearn": ["classifier.py"],
     "zipfile": ["sources"],
 }
@@ -177,9 +173,7 @@ def test_a_module_imports_only_what_stands_before_it() -> None:
 
 
 def test_there_are_no_circles() -> None:
-    tangled = circles(ROOT)
-    folders = {name.split(".")[0] for circle in tangled for name in circle}
-    assert folders == WITH_CIRCLES, tangled
+    assert circles(ROOT) == []
 
 
 def test_imports_of_every_kind_are_seen(tmp_path: Path) -> None:
@@ -225,7 +219,7 @@ def test_heavy_packages_stay_in_their_homes(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_file_can_be_read_in_one_sitting(path: Path) -> None:
-    assert len(path.read_text("utf-8").splitlines()) <= 400
+    assert len(path.read_text("utf-8").splitlines()) <= 550
 
 
 def loaded_by(code: str) -> set[str]:

@@ -245,12 +245,12 @@ def test_a_fault_of_ours_is_told_with_its_traceback_and_status_one() -> None:
 def test_the_end_of_a_file_where_more_was_expected_is_no_interrupt() -> None:
     program = """
 import satchel.cli
-from satchel.cli import inspect, main
+from satchel.cli import main, manage
 
 def raising(**arguments):
     raise EOFError("ran out of input")
 
-inspect.command.callback = raising
+manage.inspect_command.callback = raising
 main()
 """
     done = subprocess.run(

@@ -19,13 +19,12 @@ from matplotlib import pyplot
 
 from evaluations import HOSTILE, judged
 from satchel.errors import InputError, SaveError
-from satchel.escaping import printable
+from satchel.escaping import abbreviate, columns, printable, short_names
 from satchel.evaluation import pictures
 from satchel.evaluation.context import LearningPoint, ReportContext
 from satchel.evaluation.evaluate import evaluate, evaluate_multiple
 from satchel.evaluation.page_data import matrix_places
 from satchel.evaluation.pictures.lettering import MISSING, letter
-from satchel.evaluation.summary import abbreviate, columns, short_names
 
 
 def size_of(path: Path) -> tuple[int, int]:

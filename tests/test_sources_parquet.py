@@ -204,9 +204,8 @@ def test_a_signal_that_this_process_ignores_does_not_end_the_other(path: Path) -
     polars.DataFrame({"text": ["x" * 1_000] * 40_000}).write_parquet(path, compression="lz4")
     code = """
 import os, signal
-from satchel.sources.columns import Taken
-from satchel.sources.parquet import read_frames
-from satchel.sources.parquet_footer import read_footer
+from satchel.sources.documents import Taken
+from satchel.sources.parquet import read_footer, read_frames
 os.setsid()
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in "satchel ... &" of a shell script
 rows = 0

@@ -208,7 +208,7 @@ for path in sorted(Path(sys.argv[1]).glob("*.tar*")):
 def test_a_folder_of_great_depth_takes_no_time(tmp_path: Path) -> None:
     code = """
 from satchel.sources.documents import Remarks
-from satchel.sources.layout import find_root, split_labels
+from satchel.sources.files import find_root, split_labels
 paths = ["n/" * 160_000 + name for name in ("a/1", "b/1", "b/2")]
 print(len(find_root(paths, "t", Remarks())))
 """

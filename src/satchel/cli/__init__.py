@@ -1,6 +1,6 @@
-"""The command line: one file a verb, each thin: parse, call the library, print.
+"""The command line: each command parses, calls the library and prints.
 
-A verb's module is imported only when that verb runs, so that ``satchel --help`` and
+A command's module is imported only when it runs, so that ``satchel --help`` and
 ``satchel predict`` start in the time that NumPy takes to load.
 """
 

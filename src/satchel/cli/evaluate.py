@@ -1,4 +1,4 @@
-"""Evaluating documents and printing the outcome: shared by ``train``, ``evaluate`` and ``demo``."""
+"""``satchel evaluate``, and the evaluation that ``train`` and ``demo`` print and save like it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""How a run ends: one line that says why, and the exit status that goes with it."""
+"""How a run ends: one line that says why, and the exit status that goes with it.
+
+Errors, warnings, and a want of memory that shows itself as some other error are told apart here.
+"""
 
 from __future__ import annotations
 

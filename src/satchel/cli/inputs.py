@@ -1,4 +1,4 @@
-"""Opening the model that a user names."""
+"""What commands read: the model, the documents of files, folders, tables and standard input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``satchel inspect``: what a model file holds."""
+"""Commands about model files and data: inspect, check, compress, export, import-tutorial, demo."""
 
 from __future__ import annotations
 

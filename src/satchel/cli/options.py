@@ -1,4 +1,4 @@
-"""What a smaller file costs: shared by ``compress`` and ``train --max-size``."""
+"""What several commands share: options, quantities with units, and a warning of what size costs."""
 
 from __future__ import annotations
 
@@ -13,43 +13,6 @@ from satchel.cli import terminal
 
 if TYPE_CHECKING:
     from satchel.inference.structure import Ensemble
-
-
-_LARGE_LOSS = 0.01  # of the accuracy
-_FEW_LEFT = 0.1  # of the features: below it compression drops members too
-
-
-def features(model: Ensemble) -> int:
-    """Return how many features a model has in all its views."""
-    return sum(view.size for view in model.views)
-
-
-def warn_of_loss(
-    whole: Ensemble, small: Ensemble, accuracy_before: float | None, accuracy_after: float | None
-) -> None:
-    """Warn where a size was bought dearly.
-
-    Args:
-        whole: The model as it was.
-        small: The smaller one.
-        accuracy_before: Of the one, where it was measured.
-        accuracy_after: Of the other.
-    """
-    before, after = features(whole), features(small)
-    left = f"{after:,} of {before:,} features ({after / before:.1%})"
-    if len(small.members) < len(whole.members):
-        left += f" and {len(small.members)} of {len(whole.members)} members"
-    if accuracy_before is not None and accuracy_after is not None:
-        lost = accuracy_before - accuracy_after
-        if lost > _LARGE_LOSS:
-            terminal.remark(
-                f"warning: the smaller model has lost {100 * lost:.1f} points of accuracy: "
-                f"{left} are left; allow more bytes"
-            )
-    elif after < _FEW_LEFT * before:
-        terminal.remark(
-            f"warning: {left} are left: measure with --test what that costs, or allow more bytes"
-        )
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -152,3 +115,40 @@ class Quantity(click.ParamType):
 
 DURATION = Quantity("duration", {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}, "60s")
 SIZE = Quantity("size", {"b": 1, "kb": 1e3, "mb": 1e6, "kib": 1024, "mib": 1024**2}, "2MB")
+
+
+_LARGE_LOSS = 0.01  # of the accuracy
+_FEW_LEFT = 0.1  # of the features: below it compression drops members too
+
+
+def features(model: Ensemble) -> int:
+    """Return how many features a model has in all its views."""
+    return sum(view.size for view in model.views)
+
+
+def warn_of_loss(
+    whole: Ensemble, small: Ensemble, accuracy_before: float | None, accuracy_after: float | None
+) -> None:
+    """Warn where a size was bought dearly.
+
+    Args:
+        whole: The model as it was.
+        small: The smaller one.
+        accuracy_before: Of the one, where it was measured.
+        accuracy_after: Of the other.
+    """
+    before, after = features(whole), features(small)
+    left = f"{after:,} of {before:,} features ({after / before:.1%})"
+    if len(small.members) < len(whole.members):
+        left += f" and {len(small.members)} of {len(whole.members)} members"
+    if accuracy_before is not None and accuracy_after is not None:
+        lost = accuracy_before - accuracy_after
+        if lost > _LARGE_LOSS:
+            terminal.remark(
+                f"warning: the smaller model has lost {100 * lost:.1f} points of accuracy: "
+                f"{left} are left; allow more bytes"
+            )
+    elif after < _FEW_LEFT * before:
+        terminal.remark(
+            f"warning: {left} are left: measure with --test what that costs, or allow more bytes"
+        )

@@ -1,4 +1,4 @@
-"""Whether what a verb is to write can be written, asked before the work."""
+"""Files of predictions: whether they can be written, asked before the work, and their formats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers of ``predict``, one document at a time, so that memory does not grow with them."""
+"""``satchel predict``: labels for files, folders, tables or lines, in memory that does not grow."""
 
 from __future__ import annotations
 

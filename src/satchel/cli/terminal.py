@@ -1,4 +1,4 @@
-"""The standard streams: closed, full or in any encoding, they cause no traceback."""
+"""The terminal: standard streams that cause no traceback, lines, JSON, progress and colours."""
 
 from __future__ import annotations
 

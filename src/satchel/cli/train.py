@@ -1,4 +1,4 @@
-"""What training did, for people and for programs."""
+"""``satchel train``: a model from labelled text, evaluated on held-out documents where asked."""
 
 from __future__ import annotations
 

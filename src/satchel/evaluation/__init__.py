@@ -1,4 +1,4 @@
-"""How good the answers are. Takes labels and arrays, and knows no model.
+"""How good predictions are. Takes labels and arrays, and knows no model.
 
 Importing this needs NumPy only; pictures and reports load matplotlib when they are asked for.
 """

@@ -12,12 +12,11 @@ from math import ceil
 
 import numpy as np
 
-from satchel.escaping import printable
+from satchel.escaping import abbreviate, printable
 from satchel.evaluation.intervals import Z_95, wilson
 from satchel.evaluation.metrics import ClassCounts, Confusion, count_classes, divide
 from satchel.evaluation.outcomes import Assigned
 from satchel.evaluation.result import Evaluation
-from satchel.evaluation.summary import abbreviate
 
 _ROUGH = 0.05  # half an interval from which on the accuracy is called rough
 _WANTED = 0.025  # half an interval to aim at

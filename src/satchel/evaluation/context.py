@@ -1,7 +1,7 @@
 """What a report can say beyond the figures: the model, its training, the data, and why.
 
-An evaluation knows labels and arrays only. Whoever has the model fills this in; whatever is left
-out is left out of the page.
+An evaluation knows labels and arrays only. Whoever has the model fills this in, by `report_context`
+where it is a model file; whatever is left out is left out of the page.
 """
 
 from __future__ import annotations

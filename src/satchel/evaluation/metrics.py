@@ -1,4 +1,4 @@
-"""Measures of right and wrong answers, in plain NumPy.
+"""Measures of right and wrong predictions: per class, by pairs of classes, and without leaked ones.
 
 The rule for a division by zero: the figure is 0. So a class that is never predicted has a
 precision of 0, a class without test documents a recall of 0, and both an F1 of 0. Averages run

@@ -1,4 +1,4 @@
-"""Labels as people give them, turned into the integer arrays that every measure works on."""
+"""True and predicted labels as people give them, as the arrays that every measure works on."""
 
 from __future__ import annotations
 

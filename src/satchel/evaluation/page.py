@@ -1,7 +1,7 @@
-"""The report as one HTML page, complete in itself: nothing is loaded, everything is escaped.
+"""The report: one HTML page, complete in itself, and the files that are written beside it.
 
-The summary is plain HTML; the other sections are drawn by the page's own script from data that
-stand beside it as JSON.
+In the page nothing is loaded and everything is escaped. The summary is plain HTML; the other
+sections are drawn by the page's own script from data that stand beside it as JSON.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from satchel.escaping import json_text, printable
+from satchel.escaping import abbreviate, json_text, printable
 from satchel.evaluation import pictures
 from satchel.evaluation.advice import Advice, advise
 from satchel.evaluation.confidence import Reliability
@@ -27,7 +27,7 @@ from satchel.evaluation.page_data import embedded_json, page_data
 from satchel.evaluation.predictions import answers_table
 from satchel.evaluation.reasons import Reasons, find_reasons
 from satchel.evaluation.result import Evaluation
-from satchel.evaluation.summary import abbreviate, verdict
+from satchel.evaluation.summary import verdict
 from satchel.files import write_folder_atomically
 
 _SCRIPTS = ("base.js", "documents.js", "matrix.js", "classes.js", "charts.js", "main.js")

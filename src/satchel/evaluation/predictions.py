@@ -1,4 +1,4 @@
-"""The single answers behind an evaluation, in the order in which a person wants to read them."""
+"""The single predictions behind an evaluation, in the order in which a person reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The part of a document that a reader needs to see why it got its label."""
+"""Why documents got their labels: excerpts with the words that decided, and each class's words."""
 
 from __future__ import annotations
 

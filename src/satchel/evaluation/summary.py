@@ -1,72 +1,12 @@
-"""Labels as a reader meets them: nothing hidden in them acts, and they fit where they stand."""
+"""An evaluation in words: a verdict of one or two sentences, and a summary for the terminal."""
 
 from __future__ import annotations
 
-import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Sequence
-
-from satchel.escaping import printable
+from satchel.escaping import abbreviate, columns, printable
 from satchel.evaluation.advice import advise
 from satchel.evaluation.metrics import count_classes
 from satchel.evaluation.outcomes import Label
 from satchel.evaluation.result import ClassScore, Evaluation
-
-
-def columns(text: str) -> int:
-    """Return how many character cells a text takes, East Asian wide characters taking two."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0
-        if unicodedata.combining(character)
-        else 2
-        if unicodedata.east_asian_width(character) in "WF"
-        else 1
-        for character in text
-    )
-
-
-def abbreviate(text: str, limit: int) -> str:
-    """Shorten a text to ``limit`` cells by leaving out its middle: names differ at their ends.
-
-    Marks that take no cell are bounded too: at most four characters a cell are kept.
-    """
-    most = 4 * limit
-    if len(text) <= most and columns(text) <= limit:
-        return text
-    room, taken = [limit - 1 - limit // 2, limit // 2], ["", ""]
-    ends: tuple[Iterable[str], Iterable[str]] = (text[:most], reversed(text[-most:]))
-    for side, characters in enumerate(ends):
-        for character in characters:
-            room[side] -= columns(character)
-            if room[side] < 0 or len(taken[side]) >= most // 2 - 1:
-                break
-            taken[side] += character
-    return f"{taken[0]}…{taken[1][::-1]}"
-
-
-def short_names(
-    labels: Sequence[object], limit: int, numbers: Sequence[int] | None = None
-) -> list[str]:
-    """Return printable, shortened names, all different: doubles get their number.
-
-    Args:
-        labels: The labels.
-        limit: Longest name in character cells.
-        numbers: The number of each label; None counts from 1. Where only some of the labels are
-            shown, give the numbers that they have among all, so that a number means the same
-            class everywhere.
-    """
-    if numbers is None:
-        numbers = range(1, len(labels) + 1)
-    names = [abbreviate(printable(label), limit) for label in labels]
-    seen = Counter(names)
-    return [
-        f"{name} #{number}" if seen[name] > 1 else name
-        for name, number in zip(names, numbers, strict=True)
-    ]
-
 
 _ENOUGH = 20  # test documents from which a class may be called the weakest
 
@@ -211,12 +151,8 @@ def weakest(evaluation: Evaluation, top: int) -> list[tuple[Label, ClassScore]]:
     return sorted(tested, key=lambda item: item[1].f1)[:top]
 
 
-def _short(label: Label) -> str:
-    return abbreviate(printable(label), 40)
-
-
 def _padded(label: Label, width: int) -> str:
-    name = _short(label)
+    name = _name(label)
     return name + " " * (width - columns(name))
 
 
@@ -224,9 +160,9 @@ def _confused_lines(evaluation: Evaluation, top: int) -> list[str]:
     pairs = evaluation.most_confused[:top]
     if not pairs:
         return []
-    width = max(columns(_short(pair.true)) for pair in pairs)
+    width = max(columns(_name(pair.true)) for pair in pairs)
     return ["", "most confused (true → predicted)"] + [
-        f"  {_padded(pair.true, width)}  →  {_short(pair.predicted)}"
+        f"  {_padded(pair.true, width)}  →  {_name(pair.predicted)}"
         f"   {pair.count:,} ({pair.share:.0%} of the class)"
         for pair in pairs
     ]
@@ -236,7 +172,7 @@ def _weak_lines(evaluation: Evaluation, top: int) -> list[str]:
     classes = [item for item in weakest(evaluation, top) if item[1].f1 < 1]
     if not classes:
         return []
-    width = max(columns(_short(label)) for label, _ in classes)
+    width = max(columns(_name(label)) for label, _ in classes)
     return ["", "weakest classes"] + [
         f"  {_padded(label, width)}  F1 {score.f1:.3f}   precision {score.precision:.3f}   "
         f"recall {score.recall:.3f}   {score.support:,} documents"

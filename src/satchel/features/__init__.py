@@ -1,4 +1,4 @@
-"""Texts to bags: tokens, vocabulary, weights and sparse rows (``docs/tokens.md``)."""
+"""Text to numbers: tokens, vocabularies, counts, weights and sparse rows (``docs/tokens.md``)."""
 
 from __future__ import annotations
 

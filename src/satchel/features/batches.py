@@ -1,4 +1,7 @@
-"""Cutting a stream of documents into chunks of bounded size."""
+"""A stream of documents in batches of bounded size, packed for the kernels and read by threads.
+
+What a batch costs decides, too, whether the kernels or the plain path read it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vocabulary of a corpus with its counts, and the exact merging of such counts."""
+"""The features of a corpus: how often each occurs, in how many documents, and in which rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents as sparse rows: the array form in which every room hands bags on."""
+"""Documents as sparse rows: for each document the ids of its features and their values."""
 
 from __future__ import annotations
 

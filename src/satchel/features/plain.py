@@ -11,9 +11,8 @@ from itertools import chain
 import numpy as np
 
 from satchel.features.spec import Features
-from satchel.features.windows import Found, character_windows, word_windows
+from satchel.features.windows import NO_HASHES, Found, character_windows, word_windows
 
-_NO_HASHES = np.zeros(0, np.uint64)
 _NO_COUNTS = np.zeros(0, np.int64)
 _HELD = 1 << 21
 """Features that are held before equal ones are merged."""
@@ -45,7 +44,7 @@ def feature_counts(text: str, features: Features) -> tuple[np.ndarray, np.ndarra
     for part in _parts(text, features):
         of_kinds.setdefault(part.kind, _Counter()).add(part.hashes)
     counted = [(kind, *counter.counts()) for kind, counter in of_kinds.items()]
-    counted.append((0, _NO_HASHES, _NO_COUNTS))  # a text may have no features
+    counted.append((0, NO_HASHES, _NO_COUNTS))  # a text may have no features
     hashes = np.concatenate([hashes for _, hashes, _ in counted])
     kinds = np.concatenate([np.full(len(hashes), kind, np.uint8) for kind, hashes, _ in counted])
     counts = np.concatenate([counts for _, _, counts in counted])
@@ -86,7 +85,7 @@ class _Counter:
         self._known = known
         self._held: list[np.ndarray] = []
         self._size = 0
-        self._hashes = _NO_HASHES
+        self._hashes = NO_HASHES
         self._counts = _NO_COUNTS
 
     def add(self, hashes: np.ndarray) -> None:
@@ -105,7 +104,7 @@ class _Counter:
         return self._hashes, self._counts
 
     def _merge(self) -> None:
-        hashes = np.concatenate([_NO_HASHES, *self._held])
+        hashes = np.concatenate([NO_HASHES, *self._held])
         self._held, self._size = [], 0
         hashes.sort()
         bounds = _bounds(hashes)

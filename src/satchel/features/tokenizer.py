@@ -1,4 +1,4 @@
-"""The reference: the rules of ``docs/tokens.md`` in plain Python, one token at a time.
+"""The reference tokenizer: the rules of ``docs/tokens.md`` in plain Python, one token at a time.
 
 The kernels and the quicker plain path compute the same hashes; property tests hold them to it.
 """
@@ -23,7 +23,7 @@ from satchel.features.preprocess import check_text, kind_of, name_space_at, name
 from satchel.features.spec import Features
 from satchel.features.unicode import classes
 
-# All patterns match strings of class letters (``characters.LETTERS``), not the text itself.
+# All patterns match strings of class letters (``unicode.LETTERS``), not the text itself.
 _UNIT = re.compile(
     r"(?P<number>d++(?:pd++(?![wdhkmjv]))++)"
     r"|(?P<word>[wdhk][wdhkmjv]*+)"

@@ -1,7 +1,8 @@
-"""Literal ranges of code points: the scripts and symbols that the token rules treat on their own.
+"""What Satchel knows of Unicode: the class of each character, and normal forms.
 
-Letters, digits, marks and white space are not listed here: they are what the running Python says.
-Each pair holds the first and the last code point.
+The token rules treat some scripts and symbols on their own; their code points are listed here.
+Letters, digits, marks and white space are what the running Python says. Normalisation is in the
+stream-safe format of UAX #15, so that its time grows with the length of the text alone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""From counts to values: term frequency, times the feature's weight, then the row's norm."""
+"""From counts to values: term frequency, times the feature's weight, then the row's norm.
+
+The weights of features come from document frequencies, or from how features spread over classes.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +18,6 @@ LEAST_LENGTH = 1e-30
 leave the range of float32."""
 FIELD_LENGTH = 0.5
 """The Euclidean length of a row's field tokens under the norm ``l2_fields``."""
-
-
-def _row_sums(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """The sum of each row, float64 [n]; 0 for empty rows."""
-    sums = np.zeros(len(offsets) - 1)
-    filled = np.flatnonzero(np.diff(offsets))
-    if len(filled):
-        sums[filled] = np.add.reduceat(values, offsets[filled], dtype=np.float64)
-    return sums
 
 
 def weigh(
@@ -84,6 +78,15 @@ def _inverse_lengths(squares: np.ndarray, rows: Rows) -> np.ndarray:
         1.0, lengths, out=np.ones_like(lengths), where=lengths > LEAST_LENGTH
     )
     return inverse.astype(np.float32)
+
+
+def _row_sums(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """The sum of each row, float64 [n]; 0 for empty rows."""
+    sums = np.zeros(len(offsets) - 1)
+    filled = np.flatnonzero(np.diff(offsets))
+    if len(filled):
+        sums[filled] = np.add.reduceat(values, offsets[filled], dtype=np.float64)
+    return sums
 
 
 def term_frequencies(rows: Rows, weighting: Weighting) -> np.ndarray:

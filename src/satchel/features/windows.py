@@ -1,9 +1,9 @@
 """A text's features in windows, so that the plain path's memory stays bounded.
 
 A window is about a hundred thousand features, whatever the text: one long word, one long line, no
-white space at all. ``word_windows`` and ``character_windows`` find them; they take short cuts that
-the reference (``tokens.py``) does not, and give the same hashes, and where they are asked for the
-same places.
+white space at all. Word n-grams and character n-grams are found in two ways each: with their
+places, and quicker without. Both take short cuts that the reference (``tokenizer``) does not, and
+give the same hashes and places.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ _WORDS_ONLY = str.maketrans(".,\x01\x02", "  .,")
 
 _HashOf = Callable[[str], int]
 
-_NO_HASHES = np.zeros(0, np.uint64)
+NO_HASHES = np.zeros(0, np.uint64)
 _NO_PLACES = np.zeros(0, np.int64)
 
 
@@ -357,7 +357,7 @@ class _Chain:
 
     def __init__(self, orders: int) -> None:
         self._orders = orders
-        self._words = _NO_HASHES
+        self._words = NO_HASHES
         self._places = (_NO_PLACES, _NO_PLACES)
 
     def grams(

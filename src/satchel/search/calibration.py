@@ -1,4 +1,4 @@
-"""How sure a sum of members is, and where labels begin to hold: chosen on documents held out."""
+"""How sure a sum of members is, and from where labels hold: both fitted on held-out documents."""
 
 from __future__ import annotations
 

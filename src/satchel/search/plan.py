@@ -1,4 +1,7 @@
-"""What a recipe may depend on: facts of the training documents, never a data set's name."""
+"""What a recipe may depend on, and what is tried: from statistics of the training documents alone.
+
+The name of a data set is never among them.
+"""
 
 from __future__ import annotations
 

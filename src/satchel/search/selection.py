@@ -1,4 +1,4 @@
-"""Adding members to a sum, one at a time, as long as documents held out gain by it."""
+"""Which recipe wins: the best linear member, then others while held-out documents gain by them."""
 
 from __future__ import annotations
 

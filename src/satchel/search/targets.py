@@ -1,4 +1,4 @@
-"""Labels as numbers: one class a document, or any number of them."""
+"""Labels as numbers: one class per document, or any number of them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ import numpy as np
 from satchel.errors import LabelError
 from satchel.inference.structure import LabelType, Task
 from satchel.sealed.labels import array_of, text_of, type_of
-
-LONGEST_LABEL = 1_000
-"""The longest label that a satchel carries, in code points."""
+from satchel.sources.files import LONGEST_LABEL
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
-"""The members of a tar, read strictly forward.
+"""The documents in a tar or ZIP archive, read without unpacking anything to the disk.
 
-Python's own tarfile takes time that grows with the square of a long name or of a header of digits
-(CVE-2024-6232 in Python up to 3.11.9), and others of its versions loop over crafted sizes. Reading
-needs little of it: names (ustar, GNU and PAX), sizes and types. Each header is looked at once, and
-what names it may hold is limited.
+A tar is read strictly forward by code of our own. Python's tarfile takes time that grows with the
+square of a long name or of a header of digits (CVE-2024-6232 in Python up to 3.11.9), and other
+versions loop over crafted sizes. Reading needs little of the format: names (ustar, GNU and PAX),
+sizes and types. Each header is looked at once, and what names it may hold is limited.
 """
 
 from __future__ import annotations
@@ -223,7 +223,7 @@ def read_archive(path: str, inside: str, remarks: Remarks, progress: Progress) -
     """Read the files of an archive.
 
     Args:
-        path: The archive, with a suffix of ``suffixes.ARCHIVES``.
+        path: The archive, with a suffix of ``documents.ARCHIVES``.
         inside: Only what lies below this path within the archive; empty for all.
         remarks: Where skipped members are noted.
         progress: Told of members read.

@@ -1,4 +1,4 @@
-"""What the pre-flight check found, for people and for programs."""
+"""The check before training: faults of labels and texts, repeated texts, leaked test documents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which columns of a table hold the text, the label and the id.
+"""Which columns of a table hold the text, the label and the id, and the documents of its rows.
 
 Columns that the user names are found by their spelling, or else without regard to case. Columns
 that nobody names are recognised by the lists below, which :func:`recognised` searches in turn;
@@ -19,6 +19,7 @@ from satchel.sources.documents import (
     MAX_DOCUMENT_BYTES,
     Documents,
     Remarks,
+    Taken,
     Trouble,
     counted,
     quoted,
@@ -61,25 +62,6 @@ _GROUPS: Final[dict[Role, Sequence[Sequence[str]]]] = {
     "label": LABEL_COLUMNS,
     "id": ID_COLUMNS,
 }
-
-
-@dataclass(frozen=True)
-class Taken:
-    """Which columns of a table were taken for what.
-
-    Attributes:
-        text: The columns of the text, joined in this order by a line feed.
-        label: The column of the label; None where labels are not read.
-        id: The column of the ids; None where there is none.
-        kept: The columns that are kept as they are.
-        several: Whether the label column is one of several labels a document.
-    """
-
-    text: tuple[str, ...]
-    label: str | None = None
-    id: str | None = None
-    kept: tuple[str, ...] = ()
-    several: bool = False
 
 
 def plain(name: str) -> str:

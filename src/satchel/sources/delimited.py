@@ -1,4 +1,4 @@
-"""Whether the first row of a table of delimited cells names its columns, or is data already."""
+"""Tables of delimited cells: the delimiter, whether the first row is a header, and the rows."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import IO, TypeAlias
 
 from satchel.errors import SourceError
 from satchel.escaping import printable
-from satchel.sources.columns import Rows, Taken, Wanted, recognised, unique_names
-from satchel.sources.documents import MAX_DOCUMENT_BYTES
+from satchel.sources.columns import Rows, Wanted, recognised, unique_names
+from satchel.sources.documents import MAX_DOCUMENT_BYTES, Taken
 from satchel.sources.encodings import decode_name
 
 

@@ -1,4 +1,7 @@
-"""What reading gives: the documents, and remarks on all that was not plain sailing."""
+"""What reading gives: the documents, a report of all that was not read as it is, and the limits.
+
+Here, too, are the words of that report and the suffixes that say which format a file has.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,10 @@ import codecs
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Any, TypeAlias
+from typing import IO, Any, TypeAlias
 
 from satchel.errors import SourceError
 from satchel.escaping import printable
-
-if TYPE_CHECKING:
-    from satchel.sources.columns import Taken
-
 
 Labels: TypeAlias = list[str] | list[tuple[str, ...]]
 """One label a document, or several: a list of ``str`` or a list of tuples of ``str``."""
@@ -149,6 +148,25 @@ class Remarks:
             "unlabelled": len(self.unlabelled),
             "lines": self.lines(),
         }
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Which columns of a table were taken for what.
+
+    Attributes:
+        text: The columns of the text, joined in this order by a line feed.
+        label: The column of the label; None where labels are not read.
+        id: The column of the ids; None where there is none.
+        kept: The columns that are kept as they are.
+        several: Whether the label column is one of several labels a document.
+    """
+
+    text: tuple[str, ...]
+    label: str | None = None
+    id: str | None = None
+    kept: tuple[str, ...] = ()
+    several: bool = False
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Where the labelled folders start in a tree of files, and what each file's label is."""
+"""Folders of files: which files there are, which folder names are the labels, and their bytes."""
 
 from __future__ import annotations
 

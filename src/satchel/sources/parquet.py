@@ -1,4 +1,4 @@
-"""What a Parquet file says of itself: columns, row groups, and how large they are unpacked.
+"""Parquet files: the size of what one unpacks to is read first, then a limited process unpacks it.
 
 The footer is a structure in Thrift's compact protocol; only the few fields that are needed are
 kept. See https://parquet.apache.org/docs/file-format/metadata/ and the Thrift specification.
@@ -21,8 +21,8 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from satchel.errors import MissingDependencyError, SourceError
 from satchel.escaping import printable
-from satchel.sources.columns import MAX_COLUMNS, Rows, Taken, Wanted
-from satchel.sources.documents import BYTES_PER_ROW, bomb, expansion_limit, quoted
+from satchel.sources.columns import MAX_COLUMNS, Rows, Wanted
+from satchel.sources.documents import BYTES_PER_ROW, Taken, bomb, expansion_limit, quoted
 
 if TYPE_CHECKING:
     import polars

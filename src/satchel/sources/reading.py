@@ -1,4 +1,4 @@
-"""The one door for text: a folder, an archive or a table in, documents out."""
+"""Reading a source: a folder, an archive or a table in, documents out."""
 
 from __future__ import annotations
 

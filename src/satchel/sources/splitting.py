@@ -1,4 +1,7 @@
-"""Which documents have the same text, up to case, white space and compatibility forms."""
+"""Training, validation and test parts, and folds: stratified by label, equal texts kept together.
+
+Two texts are equal up to case, white space and compatibility forms.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The objects of a JSON file: one a line, or all in one array."""
+"""Tables in every format (CSV, TSV, JSON, fastText, Parquet, data frames) to documents.
+
+JSON is read here, strictly and one object at a time; cells and Parquet have files of their own.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ import msgspec
 from satchel.errors import LabelError, SourceError
 from satchel.escaping import printable
 from satchel.progress import Progress
-from satchel.sources.columns import MAX_COLUMNS, Rows, Taken, Wanted, undecoded, unique_names
+from satchel.sources.columns import MAX_COLUMNS, Rows, Wanted, undecoded, unique_names
 from satchel.sources.delimited import DelimitedRows, Header, Row, find_header
 from satchel.sources.documents import (
     BYTES_PER_ROW,
@@ -29,6 +32,7 @@ from satchel.sources.documents import (
     Bounded,
     Documents,
     Remarks,
+    Taken,
     brief,
     expansion_limit,
     quoted,

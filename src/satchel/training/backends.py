@@ -1,4 +1,8 @@
-"""Threads for kernels that release the GIL: split a range, run, wait."""
+"""The backend that Keras runs on, and the threads that our own kernels run on.
+
+A backend is chosen before Keras is imported, kept to the processor and to one thread of its own;
+kernels release the GIL, so that threads share their ranges.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The linear member: one-vs-rest max-margin (or logistic) machines, many classes at once."""
+"""Members without a network: linear machines, one class against the rest, and complement Bayes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from satchel.errors import LabelError, SettingError
 from satchel.inference.structure import Task
 from satchel.training.linear_kernels import dual_pass
-from satchel.training.losses import check_targets
+from satchel.training.targets import check_targets
 
 if TYPE_CHECKING:
     from satchel.features.csr import Rows

@@ -1,4 +1,4 @@
-"""What a Keras callback sees: a model that owns the bag layer's weights beside the head's."""
+"""The training loop, one epoch after the other, and the model that Keras's callbacks see in it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from satchel.inference.structure import Task
 from satchel.progress import Progress
 from satchel.training.bag_layer import BagLayer
 from satchel.training.heads import array_of
-from satchel.training.losses import correct, target_rows
 from satchel.training.steps import Step
+from satchel.training.targets import correct, target_rows
 
 if TYPE_CHECKING:
     from satchel.features.csr import Rows

@@ -1,4 +1,4 @@
-"""F1 of each class as bars, weakest first, with precision and recall beside."""
+"""Figures but the confusion matrix: F1 by class, risk and coverage, training, calibration."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from matplotlib.ticker import MaxNLocator
 
 from satchel.errors import InputError
 from satchel.evaluation.context import HELD_OUT, History, LearningPoint
-from satchel.evaluation.pictures.lettering import BASE, letter
+from satchel.evaluation.pictures.lettering import BASE, DPI, letter
 from satchel.evaluation.result import Evaluation
 from satchel.evaluation.summary import weakest
 
-DPI = 110
 _MOST = 40  # bars; more would be read by nobody, and all classes are in the page's table
 _BAR = 0.21  # inches
 

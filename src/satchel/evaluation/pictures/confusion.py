@@ -15,10 +15,9 @@ from matplotlib.figure import Figure
 from satchel.errors import InputError
 from satchel.evaluation.metrics import count_classes, divide
 from satchel.evaluation.page_data import matrix_places
-from satchel.evaluation.pictures.lettering import BASE, Lettering, letter
+from satchel.evaluation.pictures.lettering import BASE, DPI, Lettering, letter
 from satchel.evaluation.result import Evaluation
 
-DPI = 110
 _NUMBERS_FROM = 0.3  # inches of a cell from which a number can be read in it
 _LARGEST = 21.0  # inches; with the labels a picture stays below 3,000 pixels a side
 _SMALLEST_LETTERS = 6.5  # points

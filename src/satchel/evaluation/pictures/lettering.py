@@ -12,10 +12,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findSystemFonts, fontManager, get_font
 
-from satchel.evaluation.summary import short_names
+from satchel.escaping import short_names
 
 BASE = "DejaVu Sans"  # matplotlib brings it, so it is there on every machine
 MISSING = "□"
+DPI = 110
 _MOST_FONTS = 6
 
 

@@ -1,4 +1,4 @@
-"""The bag of one document: its distinct features and how often each occurs."""
+"""The features of one document: each distinct one, how often it occurs, and sorted by its id."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ def longest_document(offsets: Array) -> Number:
 def make_scratch(longest: Number, settings: Settings) -> Scratch:
     """Room for the longest document of a chunk; the system gives pages only where it is used.
 
-    Lower case at most doubles the bytes of a document (``lowering``). Each byte starts one word at
-    most, with as many n-grams, and an address has three bytes or more; both count once more as
-    field tokens. A chunk of character n-grams has two pads, and a blank between it and the next.
+    Lower case at most doubles the bytes of a document (``lower_document``). Each byte starts one
+    word at most, with as many n-grams, and an address has three bytes or more; both count once more
+    as field tokens. A chunk of character n-grams has two pads, and a blank between it and the next.
     """
     size = 2 * longest + 8
     most = 0

@@ -1,4 +1,7 @@
-"""Starting Numba with no more than our kernels need: most of its start is for what they do not."""
+"""Numba's cache of machine code, checked for damage, and a start of Numba that is kept short.
+
+Loading compiled kernels takes less time than what Numba prepares at its start for other uses.
+"""
 
 from __future__ import annotations
 

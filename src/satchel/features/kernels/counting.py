@@ -1,4 +1,4 @@
-"""Counting a chunk of documents into a growing table."""
+"""The features of chunks of documents, counted into a table that grows; one table a thread."""
 
 from __future__ import annotations
 

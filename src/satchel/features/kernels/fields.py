@@ -1,4 +1,4 @@
-"""Tokens once more in the name space of their part of a post: ``bags.fields`` over bytes."""
+"""Tokens once more in the name space of their part of a post: ``preprocess`` over bytes."""
 
 from __future__ import annotations
 

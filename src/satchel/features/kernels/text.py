@@ -1,4 +1,4 @@
-"""How kernels hold a lowered text and the features found in it.
+"""How kernels hold a lowered text and its features, how they hash, and how they lower.
 
 A text is an array of uint16: a byte of its lower case, and above it the class of the character. The
 features found are an array of uint64 with a row each: hash, place (start << 32 | end, in bytes of
@@ -133,7 +133,7 @@ NOT_ASCII = np.uint64(int.from_bytes(b"\x80" * BLOCK, "big"))
 """The bits of a block of which one is set where a byte of it is no ASCII."""
 _FULL = np.uint64(8 * BLOCK)
 _BYTES = np.uint64((1 << 8 * BLOCK) - 1)
-_BYTE = np.uint64(8)
+BYTE = np.uint64(8)
 _PRIME = np.uint64(PRIME)
 _PRIME_BITS = np.uint64(61)
 _KEY_SHIFT = np.uint64(64 - 61)
@@ -184,7 +184,7 @@ def absorb_full(state: Number, block: Number, key: Number) -> Number:
 @helper
 def with_byte(block: Number, byte: Number) -> Number:
     """A block that is not full and the byte of one place of a text."""
-    return block << _BYTE | np.uint64(byte & 0xFF)
+    return block << BYTE | np.uint64(byte & 0xFF)
 
 
 @helper

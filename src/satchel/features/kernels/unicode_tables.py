@@ -3,7 +3,7 @@
 A table is one array, since each array that is handed on costs the compiler much. For any code
 point, ``table[table[code >> 8] + (code & 255)]`` holds, from the lowest bit: 21 bits of the way to
 its lower case (modulo 2²¹, so that most blocks are equal), 5 bits of the class of that
-(``characters.py``), then CASED and IGNORABLE of the code point, which decide whether Σ ends a word.
+(``unicode``), then CASED and IGNORABLE of the code point, which decide whether Σ ends a word.
 The last 128 entries serve ASCII: lower case in the low byte, class in the next.
 """
 
@@ -130,7 +130,7 @@ def _mark(table: np.ndarray, where: Ranges, value: int, only: np.ndarray | None)
 
 
 def _satchel_classes(known: _Properties) -> np.ndarray:
-    """The tests of ``characters._satchel``, the last one first, so that earlier ones win."""
+    """The tests of ``unicode._satchel``, the last one first, so that earlier ones win."""
     table = np.full(_SIZE, OTHER, np.int32)
     for character, value in ASCII_CLASSES.items():
         table[ord(character)] = value

@@ -1,4 +1,7 @@
-"""The words of a document and their n-grams: ``tokens.units`` over classes instead of patterns."""
+"""The tokens of a document: words, numbers, emoji, addresses, and word and character n-grams.
+
+They are the reference's (``tokenizer``), read from classes of bytes instead of by patterns.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from satchel.features.hashing import BLOCK, CHARACTER_KIND
 from satchel.features.kernels.compile import NONE, ONE, ZERO, Array, Number, helper
 from satchel.features.kernels.text import (
     ADDRESS_START,
+    BYTE,
     CHARACTER_START,
     EMPTY,
     NOT_ASCII,
@@ -322,7 +326,6 @@ def address_features(
 
 _PAD = np.uint16(32)
 _KIND = np.int64(CHARACTER_KIND)
-_BYTE = np.uint64(8)
 _WINDOW = np.uint64((1 << 8 * BLOCK) - 1)
 
 
@@ -399,14 +402,14 @@ def _ascii_grams(
     """
     window = np.uint64(0)
     for place in range(start - 1, start - 1 + BLOCK):
-        window = window << _BYTE | _padded_byte(text, place, start, end)
+        window = window << BYTE | _padded_byte(text, place, start, end)
     for first in range(start - 1, end + 2 - shortest):
         for size in range(shortest, min(longest, end + 1 - first) + 1):
             block = window >> np.uint64(8 * (BLOCK - size)) | EMPTY << np.uint64(8 * size)
             number = finished(CHARACTER_START, block, key)
             count = emit(found, count, number, _KIND, max(first, start), min(first + size, end))
         following = _padded_byte(text, first + BLOCK, start, end)
-        window = (window << _BYTE | following) & _WINDOW
+        window = (window << BYTE | following) & _WINDOW
     return count
 
 

@@ -14,7 +14,7 @@ from satchel.errors import LabelError, SettingError
 from satchel.features.csr import Rows
 from satchel.training import linear
 from satchel.training.linear import LinearMember, LinearProblem
-from test_network_bag_layer import sparse
+from test_training_bag_layer import sparse
 
 
 def problem(seed: int, classes: int, documents: int = 60, columns: int = 30):

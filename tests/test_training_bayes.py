@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.naive_bayes import ComplementNB
 
 from satchel.training.linear import ComplementBayes
-from test_network_bag_layer import sparse
+from test_training_bag_layer import sparse
 
 seeds = st.integers(0, 2**32 - 1)
 

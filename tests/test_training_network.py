@@ -13,7 +13,7 @@ import pytest
 
 from satchel.errors import LabelError, SettingError, TrainingError, UnsupportedHeadError
 from satchel.training.backends import use_backend
-from test_network_bag_layer import sparse
+from test_training_bag_layer import sparse
 
 use_backend()
 import keras  # noqa: E402
@@ -139,7 +139,7 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_threads():
 def test_the_same_seed_gives_the_same_bytes_in_processes_of_any_hash_seed():
     program = (
         "import hashlib\n"
-        "from test_network_training import ROWS, TARGETS, SMALL, train_network, weights\n"
+        "from test_training_network import ROWS, TARGETS, SMALL, train_network, weights\n"
         "print(hashlib.sha256(weights(train_network(ROWS, TARGETS, **SMALL))).hexdigest())"
     )
     here = hashlib.sha256(weights(train_network(ROWS, TARGETS, **SMALL))).hexdigest()

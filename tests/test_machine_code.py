@@ -142,7 +142,7 @@ VICTIM, ATTACKER = 54_321, 54_322
 AS_USER = """
 import os, sys, tempfile, warnings
 user, shared = int(sys.argv[1]), sys.argv[2]
-from satchel.compiled import compiled_folder
+from satchel.machine_code import compiled_folder
 warnings.simplefilter("ignore")
 tempfile.tempdir = shared
 os.environ.update(HOME="/nonexistent", XDG_CACHE_HOME="", SATCHEL_TEST_FOLDER=sys.argv[3])

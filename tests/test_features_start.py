@@ -75,20 +75,20 @@ KERNEL = """
 import sys, warnings
 from satchel.progress import showing
 {first}
-from satchel.features.kernels import compiled
+from satchel.features.kernels import compile
 told = []
 with showing(lambda *report: told.append(report)), warnings.catch_warnings(record=True) as said:
     warnings.simplefilter("always")
-    @compiled.kernel("int64(int64)")
+    @compile.kernel("int64(int64)")
     def double(number):
         return 2 * number
-    @compiled.kernel("int64(int64)")
+    @compile.kernel("int64(int64)")
     def triple(number):
         return 3 * number
 print(double(21), triple(14))
 print([report[0] for report in told])
 print([str(warning.message) for warning in said])
-print(compiled.cache_folder())
+print(compile.cache_folder())
 """
 
 
@@ -227,8 +227,8 @@ COUNT = """
 import sys
 sys.modules["satchel.features.kernels.cache"] = None
 from satchel.features import Features, count, kernels
-from satchel.features.kernels import compiled
-assert compiled.starting is None
+from satchel.features.kernels import compile
+assert compile.cache is None
 features = Features(words=2, characters=(2, 3), fields=True, hash_key=1)
 texts = ["Subject: a word\\nFrom: x@y.org\\n\\nwords, 3.14 of 漢字"] * 3
 plain, plain_rows = count(texts, features)
