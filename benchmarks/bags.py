@@ -45,9 +45,9 @@ import numpy as np
 from benchmarks import data, measure, peers, report
 from benchmarks.peers import Counting, Step
 from satchel.features.counting import count
-from satchel.features.embedding_bag import BagReader, BagTable
+from satchel.features.embedding_bag import BagTable, TextEncoder
 from satchel.features.spec import Features, Weighting
-from satchel.features.vocabulary import Lookup, lookup
+from satchel.features.vocabulary import HashIndex
 from satchel.features.weighting import inverse_document_frequency, weigh
 
 THREADS = 2
@@ -68,14 +68,14 @@ GROWTH = {"words": WORDS, "words + pairs": PAIRS}
 
 def _count_by_satchel(features: Features) -> Counting:
     def start(train: list[str], test: list[str]) -> tuple[Step, Step]:
-        known: list[Lookup] = []
+        known: list[HashIndex] = []
 
         def learn() -> Any:
             counts, rows = count(train, features, threads=THREADS)
-            known[:] = [Lookup(counts.hashes)]
+            known[:] = [HashIndex(counts.hashes)]
             return rows
 
-        return learn, lambda: lookup(test, features, known[0], threads=THREADS)
+        return learn, lambda: transform(test, features, known[0], threads=THREADS)
 
     return start
 
@@ -83,17 +83,17 @@ def _count_by_satchel(features: Features) -> Counting:
 def _weigh_characters_by_satchel(train: list[str], test: list[str]) -> tuple[Step, Step]:
     features = Features(words=0, characters=(3, 5), hash_key=KEY)
     weighting = Weighting(term_frequency="count", norm="l2")
-    known: list[tuple[Lookup, np.ndarray]] = []
+    known: list[tuple[HashIndex, np.ndarray]] = []
 
     def learn() -> Any:
         counts, rows = count(train, features, threads=THREADS)
         weights = inverse_document_frequency(counts.document_frequency, counts.documents)
-        known[:] = [(Lookup(counts.hashes), weights)]
+        known[:] = [(HashIndex(counts.hashes), weights)]
         return weigh(rows, weights, weighting)
 
     def apply() -> Any:
         vocabulary, weights = known[0]
-        return weigh(lookup(test, features, vocabulary, threads=THREADS), weights, weighting)
+        return weigh(transform(test, features, vocabulary, threads=THREADS), weights, weighting)
 
     return learn, apply
 
@@ -292,12 +292,12 @@ def single(arguments: argparse.Namespace) -> None:
     post = min(data.newsgroups(arguments.data, "test")[0], key=lambda text: abs(len(text) - 2000))
     counts, _ = count(posts, PAIRS)
     kept = np.sort(np.argsort(-counts.document_frequency, kind="stable")[:400_000])
-    known = Lookup(counts.hashes[kept])
+    known = HashIndex(counts.hashes[kept])
     weights = np.ones(len(known), np.float32)
     matrix = np.random.default_rng(0).normal(size=(len(known), 128)).astype(np.float32)
-    reader = BagReader([BagTable(PAIRS, Weighting(), known, weights, matrix)])
+    reader = TextEncoder([BagTable(PAIRS, Weighting(), known, weights, matrix)])
     steps = {
-        "lookup": lambda: lookup([post], PAIRS, known, threads=1),
+        "lookup": lambda: transform([post], PAIRS, known, threads=1),
         "bag sums": lambda: reader.read([post], threads=1),
     }
     found: dict[str, object] = {"characters": len(post)}

@@ -164,14 +164,14 @@ def stages(path: Path, texts: list[str], rounds: int) -> dict[str, Any]:
     """
     from satchel import load
     from satchel.features.batches import chunks, pack
-    from satchel.features.embedding_bag import BagReader
+    from satchel.features.embedding_bag import TextEncoder
 
     loaded = load(path)
     model = loaded.model
     views = model.views
-    full = BagReader(views)
-    narrow = BagReader([_cut(view, view.size) for view in views])
-    single = BagReader([_cut(view, 1) for view in views])
+    full = TextEncoder(views)
+    narrow = TextEncoder([_cut(view, view.size) for view in views])
+    single = TextEncoder([_cut(view, 1) for view in views])
     sums, counts = full.read_fused(texts, threads=1)
 
     def packing() -> None:
@@ -220,11 +220,11 @@ def stages(path: Path, texts: list[str], rounds: int) -> dict[str, Any]:
 
 def _cut(view: BagTable, size: int) -> BagTable:
     """A view with its first features alone, and rows of one number."""
-    from satchel.features.vocabulary import Lookup
+    from satchel.features.vocabulary import HashIndex
 
     return replace(
         view,
-        known=Lookup(view.known.hashes[:size]),
+        known=HashIndex(view.known.hashes[:size]),
         weights=view.weights[:size],
         rows=view.rows[:size, :1].copy(),
         scales=None if view.scales is None else view.scales[:1],

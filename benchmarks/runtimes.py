@@ -1,4 +1,4 @@
-"""Does one model file give the same probabilities on every runtime?
+"""Does one model file give the same probabilities on every runtime?from small_models import predictor
 
     python -m benchmarks.runtimes MODEL SOURCE [--documents N]
 
@@ -23,27 +23,28 @@ import numpy as np
 from benchmarks import measure, peers, report
 
 if TYPE_CHECKING:
-    from satchel.inference.predictor import Model
+    from satchel.inference.predictor import Predictor
 
 BATCH = 20
 """Documents at a time: an exported model pads them all to the longest."""
 
 
-def _numpy(model: Model, texts: list[str]) -> np.ndarray:
-    from satchel.features.embedding_bag import BagReader
+def _numpy(model: Predictor, texts: list[str]) -> np.ndarray:
     from satchel.inference.forward import probabilities
 
-    sums, _ = BagReader(model.views).read_plain(texts)
+    from satchel.features.embedding_bag import TextEncoder
+
+    sums, _ = TextEncoder(model.views).read_plain(texts)
     return probabilities(model.scores_of_bags(sums), model.task)
 
 
-def _numba(model: Model, texts: list[str]) -> np.ndarray:
+def _numba(model: Predictor, texts: list[str]) -> np.ndarray:
     model.warm_up()
     return model.predict_proba(texts)
 
 
 def _in_batches(
-    model: Model, texts: list[str], predict: Callable[[dict[str, np.ndarray]], Any]
+    model: Predictor, texts: list[str], predict: Callable[[dict[str, np.ndarray]], Any]
 ) -> np.ndarray:
     from satchel.exchange.keras import bag_inputs
 
@@ -53,7 +54,7 @@ def _in_batches(
     )
 
 
-def _onnx(model: Model, texts: list[str]) -> np.ndarray:
+def _onnx(model: Predictor, texts: list[str]) -> np.ndarray:
     import onnxruntime
 
     from satchel.exchange.onnx import to_onnx
@@ -65,7 +66,7 @@ def _onnx(model: Model, texts: list[str]) -> np.ndarray:
     return _in_batches(model, texts, lambda given: session.run(["probabilities"], given)[0])
 
 
-def _keras(model: Model, texts: list[str]) -> np.ndarray:
+def _keras(model: Predictor, texts: list[str]) -> np.ndarray:
     import keras
 
     from satchel.exchange.keras import to_keras
@@ -94,11 +95,10 @@ MODULES = {
 
 def one(runtime: str, model: str, texts: str) -> list[list[float]]:
     """Return the probabilities of one runtime: one row per document of a JSON list of texts."""
-    from satchel.inference.predictor import Model
     from satchel.sealed.store import read
 
     documents = json.loads(Path(texts).read_text("utf-8"))
-    rows: list[list[float]] = RUNTIMES[runtime](Model(read(model)), documents).tolist()
+    rows: list[list[float]] = RUNTIMES[runtime](predictor(read(model)), documents).tolist()
     return rows
 
 

@@ -27,15 +27,15 @@ from satchel.features.preprocess import name_spaces, prepare, strip
 from satchel.features.spec import Features
 from satchel.features.tokenizer import tokenize
 from satchel.inference.explain import Explanation
-from satchel.inference.predictor import Model
 from satchel.search.validation import conversation
 from satchel.sources.check import check
 from satchel.sources.documents import Documents
 from satchel.sources.splitting import text_keys
+from small_models import predictor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from small_models import Head, keyed, make_parts
+from small_models import Head, keyed, make_contents
 
 CHARACTERS = [
     *"aZ_éßİΣςﬁ½",  # letters, and those that lower case or folding changes
@@ -78,7 +78,7 @@ def operations(sample: str) -> Iterator[tuple[str, Operation]]:
         yield f"tokens: {name}", lambda text, f=features: tokenize(text, f)
         yield f"counting: {name}", lambda text, f=features: count([text], f)
     views = [EVERYTHING, FEATURES["composed"]]
-    model = Model(make_parts([Head(), Head(view=1)], features=views, texts=[sample]))
+    model = predictor(make_contents([Head(), Head(view=1)], features=views, texts=[sample]))
     yield "prediction", lambda text: model.predict([text])
     yield "explanation", lambda text: shown(model.explain(text))
     yield "copies", lambda text: text_keys([text, f"{text} "])

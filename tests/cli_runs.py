@@ -18,8 +18,8 @@ import pytest
 
 from satchel import sealed
 from satchel.cli import main
-from satchel.sealed.schema import Parts
-from small_models import make_parts
+from satchel.sealed.assembly import Contents
+from small_models import make_contents
 
 
 def run_process(
@@ -86,7 +86,7 @@ def refused(*arguments: object, given: str | None = None) -> str:
     return answer.stderr
 
 
-def write_model(path: Path, parts: Parts | None = None) -> Path:
+def write_model(path: Path, parts: Contents | None = None) -> Path:
     """A model of four labels with random numbers, written without training."""
-    sealed.write(path, make_parts() if parts is None else parts)
+    sealed.write(path, make_contents() if parts is None else parts)
     return path

@@ -1,4 +1,5 @@
-"""Texts that were or might be costly beyond their length, and all that reads a text.
+"""Texts that were or might be costly beyond their length, and all that reads a text.from small_models import predictor
+
 
 Run as a program, it does one operation on all of them under limits of the system:
 
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from satchel.features.spec import Features
-    from satchel.inference.predictor import Model
+    from satchel.inference.predictor import Predictor
 
 CODE_POINTS = 160_000
 SECONDS = 10
@@ -102,12 +103,11 @@ def _features() -> list[Features]:
     ]
 
 
-def _model(view: int) -> Model:
-    from satchel.inference.predictor import Model
-    from small_models import make_parts
+def _model(view: int) -> Predictor:
+    from small_models import make_contents
 
     texts = [make(60) for make in TEXTS.values()]
-    return Model(make_parts(features=[_features()[view]], texts=texts))
+    return predictor(make_contents(features=[_features()[view]], texts=texts))
 
 
 def _plain_features() -> Iterator[Operation]:
@@ -144,7 +144,7 @@ def _prediction() -> Iterator[Operation]:
 def _explanation() -> Iterator[Operation]:
     import json
 
-    def explained(text: str, model: Model) -> None:
+    def explained(text: str, model: Predictor) -> None:
         explanation = model.explain(text)
         json.dumps(explanation.to_dict())
         str(explanation)
@@ -182,9 +182,9 @@ def _folds() -> Iterator[Operation]:
 
 
 def _evaluation() -> Iterator[Operation]:
-    from satchel.model import Satchel
+    from satchel.model import Model
 
-    model = Satchel(_model(1).parts)
+    model = Model(_model(1).parts)
     labels = list(model.classes_[:2])
 
     def judged(text: str) -> None:

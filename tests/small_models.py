@@ -8,20 +8,14 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
+from satchel.features.embedding_bag import quantized
 from satchel.features.spec import Features, Weighting
 from satchel.features.tokenizer import tokenize
-from satchel.inference.compress import quantized
-from satchel.sealed.schema import (
-    Activation,
-    Layer,
-    Manifest,
-    Member,
-    Parts,
-    RowType,
-    Task,
-    Training,
-    View,
-)
+from satchel.inference.activations import ActivationName
+from satchel.inference.predictor import Predictor
+from satchel.inference.structure import Task, Training
+from satchel.sealed.assembly import Contents, ensemble_of
+from satchel.sealed.schema import LayerEntry, Manifest, MemberEntry, RowType, ViewEntry
 
 TEXTS = [
     "The engine of the old car would not start, so the car stayed at home.",
@@ -39,14 +33,14 @@ KEY = 0xABCDEF0123456789 >> 4
 CLASS_COUNTS = (1, 4, 2, 3)
 DEFAULT_WEIGHTING = Weighting()
 DENSE_HEAD = (
-    Layer(kind="activation", units=6, activation="relu"),
-    Layer(kind="dense", units=5, activation="gelu"),
-    Layer(kind="batch_normalization", units=5),
-    Layer(kind="dense", units=4),
+    LayerEntry(kind="activation", units=6, activation="relu"),
+    LayerEntry(kind="dense", units=5, activation="gelu"),
+    LayerEntry(kind="batch_normalization", units=5),
+    LayerEntry(kind="dense", units=4),
 )
 NORMED_HEAD = (
-    Layer(kind="layer_normalization", units=6, activation="silu", epsilon=1e-3),
-    Layer(kind="dense", units=4),
+    LayerEntry(kind="layer_normalization", units=6, activation="silu", epsilon=1e-3),
+    LayerEntry(kind="dense", units=4),
 )
 
 
@@ -54,7 +48,7 @@ NORMED_HEAD = (
 class Head:
     """A member to make: its view, its columns of the bag and its layers."""
 
-    layers: tuple[Layer, ...] = ()
+    layers: tuple[LayerEntry, ...] = ()
     view: int = 0
     columns: int = 4
     scale: float = 1.0
@@ -65,11 +59,11 @@ NETWORK = Head(DENSE_HEAD, columns=6)
 NORMED = Head(NORMED_HEAD, columns=6)
 
 
-def one_activation(name: Activation) -> Head:
+def one_activation(name: ActivationName) -> Head:
     """A member whose hidden layer has this activation."""
     layers = (
-        Layer(kind="activation", units=5, activation=name),
-        Layer(kind="dense", units=4),
+        LayerEntry(kind="activation", units=5, activation=name),
+        LayerEntry(kind="dense", units=4),
     )
     return Head(layers, columns=5)
 
@@ -93,7 +87,7 @@ def vocabulary(
     )
 
 
-def make_parts(
+def make_contents(
     heads: Sequence[Head] = (LINEAR,),
     *,
     features: Sequence[Features] = (Features(),),
@@ -102,7 +96,7 @@ def make_parts(
     rows: RowType = "float32",
     texts: Sequence[str] = TEXTS[:6],
     seed: int = 0,
-) -> Parts:
+) -> Contents:
     """A model of four labels with random rows and layers; its features get `KEY`."""
     random = np.random.default_rng(seed)
 
@@ -125,7 +119,7 @@ def make_parts(
         else:
             arrays[f"view{index}.rows"] = values.astype(rows)
         views.append(
-            View(features=each, weighting=weighting, size=len(hashes), width=width, rows=rows)
+            ViewEntry(features=each, weighting=weighting, size=len(hashes), width=width, rows=rows)
         )
         terms.append(words)
     members, stops = [], [0] * len(features)
@@ -133,7 +127,9 @@ def make_parts(
         start = stops[head.view]
         stops[head.view] = units = start + head.columns
         members.append(
-            Member(view=head.view, start=start, stop=units, scale=head.scale, layers=head.layers)
+            MemberEntry(
+                view=head.view, start=start, stop=units, scale=head.scale, layers=head.layers
+            )
         )
         arrays[f"member{m}.bias"] = normal(head.columns)
         units = head.columns
@@ -154,7 +150,7 @@ def make_parts(
         thresholds=(0.5, 0.4, 0.3, 0.6) if task == "multiple" else (),
         training=Training(documents=10, class_counts=CLASS_COUNTS),
     )
-    return Parts(manifest=manifest, arrays=arrays, terms=terms)
+    return Contents(manifest=manifest, arrays=arrays, terms=terms)
 
 
 def with_rows(
@@ -162,10 +158,10 @@ def with_rows(
     hashes: np.ndarray,
     *,
     scales: np.ndarray | None = None,
-    activation: Activation | None = None,
+    activation: ActivationName | None = None,
     task: Task = "single",
     views: int = 1,
-) -> Parts:
+) -> Contents:
     """A model of single words with these rows ``[words, labels]``, all words weighing the same.
 
     Its labels are ``label 0``, ``label 1`` …; for ``multiple`` every label always holds. Each of
@@ -174,14 +170,16 @@ def with_rows(
     width = rows.shape[1]
     features = keyed(Features(words=1))
     row_type: RowType = rows.dtype.name  # type: ignore[assignment]
-    view = View(
+    view = ViewEntry(
         features=features,
         weighting=DEFAULT_WEIGHTING,
         size=len(hashes),
         width=width,
         rows=row_type,
     )
-    layers = (Layer(kind="activation", units=width, activation=activation),) if activation else ()
+    layers = (
+        (LayerEntry(kind="activation", units=width, activation=activation),) if activation else ()
+    )
     arrays: dict[str, np.ndarray] = {}
     for index in range(views):
         arrays |= {
@@ -198,25 +196,25 @@ def with_rows(
         labels=tuple(f"label {number}" for number in range(width)),
         views=(view,) * views,
         members=tuple(
-            Member(view=index, start=0, stop=width, layers=layers) for index in range(views)
+            MemberEntry(view=index, start=0, stop=width, layers=layers) for index in range(views)
         ),
         thresholds=(0.0,) * width if task == "multiple" else (),
         training=Training(documents=2, class_counts=(1,) * width),
     )
-    return Parts(manifest=manifest, arrays=arrays)
+    return Contents(manifest=manifest, arrays=arrays)
 
 
-def with_views(parts: Parts, **changes: object) -> Parts:
+def with_views(parts: Contents, **changes: object) -> Contents:
     """The same model with settings of its views changed."""
     views = tuple(msgspec.structs.replace(view, **changes) for view in parts.manifest.views)
-    return Parts(
+    return Contents(
         manifest=msgspec.structs.replace(parts.manifest, views=views),
         arrays=parts.arrays,
         terms=parts.terms,
     )
 
 
-def restated_scores(parts: Parts, text: str) -> np.ndarray:
+def restated_scores(parts: Contents, text: str) -> np.ndarray:
     """The contract's sum for one document, written out without the code under test: float64 [K].
 
     For heads without layers.
@@ -245,3 +243,8 @@ def restated_scores(parts: Parts, text: str) -> np.ndarray:
         z = bag[member.start : member.stop] + parts.arrays[f"member{m}.bias"]
         total += member.scale * z
     return total if known else np.log(np.array(CLASS_COUNTS) / 10)
+
+
+def predictor(contents: Contents) -> Predictor:
+    """The inference path of a model."""
+    return Predictor(ensemble_of(contents))

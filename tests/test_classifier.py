@@ -32,7 +32,7 @@ def quick(**settings: Any) -> TextClassifier:
 
 
 def sealed_bytes(classifier: TextClassifier) -> bytes:
-    return satchel.sealed.dumps(classifier.satchel_.parts)
+    return satchel.pack(classifier.model_.ensemble)
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +201,7 @@ def test_history_is_kept_of_every_network(balanced: TextClassifier, fast: TextCl
     assert history["loss"][-1] < history["loss"][0]
     assert fast.history_ == []
     two = TextClassifier("best", epochs=2, hidden=8, budget=1e-6).fit(TEXTS, TRUE)
-    nets = [member for member in two.satchel_.manifest.members if member.layers]
+    nets = [member for member in two.model_.manifest.members if member.layers]
     assert len(two.history_) == len(nets)
 
 
@@ -218,7 +218,7 @@ def test_a_loaded_model_answers_to_the_bit(balanced: TextClassifier, tmp_path: P
     path = tmp_path / "model.satchel"
     balanced.save(path)
     loaded = satchel.load(path)
-    scores = balanced.satchel_.model.scores(NEW)
+    scores = balanced.model_.model.scores(NEW)
     np.testing.assert_array_equal(loaded.model.scores(NEW), scores)
     np.testing.assert_array_equal(loaded.predict_proba(NEW), balanced.predict_proba(NEW))
     assert loaded.predict(NEW).tolist() == balanced.predict(NEW).tolist()
@@ -255,7 +255,7 @@ def test_the_order_of_the_training_documents_matters_only_a_little(
     other = TextClassifier().fit([TEXTS[i] for i in order], [TRUE[i] for i in order])
     assert sealed_bytes(other) != sealed_bytes(balanced)
     assert other.predict(NEW).tolist() == balanced.predict(NEW).tolist()
-    weights = [np.sort(each.satchel_.parts.arrays["view0.weights"]) for each in (other, balanced)]
+    weights = [np.sort(each.model_.ensemble.arrays["view0.weights"]) for each in (other, balanced)]
     np.testing.assert_allclose(weights[0], weights[1], rtol=1e-6)
 
 

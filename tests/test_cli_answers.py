@@ -15,15 +15,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from cli_runs import refused, run, write_model
-from satchel import sealed
 from satchel.bags.features import Features
 from satchel.cli.answers import answers_of
-from satchel.satchel import Satchel
-from satchel.sealed.schema import Layer, Task
+
+from cli_runs import refused, run, write_model
+from satchel.inference.structure import Task
+from satchel.sealed.schema import LayerEntry
+from satchel.sealed.store import read_contents
 from satchel.sources.documents import Documents
-from small_models import LINEAR, NETWORK, TEXTS, Head, make_parts, vocabulary, with_rows
+from small_models import LINEAR, NETWORK, TEXTS, Head, make_contents, vocabulary, with_rows
 
 SUFFIXES = ("csv", "tsv", "jsonl", "json")
 
@@ -35,8 +35,8 @@ def single(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def several(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    parts = make_parts((NETWORK,), task="multiple")
-    probabilities = Satchel(parts).predict_proba(TEXTS)
+    parts = make_contents((NETWORK,), task="multiple")
+    probabilities = Model(parts).predict_proba(TEXTS)
     lowest = probabilities[probabilities.sum(axis=1).argmin()]  # a document that gets no label
     thresholds = tuple(np.minimum(lowest * 1.01, 1).tolist())
     parts = replace(parts, manifest=msgspec.structs.replace(parts.manifest, thresholds=thresholds))
@@ -99,7 +99,7 @@ def test_the_label_is_the_first_of_those_that_hold(
 ) -> None:
     out = tmp_path / f"answers.{suffix}"
     run("predict", several, table, "--out", out)
-    loaded = Satchel(sealed.read(several))
+    loaded = Model(read_contents(several))
     truth = loaded.model.decide(loaded.predict_proba(TEXTS))
     rows = plain(read(out))
     assert any(len(labels) > 1 for labels in truth)
@@ -130,10 +130,10 @@ def test_a_row_on_the_terminal_names_no_label_that_does_not_hold(
     k=st.integers(1, 6),
 )
 def test_the_best_labels_are_those_of_a_full_ranking(scores: list[float], k: int) -> None:
-    parts = make_parts((LINEAR,))
+    parts = make_contents((LINEAR,))
     parts.arrays["member0.bias"] = np.log(np.array(scores, np.float32))
-    (answer,) = answers_of(Satchel(parts), Documents(["d"], [""], None), top=k)
-    probabilities = Satchel(parts).predict_proba([""])[0].tolist()
+    (answer,) = answers_of(Model(parts), Documents(["d"], [""], None), top=k)
+    probabilities = Model(parts).predict_proba([""])[0].tolist()
     ranked = sorted(range(4), key=lambda column: (-probabilities[column], column))
     labels = parts.manifest.labels
     assert answer.top is not None
@@ -144,7 +144,7 @@ def test_the_best_labels_are_those_of_a_full_ranking(scores: list[float], k: int
 def test_answers_come_in_order_whatever_the_blocks(
     single: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    satchel = Satchel(sealed.read(single))
+    satchel = Model(read_contents(single))
     documents = Documents([str(n) for n in range(50)], (TEXTS * 6)[:50], None)
     whole = list(answers_of(satchel, documents))
     monkeypatch.setattr("satchel.cli.predict._BLOCK_DOCUMENTS", 7)
@@ -186,7 +186,7 @@ def test_ids_and_columns_on_request_come_along(
     assert "input_label" not in rows[0]
     rows = read_of(single, table, tmp_path / f"o.{out}", "--keep", "all")
     assert [(row["input_label"], row["when"]) for row in rows] == [("cars", formula), ("x", "-3.5")]
-    assert all(row["label"] in make_parts().manifest.labels for row in rows)
+    assert all(row["label"] in make_contents().manifest.labels for row in rows)
     assert "text" not in rows[0]
 
 
@@ -206,7 +206,7 @@ def test_columns_that_are_called_as_ours_are_told_apart(single: Path, tmp_path: 
             single, tmp_path / "t.jsonl", tmp_path / f"o.{out}", "--keep", "all", "--top", "1"
         )
         assert {name: row[f"input_{name}"] for name in names} == {n: f"my {n}" for n in names}
-        assert row["label"] in make_parts().manifest.labels
+        assert row["label"] in make_contents().manifest.labels
     (tmp_path / "bare.jsonl").write_text('{"text": "the car"}\n')
     assert len(read_of(single, tmp_path / "bare.jsonl", tmp_path / "o.csv", "--keep", "all")) == 1
 
@@ -317,8 +317,8 @@ def test_lines_keep_the_id_of_their_row(single: Path, tmp_path: Path) -> None:
 def test_an_answer_that_overflows_is_refused(
     task: str, more: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    layers = tuple(Layer(kind="dense", units=4) for _ in range(6))
-    parts = make_parts([Head(layers)], task=task)  # type: ignore[arg-type]
+    layers = tuple(LayerEntry(kind="dense", units=4) for _ in range(6))
+    parts = make_contents([Head(layers)], task=task)  # type: ignore[arg-type]
     for number in range(6):
         kernel = np.full((4, 4), 1e9, np.float32)
         kernel[::2] *= number < 5  # the last one turns infinity into NaN, multiplied by zero

@@ -17,8 +17,9 @@ import pytest
 
 from cli_runs import refused, run, run_process, write_model
 from hostile.building import with_manifest
-from satchel.sealed.schema import Parts, Score, Trial
-from small_models import TEXTS, make_parts
+from satchel.inference.structure import Score, Trial
+from satchel.sealed.assembly import Contents
+from small_models import TEXTS, make_contents
 
 EVIL = "\x1b]52;c;ZXZpbA==\x07\x9b31m\u202etxt\x00\r\nforged\tsport\t1.0000\n\u2028x\x85y\ud800"
 """Writes to the clipboard, colours, turns text around, and adds rows of its own."""
@@ -26,10 +27,10 @@ EVIL = "\x1b]52;c;ZXZpbA==\x07\x9b31m\u202etxt\x00\r\nforged\tsport\t1.0000\n\u2
 LABELS = tuple(f"{number}{EVIL}".replace("\ud800", "") for number in range(4))
 
 
-def evil_parts(task: str = "single") -> Parts:
+def evil_parts(task: str = "single") -> Contents:
     """A model that says something evil wherever a model can say something."""
     evil = EVIL.replace("\ud800", "")
-    parts = make_parts(task=task)  # type: ignore[arg-type]
+    parts = make_contents(task=task)  # type: ignore[arg-type]
     training = msgspec.structs.replace(
         parts.manifest.training,
         backend=evil,
@@ -134,7 +135,7 @@ def test_refusals_are_harmless_and_one_line(tmp_path: Path) -> None:
     raw = (tmp_path / "unknown.satchel").absolute()
     # The name of a field becomes an escape sequence, which is what the refusal quotes.
     raw.write_bytes(
-        with_manifest(make_parts(), lambda data: data.replace(b'"labels"', rb'"\u001b[31m"', 1))
+        with_manifest(make_contents(), lambda data: data.replace(b'"labels"', rb'"\u001b[31m"', 1))
     )
     assert "\\x1b[31m" in refused("inspect", raw)
     calls = [
@@ -166,7 +167,7 @@ FORMULAS = ["=1+1", " =a", "\n=b", "@c", "+d", "-e", "\tf", "\rg", "＝h", "－i
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv"])
 def test_a_spreadsheet_runs_nothing(suffix: str, tmp_path: Path) -> None:
-    parts = make_parts()
+    parts = make_contents()
     manifest = msgspec.structs.replace(parts.manifest, labels=tuple(FORMULAS[:4]))
     write_model(tmp_path / "m", replace(parts, manifest=manifest))
     table = tmp_path / "t.jsonl"

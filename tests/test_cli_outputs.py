@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from cli_runs import refused, run, run_process, write_model
-from small_models import TEXTS, make_parts
+from small_models import TEXTS, make_contents
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_model(tmp_path / "m.satchel")
-    labels = make_parts().manifest.labels
+    labels = make_contents().manifest.labels
     rows = [{"text": text, "label": labels[n % 4]} for n, text in enumerate(TEXTS)]
     (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (tmp_path / "file").write_text("x")
@@ -143,7 +143,7 @@ def test_compress_onto_its_input_knows_the_size_before(place: Path) -> None:
 
 def test_a_size_that_costs_much_is_warned_of(place: Path) -> None:
     texts = [" ".join(f"word{n} other{n * k}" for n in range(500)) for k in range(4)]
-    write_model(place / "large", make_parts(texts=texts))
+    write_model(place / "large", make_contents(texts=texts))
     answer = run("compress", "large", "--max-size", "4kB", "-o", "s", "--json")
     assert answer.returncode == 0, answer.stderr
     facts = json.loads(answer.stdout)
@@ -165,7 +165,7 @@ def test_a_size_that_costs_much_is_warned_of(place: Path) -> None:
 
 
 def test_a_test_of_another_kind_than_the_model_is_refused(place: Path) -> None:
-    write_model(place / "several", make_parts(task="multiple"))
+    write_model(place / "several", make_contents(task="multiple"))
     (place / "lists.jsonl").write_text('{"text": "the car", "labels": ["cars", "sport"]}\n')
     said = refused("evaluate", "m.satchel", "lists.jsonl")
     assert "expected one label for each document" in said
@@ -194,7 +194,7 @@ def test_the_estimator_names_what_it_needs(place: Path) -> None:
         "import sys; sys.modules['sklearn'] = None\n"
         "import satchel\n"
         "try:\n    satchel.TextClassifier\n"
-        "except satchel.SatchelError as error:\n    print(error)\n"
+        "except satchel.ModelError as error:\n    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "scikit-learn, which is not installed" in done.stdout, done.stderr

@@ -14,7 +14,7 @@ import pytest
 
 from cli_runs import run_process, write_model
 from corpora import corpus
-from small_models import TEXTS, make_parts
+from small_models import TEXTS, make_contents
 
 SATCHEL = [sys.executable, "-m", "satchel"]
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such devices and shells")
@@ -25,7 +25,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a model, a labelled table and a folder of texts in many scripts."""
     folder = tmp_path_factory.mktemp("streams")
     write_model(folder / "m.satchel")
-    names = make_parts().manifest.labels
+    names = make_contents().manifest.labels
     rows = [{"text": text, "label": names[n % 4]} for n, text in enumerate(TEXTS)]
     (folder / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     texts, labels = corpus(60)

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from satchel.model import Satchel
-from small_models import LINEAR, TEXTS, make_parts
+from satchel.model import Model
+from small_models import LINEAR, TEXTS, make_contents
 
 
 @pytest.fixture(scope="module")
 def reported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The folder of a report of the command line, and what the command printed."""
     place = tmp_path_factory.mktemp("somewhere-on-this-machine")
-    Satchel(make_parts([LINEAR])).save(place / "small.satchel")
+    Model(make_contents([LINEAR])).save(place / "small.satchel")
     labels = ["cars", "graphics", "space", "sport"] * 3
     rows = [{"text": text, "label": label} for text, label in zip(TEXTS, labels, strict=False)]
     (place / "judged.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")

@@ -8,16 +8,16 @@ import pytest
 
 from satchel.evaluation.context import ModelReasons, Question, report_context
 from satchel.features.spec import Features
-from satchel.inference.predictor import Model
-from satchel.model import Satchel
-from small_models import LINEAR, NETWORK, TEXTS, Head, make_parts
+from satchel.inference.predictor import Predictor
+from satchel.model import Model
+from small_models import LINEAR, NETWORK, TEXTS, Head, make_contents, predictor
 
 VIEWS = (Features(words=2, fields=True), Features(words=1, fields=True))
 
 
-def model_of(task: str = "single") -> Model:
+def model_of(task: str = "single") -> Predictor:
     heads = [LINEAR, Head(NETWORK.layers, view=1, columns=NETWORK.columns)]
-    return Model(make_parts(heads, features=VIEWS, task=task))
+    return predictor(make_contents(heads, features=VIEWS, task=task))
 
 
 def summed(spans: list) -> dict:
@@ -54,7 +54,7 @@ def test_a_label_that_the_model_lacks_has_no_reasons():
 
 
 def test_an_evaluation_of_a_model_brings_its_context(tmp_path):
-    satchel = Satchel(make_parts([LINEAR]))
+    satchel = Model(make_contents([LINEAR]))
     evaluation = satchel.evaluate(TEXTS, ["cars"] * len(TEXTS))
     assert evaluation.context.trained_on == "10 documents of 4 classes"
     page = evaluation.save_report(tmp_path).read_text("utf-8")
@@ -69,7 +69,7 @@ def test_facts_of_training_are_told():
 
 
 def test_judging_in_blocks_is_judging_at_once(monkeypatch):
-    satchel = Satchel(make_parts([LINEAR]))
+    satchel = Model(make_contents([LINEAR]))
     texts, labels = TEXTS * 100, ["cars", "space", "sport"] * 300
     whole = satchel.evaluate(texts, labels)
     monkeypatch.setattr("satchel.model._PROBABILITIES", 4)  # 256 documents at a time

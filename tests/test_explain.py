@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from satchel.inference.model import Model
 
 from bags_strategies import TEXTS as AWKWARD
 from satchel.errors import LabelError, SettingError, TextError
@@ -20,17 +21,17 @@ from satchel.features.spec import Features, Part, Weighting
 from satchel.features.tokenizer import tokenize
 from satchel.inference import explain as explaining
 from satchel.inference import occurrences
-from satchel.inference.activations import ACTIVATIONS
+from satchel.inference.activations import ACTIVATIONS, ActivationName
 from satchel.inference.explain import Explanation, explain
-from satchel.inference.model import Model
-from satchel.sealed.schema import Activation, RowType, Task
+from satchel.inference.structure import Task
+from satchel.sealed.schema import RowType
 from small_models import (
     LINEAR,
     NETWORK,
     NORMED,
     TEXTS,
     Head,
-    make_parts,
+    make_contents,
     one_activation,
     vocabulary,
     with_rows,
@@ -39,7 +40,7 @@ from small_models import (
 EXACT = sorted(set(ACTIVATIONS) - {"softmax"})
 MIXED = [Head(scale=0.5), Head(NETWORK.layers, view=1, columns=6), Head(scale=-2.0, view=1)]
 MIXED_MODEL = Model(
-    make_parts(MIXED, features=[Features(fields=True), Features(words=0, characters=(2, 4))])
+    make_contents(MIXED, features=[Features(fields=True), Features(words=0, characters=(2, 4))])
 )
 
 
@@ -70,14 +71,14 @@ def check_sums(model: Model, text: str, exact: bool = True) -> Explanation:
 
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("name", EXACT)
-def test_contributions_add_up_through_every_activation(name: Activation, text: str) -> None:
-    check_sums(Model(make_parts([one_activation(name), LINEAR])), text)
+def test_contributions_add_up_through_every_activation(name: ActivationName, text: str) -> None:
+    check_sums(Model(make_contents([one_activation(name), LINEAR])), text)
 
 
 @pytest.mark.parametrize("rows", ["float16", "int8"])
 @pytest.mark.parametrize("task", ["single", "multiple"])
 def test_contributions_add_up_for_every_row_type(rows: RowType, task: Task) -> None:
-    model = Model(make_parts([NETWORK, LINEAR], rows=rows, task=task))
+    model = Model(make_contents([NETWORK, LINEAR], rows=rows, task=task))
     for text in TEXTS:
         check_sums(model, text)
 
@@ -93,14 +94,14 @@ def test_contributions_add_up_for_any_text(text: str) -> None:
 
 @pytest.mark.parametrize("head", [NORMED, one_activation("softmax")])
 def test_what_no_token_owns_is_stated(head: Head) -> None:
-    model = Model(make_parts([head]))
+    model = Model(make_contents([head]))
     remainders = [check_sums(model, text, exact=False).remainder for text in TEXTS[:5]]
     assert max(map(abs, remainders)) > 1e-3
 
 
 def test_a_linear_member_is_explained_by_its_own_sum() -> None:
     features, weighting = Features(words=1), Weighting()
-    parts = make_parts(features=[features], weighting=weighting)
+    parts = make_contents(features=[features], weighting=weighting)
     model = Model(parts)
     text = "card card game"
     explanation = explain(model, text, label="space", against="cars")
@@ -126,14 +127,14 @@ def test_a_linear_member_is_explained_by_its_own_sum() -> None:
 
 
 def test_word_pairs_have_spans_of_their_own() -> None:
-    explanation = explain(Model(make_parts()), "old card!")
+    explanation = explain(Model(make_contents()), "old card!")
     spans = {(token.text, token.kind) for token in explanation.tokens}
     assert spans == {("old", "word"), ("card", "word"), ("old card", "words")}
     assert [word.text for word in explanation.words] == ["old", "card!"]
 
 
 def test_top_keeps_the_strongest_and_sums_the_rest() -> None:
-    model = Model(make_parts())
+    model = Model(make_contents())
     whole, short = explain(model, TEXTS[0]), explain(model, TEXTS[0], top=3)
     assert short.tokens == whole.tokens[:3]
     assert short.words == whole.words
@@ -143,7 +144,7 @@ def test_top_keeps_the_strongest_and_sums_the_rest() -> None:
 
 
 def test_labels_may_be_chosen() -> None:
-    model = Model(make_parts())
+    model = Model(make_contents())
     best = model.top(TEXTS[0], k=4)
     default = explain(model, TEXTS[0])
     assert (default.label, default.against) == (best[0][0], best[1][0])
@@ -156,7 +157,7 @@ def test_labels_may_be_chosen() -> None:
 
 
 def test_labels_that_do_not_fit_are_refused() -> None:
-    model = Model(make_parts())
+    model = Model(make_contents())
     with pytest.raises(LabelError, match="no label 'cheese'"):
         explain(model, "card", label="cheese")
     with pytest.raises(LabelError, match="itself"):
@@ -166,7 +167,7 @@ def test_labels_that_do_not_fit_are_refused() -> None:
 
 
 def test_several_labels_are_explained_one_at_a_time() -> None:
-    model = Model(make_parts([NETWORK], task="multiple"))
+    model = Model(make_contents([NETWORK], task="multiple"))
     explanation = explain(model, TEXTS[0], label="space")
     assert explanation.against is None
     score = model.scores([TEXTS[0]])[0, 2]
@@ -174,7 +175,7 @@ def test_several_labels_are_explained_one_at_a_time() -> None:
 
 
 def test_an_unknown_text_is_its_base() -> None:
-    explanation = explain(Model(make_parts()), "qqqq")
+    explanation = explain(Model(make_contents()), "qqqq")
     assert (explanation.known, explanation.tokens, explanation.words) == (0, (), ())
     assert explanation.margin == pytest.approx(explanation.base)
 
@@ -187,7 +188,7 @@ def test_an_explanation_is_plain_data() -> None:
 
 
 SEEN_THREE_WAYS = Model(
-    make_parts(
+    make_contents(
         [LINEAR, Head(view=1, scale=0.5), Head(view=2, scale=-2.0)],
         features=[
             Features(words=3, fields=True),
@@ -250,7 +251,7 @@ def test_contributions_are_those_of_the_reference_whatever_the_windows(
 
 
 def test_long_lists_are_bounded_and_say_so() -> None:
-    model = Model(make_parts())
+    model = Model(make_contents())
     whole = explain(model, TEXTS[0])
     assert (whole.omitted, whole.omitted_words, whole.rest) == (0, 0, 0.0)
     with mock.patch.object(explaining, "MOST", 4):
@@ -333,7 +334,7 @@ POST = (
 def test_spans_refer_to_the_text_that_was_given(strip: tuple[Part, ...], nfc: bool) -> None:
     features = Features(words=2, strip=strip, nfc=nfc)
     texts = ["head: x\n\nthe old card résumé card r\u00e9sum\u00e9 bye orbit subject"]
-    explanation = explain(Model(make_parts(features=[features], texts=texts)), POST)
+    explanation = explain(Model(make_contents(features=[features], texts=texts)), POST)
     words = [token for token in explanation.tokens if token.kind == "word"]
     assert {token.text for token in words} >= {"The", "old", "card"}
     assert ("re\u0301sume\u0301" in {token.text for token in words}) == nfc

@@ -17,7 +17,7 @@ from satchel.errors import SettingError, TextError
 from satchel.features.counting import Counts, count, merge_ranked
 from satchel.features.spec import Features
 from satchel.features.tokenizer import tokenize
-from satchel.features.vocabulary import lookup
+from satchel.features.vocabulary import transform
 
 pytestmark = pytest.mark.fast
 
@@ -49,7 +49,7 @@ def test_pieces_make_the_whole(texts: list[str], one: int, two: int, features: F
 @given(st.lists(TEXTS, max_size=4), FEATURES)
 def test_known_vocabulary_gives_the_counted_rows(texts: list[str], features: Features) -> None:
     counts, rows = count(texts, features)
-    again = lookup(texts, features, counts.hashes)
+    again = transform(texts, features, counts.hashes)
     assert np.array_equal(rows.offsets, again.offsets)
     assert np.array_equal(rows.ids, again.ids)
     assert np.array_equal(rows.values, again.values)
@@ -72,7 +72,7 @@ def test_dtypes_and_shapes() -> None:
 
 CALLS: dict[str, Callable] = {
     "count": lambda texts: count(texts, Features()),
-    "lookup": lambda texts: lookup(texts, Features(), np.zeros(0, np.uint64)),
+    "lookup": lambda texts: transform(texts, Features(), np.zeros(0, np.uint64)),
 }
 
 
@@ -99,9 +99,9 @@ def test_reference_refuses_surrogates_too() -> None:
 
 def test_hashes_must_ascend() -> None:
     with pytest.raises(SettingError, match="ascend"):
-        lookup(["a"], Features(), np.array([2, 1], np.uint64))
+        transform(["a"], Features(), np.array([2, 1], np.uint64))
     with pytest.raises(SettingError, match="uint64"):
-        lookup(["a"], Features(), np.array([1, 2]))
+        transform(["a"], Features(), np.array([1, 2]))
 
 
 def test_threads_must_be_positive() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bags_strategies import KEY, KEYED, KEYS, TEXTS
 from satchel.errors import SettingError
 from satchel.features.counting import count
-from satchel.features.embedding_bag import BagReader, BagTable
+from satchel.features.embedding_bag import BagTable, TextEncoder
 from satchel.features.hashing import (
     ADDRESS_SALT,
     CHARACTER_SALT,
@@ -29,7 +29,7 @@ from satchel.features.hashing import (
 )
 from satchel.features.kernels import numba_available
 from satchel.features.spec import Features, Weighting
-from satchel.features.vocabulary import Lookup, lookup
+from satchel.features.vocabulary import HashIndex
 
 KINDS = {WORD_SALT: 1, ADDRESS_SALT: 2, CHARACTER_SALT: 3, FIELD_SALT: 4}
 SALTS = st.sampled_from([*KINDS])
@@ -122,11 +122,11 @@ class TestTables:
             for placement in placements:
                 patch.setattr(settings, "PLACEMENT", placement | 1)
                 counts, rows = count(texts, features, threads=1)
-                known = Lookup(counts.hashes[::2].copy())
-                again = lookup(texts, features, known)
+                known = HashIndex(counts.hashes[::2].copy())
+                again = transform(texts, features, known)
                 table = np.arange(2 * len(known), dtype=np.float32).reshape(-1, 2)
                 ones = np.ones(len(known), np.float32)
-                reader = BagReader([BagTable(features, Weighting(), known, ones, table)])
+                reader = TextEncoder([BagTable(features, Weighting(), known, ones, table)])
                 (sums,), found = reader.read_fused(texts, threads=1)
                 counted = (counts.hashes, counts.kinds, counts.document_frequency)
                 kept = (rows.offsets, rows.ids, rows.values, again.ids, again.values)
@@ -183,26 +183,26 @@ def test_a_bucket_that_somebody_filled_is_halved() -> None:
     word = hash_text("word", WORD_SALT, KEY)
     spread = np.random.default_rng(0).integers(0, 2**64 - 1, 50_000, dtype=np.uint64)
     below = word - 1 - np.arange(1000, dtype=np.uint64)
-    assert not Lookup(np.unique(spread)).crowded
-    assert not Lookup(np.zeros(0, np.uint64)).crowded
-    assert Lookup(np.unique(np.concatenate([spread, below]))).crowded
+    assert not HashIndex(np.unique(spread)).crowded
+    assert not HashIndex(np.zeros(0, np.uint64)).crowded
+    assert HashIndex(np.unique(np.concatenate([spread, below]))).crowded
 
 
 CROWDED = f"""
 import resource
 resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
 import numpy as np
-from satchel.features import BagReader, BagTable, Features, Lookup, Weighting, lookup
+from satchel.features import TextEncoder, BagTable, Features, HashIndex, Weighting, lookup
 from satchel.features.hashing import hash_text
 features = Features(words=1, hash_key={KEY})
 word = hash_text("word", 0, {KEY})
-known = Lookup(word - np.arange(4_000_000, dtype=np.uint64)[::-1])
+known = HashIndex(word - np.arange(4_000_000, dtype=np.uint64)[::-1])
 ones = np.ones(len(known), np.float32)
 texts = ["word " * 300] * 2000
-reader = BagReader([BagTable(features, Weighting(norm="none"), known, ones, ones[:, None])])
+reader = TextEncoder([BagTable(features, Weighting(norm="none"), known, ones, ones[:, None])])
 (sums,), found = reader.read(texts)
 assert found.tolist() == [[1]] * 2000
-assert lookup(texts, features, known).lengths.tolist() == [1] * 2000
+assert transform(texts, features, known).lengths.tolist() == [1] * 2000
 """
 
 
@@ -220,7 +220,7 @@ kernels.WORTH_STARTING = 10
 from satchel.features import Features, count, lookup
 from satchel.errors import SatchelWarning
 counts, _ = count(["some words here"] * 9, Features())
-lookup(["some words"] * 9, Features(), counts.hashes)
+transform(["some words"] * 9, Features(), counts.hashes)
 assert "numba" not in sys.modules
 warnings.simplefilter("error")
 try:

@@ -14,11 +14,11 @@ from bags_strategies import KEY, KEYED, TEXTS
 from satchel.errors import TextError
 from satchel.features.batches import is_long
 from satchel.features.counting import count
-from satchel.features.embedding_bag import BagReader, BagTable, shared_features
+from satchel.features.embedding_bag import BagTable, TextEncoder, shared_features
 from satchel.features.kernels import numba_available
 from satchel.features.spec import Features, Weighting
 from satchel.features.tokenizer import tokenize
-from satchel.features.vocabulary import Lookup, lookup
+from satchel.features.vocabulary import HashIndex
 from satchel.features.weighting import weigh
 
 pytestmark = pytest.mark.skipif(not numba_available(), reason="Numba is not installed")
@@ -67,7 +67,7 @@ def test_count_equals_reference(texts: list[str], features: Features) -> None:
 @given(st.lists(TEXTS, min_size=1, max_size=4), st.lists(TEXTS, max_size=4), KEYED)
 def test_lookup_equals_reference(known: list[str], texts: list[str], features: Features) -> None:
     hashes = np.array(sorted(set().union(*reference(known, features))), np.uint64)
-    rows = lookup(texts, features, hashes, threads=1)
+    rows = transform(texts, features, hashes, threads=1)
     assert rows.columns == len(hashes)
     for number, expected in enumerate(reference(texts, features)):
         row = rows[number]
@@ -140,12 +140,12 @@ def corpus() -> list[str]:
 )
 def test_threads_chunks_and_path_change_nothing(features, corpus, plain_path, monkeypatch) -> None:
     counts, rows = count(corpus, features, threads=1)
-    known = Lookup(counts.hashes[::2].copy())
-    looked_up = lookup(corpus, features, known, threads=1)
+    known = HashIndex(counts.hashes[::2].copy())
+    looked_up = transform(corpus, features, known, threads=1)
 
     def same() -> None:
         again, rows_again = count(corpus, features, threads=3)
-        looked_up_again = lookup(corpus, features, known, threads=3)
+        looked_up_again = transform(corpus, features, known, threads=3)
         for one, other in (
             (counts.hashes, again.hashes),
             (counts.kinds, again.kinds),
@@ -172,16 +172,16 @@ def test_threads_chunks_and_path_change_nothing(features, corpus, plain_path, mo
 def test_fused_sums_equal_rows(term_frequency, norm, corpus) -> None:
     features = Features(words=2, hash_key=KEY)
     weighting = Weighting(term_frequency=term_frequency, norm=norm)
-    known = Lookup(count(corpus[:300], features)[0].hashes[::3].copy())
+    known = HashIndex(count(corpus[:300], features)[0].hashes[::3].copy())
     random = np.random.default_rng(0)
     weights = random.uniform(0.5, 8, len(known)).astype(np.float32)
     matrix = random.normal(size=(len(known), 13)).astype(np.float32)
     texts = [*corpus[200:400], "", "nothing known"]
-    rows = weigh(lookup(texts, features, known), weights, weighting)
+    rows = weigh(transform(texts, features, known), weights, weighting)
     expected = rows.to_scipy() @ matrix.astype(np.float64)
     tolerance = 1e-6 * np.maximum(1, np.abs(rows.to_scipy()) @ np.abs(matrix))
     table = BagTable(features, weighting, known, weights, matrix)
-    reader = BagReader([table])
+    reader = TextEncoder([table])
     (one,), known_one = reader.read_fused(texts, threads=1)
     (two,), known_two = reader.read_fused(texts, threads=2)
     assert np.array_equal(one, two)
@@ -197,13 +197,13 @@ def test_fused_sums_equal_rows(term_frequency, norm, corpus) -> None:
 
 def test_long_documents_are_read_in_windows(corpus, monkeypatch) -> None:
     features = Features(words=2, characters=(2, 4), fields=True, hash_key=KEY)
-    known = Lookup(count(corpus[:300], features)[0].hashes[::3].copy())
+    known = HashIndex(count(corpus[:300], features)[0].hashes[::3].copy())
     ones = np.ones(len(known), np.float32)
     rows = np.random.default_rng(0).normal(size=(len(known), 5)).astype(np.float32)
-    reader = BagReader([BagTable(features, Weighting(), known, ones, rows)])
+    reader = TextEncoder([BagTable(features, Weighting(), known, ones, rows)])
     texts = [*corpus[:40], "\n\n".join(corpus[40:60]), *corpus[60:80], "\n\n".join(corpus[80:90])]
     (expected,), expected_known = reader.read_fused(texts)
-    looked_up = lookup(texts, features, known)
+    looked_up = transform(texts, features, known)
     monkeypatch.setattr("satchel.features.batches.LONG", max(map(len, corpus[:80])))
     monkeypatch.setattr("satchel.features.windows.WINDOW", 1_000)
     monkeypatch.setattr("satchel.features.plain._HELD", 3_000)
@@ -212,7 +212,7 @@ def test_long_documents_are_read_in_windows(corpus, monkeypatch) -> None:
     np.testing.assert_allclose(sums, expected, rtol=1e-5, atol=1e-6)
     assert np.array_equal(found, expected_known)
     (again,) = reader.counts(texts)
-    for one in (lookup(texts, features, known), again):
+    for one in (transform(texts, features, known), again):
         assert np.array_equal(one.offsets, looked_up.offsets)
         assert np.array_equal(one.ids, looked_up.ids)
         assert np.array_equal(one.values, looked_up.values)
@@ -224,12 +224,12 @@ def test_long_documents_are_read_in_windows(corpus, monkeypatch) -> None:
 @pytest.mark.parametrize("weight", [1.0, 65_535.0, 65_536.0, 1e9, 1e30])
 def test_large_values_of_half_precision_rows_are_right_on_both_paths(weight: float) -> None:
     features = Features(words=1, hash_key=KEY)
-    known = Lookup(count(["some words"], features)[0].hashes)
+    known = HashIndex(count(["some words"], features)[0].hashes)
     weights = np.array([weight, 1.0], np.float32)
     rows = np.array([[1e-4, -2.0], [6e-8, 3.0]], np.float16)
     table = BagTable(features, Weighting(norm="none"), known, weights, rows)
     exact = weights.astype(np.float64) @ rows.astype(np.float64)
-    for read in (BagReader([table]).read_fused, BagReader([table]).read_plain):
+    for read in (TextEncoder([table]).read_fused, TextEncoder([table]).read_plain):
         (sums,), _ = read(["words some"])
         np.testing.assert_allclose(sums[0], exact, rtol=1e-6)
 
@@ -247,9 +247,9 @@ def test_field_tokens_are_normed_apart() -> None:
     assert np.linalg.norm(weighed.values[first][own]) == pytest.approx(0.5, abs=1e-6)
     assert np.linalg.norm(weighed.values[first][~own]) == pytest.approx(1.0, abs=1e-6)
     matrix = np.random.default_rng(0).normal(size=(len(fields), 5)).astype(np.float32)
-    known = Lookup(counts.hashes)
+    known = HashIndex(counts.hashes)
     table = BagTable(features, weighting, known, weights, matrix, fields=fields)
-    for read in (BagReader([table]).read_fused, BagReader([table]).read_plain):
+    for read in (TextEncoder([table]).read_fused, TextEncoder([table]).read_plain):
         (sums,), _ = read(texts)
         np.testing.assert_allclose(sums, table.sums(weighed), rtol=1e-5, atol=1e-6)
 
@@ -280,7 +280,7 @@ def test_tables_read_together_equal_tables_read_alone(several, rows, corpus) -> 
             BagTable(
                 features,
                 Weighting(term_frequency=("log", "freq", "count")[number % 3], norm="l2_fields"),
-                Lookup(counts.hashes[some]),
+                HashIndex(counts.hashes[some]),
                 random.uniform(0.5, 8, shape[0]).astype(np.float32),
                 cells if int8 else cells.astype(np.float32),
                 random.uniform(0.1, 1, shape[1]).astype(np.float32) if number else None,
@@ -288,15 +288,15 @@ def test_tables_read_together_equal_tables_read_alone(several, rows, corpus) -> 
             )
         )
     texts = [*corpus[150:300], "", "nothing known"]
-    together = BagReader(tables)
+    together = TextEncoder(tables)
     for table, found in zip(tables, together.counts(texts), strict=True):
-        alone = lookup(texts, table.features, table.known)
+        alone = transform(texts, table.features, table.known)
         for part in ("offsets", "ids", "values"):
             np.testing.assert_array_equal(getattr(found, part), getattr(alone, part))
     for read in (together.read_fused, together.read_plain):
         sums, known = read(texts)
         for place, table in enumerate(tables):
-            alone = lookup(texts, table.features, table.known)
+            alone = transform(texts, table.features, table.known)
             assert np.array_equal(known[:, place], alone.lengths)
             expected = table.sums(table.weigh(alone))
             np.testing.assert_allclose(sums[place], expected, rtol=1e-4, atol=1e-3)

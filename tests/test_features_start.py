@@ -32,12 +32,12 @@ def test_a_short_text_starts_nothing_heavy() -> None:
     program = """
 import sys
 import numpy as np
-from satchel.features import BagReader, BagTable, Features, Lookup, Weighting, count, lookup
+from satchel.features import TextEncoder, BagTable, Features, HashIndex, Weighting, count, lookup
 counts, rows = count(["some short text, 漢字 too"], Features(words=2, fields=True))
-known = Lookup(counts.hashes)
-lookup(["short text"], Features(words=2), known)
+known = HashIndex(counts.hashes)
+transform(["short text"], Features(words=2), known)
 ones = np.ones(len(known), np.float32)
-BagReader([BagTable(Features(), Weighting(), known, ones, ones[:, None])]).read(["short text"])
+TextEncoder([BagTable(Features(), Weighting(), known, ones, ones[:, None])]).read(["short text"])
 heavy = {"numba", "scipy", "sklearn", "keras", "polars", "satchel.features.kernels.unicode_tables"}
 print(sorted(heavy & set(sys.modules)))
 """

@@ -16,9 +16,9 @@ from satchel.features.counting import count
 from satchel.features.csr import Rows, stack
 from satchel.features.spec import Features, Weighting
 from satchel.features.tokenizer import tokenize
-from satchel.features.vocabulary import lookup
+from satchel.features.vocabulary import transform
 from satchel.features.weighting import class_entropy, inverse_document_frequency, weigh
-from satchel.search.dataset import Counted, fit_view
+from satchel.search.dataset import Counted, fit_vocabulary
 from satchel.search.recipe import ViewRecipe
 from satchel.search.targets import encode
 
@@ -98,7 +98,7 @@ def test_tfidf_is_scikit_learns(sublinear: bool, norm: str | None) -> None:
     weights = inverse_document_frequency(counts.document_frequency, counts.documents)
     weighed = weigh(rows, weights, weighting)
     np.testing.assert_allclose(dense(weighed), expected.toarray(), rtol=2e-6)
-    again = weigh(lookup(DOCUMENTS, WORDS, counts.hashes), weights, weighting)
+    again = weigh(transform(DOCUMENTS, WORDS, counts.hashes), weights, weighting)
     assert np.array_equal(dense(again), dense(weighed))
 
 
@@ -148,7 +148,7 @@ def test_the_four_modes_of_keras(mode: str, num_words: int | None) -> None:
     )
     counts, rows = count(texts, recipe.features)
     counted = Counted(rows, counts.hashes, counts.kinds)
-    view = fit_view(counted, encode(["a", "b", "a", "b"]), recipe)
+    view = fit_vocabulary(counted, encode(["a", "b", "a", "b"]), recipe)
     rows = view.rows(counted)
     names = {token.hash: token.text for text in texts for token in tokenize(text, recipe.features)}
     found = {

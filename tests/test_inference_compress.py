@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from satchel.errors import SettingError
-from satchel.features.embedding_bag import BagReader
+from satchel.features.embedding_bag import TextEncoder, quantized
 from satchel.features.spec import Features
-from satchel.inference.compress import compress, keep_members, quantized
-from satchel.inference.predictor import Model
-from satchel.sealed.schema import History, Parts
+from satchel.inference.structure import History
+from satchel.sealed.assembly import Contents
+from satchel.sealed.compress import compress, keep_members
 from satchel.sealed.store import dumps, loads
-from small_models import LINEAR, NETWORK, TEXTS, Head, make_parts
+from small_models import LINEAR, NETWORK, TEXTS, Head, make_contents, predictor
 
 pytestmark = pytest.mark.fast
 
@@ -28,29 +28,29 @@ MANY = [Features(words=2, characters=(2, 6))]
 ROOM_ENOUGH = 1 << 30
 
 
-def share_of(parts: Parts, share: float) -> int:
+def share_of(parts: Contents, share: float) -> int:
     """A part of the bytes that the model takes with all its entries as int8."""
     return int(len(dumps(compress(parts, max_bytes=ROOM_ENOUGH))) * share)
 
 
-def sizes(parts: Parts) -> list[int]:
+def sizes(parts: Contents) -> list[int]:
     return [view.size for view in parts.manifest.views]
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(7_000, 30_000), st.sampled_from(["int8", "float16", "float32"]))
 def test_a_compressed_model_has_the_size_asked_for_and_opens(size: int, rows: str) -> None:
-    smaller = compress(make_parts(MIXED, features=TWO_VIEWS, rows=rows), max_bytes=size)
+    smaller = compress(make_contents(MIXED, features=TWO_VIEWS, rows=rows), max_bytes=size)
     data = dumps(smaller)
     assert len(data) <= size
     again = loads(data)
     assert all(view.rows == "int8" for view in again.manifest.views)
     assert again.terms is None
-    np.testing.assert_array_equal(Model(again).scores(TEXTS), Model(smaller).scores(TEXTS))
+    np.testing.assert_array_equal(predictor(again).scores(TEXTS), predictor(smaller).scores(TEXTS))
 
 
 def test_one_entry_more_would_not_fit() -> None:
-    parts = make_parts([LINEAR], features=MANY)
+    parts = make_contents([LINEAR], features=MANY)
     size = share_of(parts, 0.5)
     (kept,) = sizes(compress(parts, max_bytes=size))
     entry = 8 + 1 + 4 + 4
@@ -60,15 +60,15 @@ def test_one_entry_more_would_not_fit() -> None:
 
 @pytest.mark.parametrize("rows", ["int8", "float16", "float32"])
 def test_with_room_enough_every_entry_stays(rows: str) -> None:
-    parts = make_parts(MIXED, features=TWO_VIEWS, rows=rows)
+    parts = make_contents(MIXED, features=TWO_VIEWS, rows=rows)
     smaller = compress(parts, max_bytes=ROOM_ENOUGH)
     assert sizes(smaller) == sizes(parts)
-    difference = np.abs(Model(smaller).scores(TEXTS) - Model(parts).scores(TEXTS)).max()
+    difference = np.abs(predictor(smaller).scores(TEXTS) - predictor(parts).scores(TEXTS)).max()
     assert difference < 0.5
 
 
 def test_entries_that_do_nothing_go_first() -> None:
-    parts = make_parts([LINEAR], features=MANY)
+    parts = make_contents([LINEAR], features=MANY)
     rows = parts.arrays["view0.rows"]
     rows[::2] = 1.0  # the same for all classes: softmax does not see it
     smaller = compress(parts, max_bytes=share_of(parts, 0.4))
@@ -79,12 +79,12 @@ def test_entries_that_do_nothing_go_first() -> None:
 
 def test_a_size_below_the_layers_is_refused() -> None:
     with pytest.raises(SettingError, match="cannot have about 100 bytes"):
-        compress(make_parts(), max_bytes=100)
+        compress(make_contents(), max_bytes=100)
 
 
 def test_members_go_where_little_else_fits() -> None:
-    parts = make_parts([LINEAR, NETWORK], features=MANY)
-    least = share_of(make_parts([LINEAR]), 1.0)
+    parts = make_contents([LINEAR, NETWORK], features=MANY)
+    least = share_of(make_contents([LINEAR]), 1.0)
     roomy, tight = compress(parts, max_bytes=share_of(parts, 0.6)), compress(parts, max_bytes=least)
     assert len(roomy.manifest.members) == 2
     (left,) = tight.manifest.members
@@ -96,19 +96,19 @@ def test_members_go_where_little_else_fits() -> None:
 @pytest.mark.parametrize("kept", [[0], [1], [2], [0, 2], [1, 2], [0, 1, 2]])
 @pytest.mark.parametrize("rows", ["float32", "int8"])
 def test_members_that_stay_answer_as_before(kept: list[int], rows: str) -> None:
-    parts = make_parts(MIXED, features=TWO_VIEWS, rows=rows)
-    model = Model(parts)
-    sums, _ = BagReader(model.views).read_plain(TEXTS)
+    parts = make_contents(MIXED, features=TWO_VIEWS, rows=rows)
+    model = predictor(parts)
+    sums, _ = TextEncoder(model.views).read_plain(TEXTS)
     expected = sum(model.members[m](sums[model.members[m].view]) for m in kept)
     fewer = keep_members(parts, kept)
     assert len(dumps(fewer)) <= len(dumps(parts))
-    spoken = Model(fewer).known(TEXTS) > 0  # what is unknown gets the prior, whoever is left
-    scores = Model(fewer).scores(TEXTS)
+    spoken = predictor(fewer).known(TEXTS) > 0  # what is unknown gets the prior, whoever is left
+    scores = predictor(fewer).scores(TEXTS)
     np.testing.assert_allclose(scores[spoken], expected[spoken], atol=1e-5)
 
 
 def test_the_history_of_a_member_goes_with_it() -> None:
-    parts = make_parts(MIXED, features=TWO_VIEWS)
+    parts = make_contents(MIXED, features=TWO_VIEWS)
     history = tuple(History(member=m, logs={"loss": (float(m),)}) for m in (2, 1, 1))
     training = msgspec.structs.replace(parts.manifest.training, history=history)
     parts = replace(parts, manifest=msgspec.structs.replace(parts.manifest, training=training))

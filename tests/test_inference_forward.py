@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from satchel.inference.forward import member_networks, probabilities
 
 from satchel.inference.activations import ACTIVATIONS, error_function, softmax
-from satchel.inference.forward import member_networks, probabilities
 from satchel.sealed import schema
-from small_models import NETWORK, NORMED, make_parts
+from small_models import NETWORK, NORMED, make_contents
 
 FLOATS = hnp.arrays(
     np.float32,
@@ -78,7 +78,7 @@ def test_softmax_does_not_see_a_shift() -> None:
 
 
 def test_a_member_computes_its_layers_in_order() -> None:
-    parts = make_parts([NETWORK], seed=3)
+    parts = make_contents([NETWORK], seed=3)
     arrays = {name: array.astype(np.float64) for name, array in parts.arrays.items()}
     bag = np.random.default_rng(1).standard_normal((3, 6)).astype(np.float32)
     z = np.maximum(bag + arrays["member0.bias"], 0)
@@ -93,7 +93,7 @@ def test_a_member_computes_its_layers_in_order() -> None:
 
 
 def test_layer_normalisation_is_that_of_the_row() -> None:
-    parts = make_parts([NORMED], seed=4)
+    parts = make_contents([NORMED], seed=4)
     (member,) = member_networks(parts)
     bag = np.random.default_rng(1).standard_normal((3, 6)).astype(np.float32)
     step, z = member.steps[0], (bag + member.bias).astype(np.float64)

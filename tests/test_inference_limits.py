@@ -14,42 +14,44 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from satchel.inference.model import Model
 
 from satchel import sealed
 from satchel.errors import PredictionError, TextError
 from satchel.features.spec import Features
 from satchel.inference import predictor as model_module
 from satchel.inference.explain import explain
-from satchel.inference.model import Model
-from satchel.sealed import Calibration, Layer, Parts, Training
-from satchel.sealed.schema import Task
-from small_models import LINEAR, NETWORK, TEXTS, Head, make_parts, vocabulary, with_rows
+from satchel.inference.structure import Task, Training
+from satchel.sealed.assembly import Contents
+from satchel.sealed.schema import CalibrationEntry, LayerEntry
+from satchel.sealed.store import pack, read_contents, unpack
+from small_models import LINEAR, NETWORK, TEXTS, Head, make_contents, vocabulary, with_rows
 
 MIXED = [Head(scale=0.5), Head(NETWORK.layers, view=1, columns=6), Head(scale=-2.0, view=1)]
 TWO_VIEWS = [Features(fields=True), Features(words=0, characters=(2, 4))]
 FROZEN = Path(__file__).parent / "formats" / "v1" / "linear.satchel"
 
 
-def changed(parts: Parts, **fields: object) -> Parts:
+def changed(parts: Contents, **fields: object) -> Contents:
     return replace(parts, manifest=msgspec.structs.replace(parts.manifest, **fields))
 
 
 # Numbers that overflow.
 
 
-def overflowing() -> Parts:
+def overflowing() -> Contents:
     """Five layers of the largest numbers that a file may hold."""
-    layers = tuple(Layer(kind="dense", units=4) for _ in range(5))
-    parts = make_parts([Head(layers)])
+    layers = tuple(LayerEntry(kind="dense", units=4) for _ in range(5))
+    parts = make_contents([Head(layers)])
     kernels = {f"member0.layer{n}.kernel": np.full((4, 4), 1e9, np.float32) for n in range(5)}
     # The last one turns infinity into NaN, for it multiplies it by zero.
     kernels["member0.layer4.kernel"][::2] = 0.0
     return replace(parts, arrays=parts.arrays | kernels)
 
 
-def of_format_1() -> Parts:
+def of_format_1() -> Contents:
     """A frozen model of format 1, whose numbers have no limit but float32's."""
-    parts = sealed.read(FROZEN)
+    parts = read_contents(FROZEN)
     arrays = {
         name: np.full_like(array, 3e38) if array.dtype == np.float32 else array
         for name, array in parts.arrays.items()
@@ -61,7 +63,7 @@ def of_format_1() -> Parts:
 @pytest.mark.parametrize("make", [overflowing, of_format_1])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_numbers_that_overflow_are_told_and_never_answered(make, threads: int) -> None:
-    model = Model(sealed.loads(sealed.dumps(make())))
+    model = Model(unpack(pack(make())))
     texts = ["", *TEXTS[:3], "The bike's engine"] if make is overflowing else ["The bike's engine"]
     first = 1 if make is overflowing else 0
     for ask in (model.scores, model.predict, model.predict_proba):
@@ -75,7 +77,7 @@ def test_numbers_that_overflow_are_told_and_never_answered(make, threads: int) -
 
 
 def test_the_largest_numbers_of_a_file_make_finite_bags() -> None:
-    parts = make_parts([LINEAR])
+    parts = make_contents([LINEAR])
     parts.arrays["view0.rows"][:] = 1e9
     parts.arrays["view0.weights"][:] = 1e9
     weighting = msgspec.structs.replace(
@@ -88,7 +90,7 @@ def test_the_largest_numbers_of_a_file_make_finite_bags() -> None:
 
 
 def test_large_values_meet_float16_rows_as_they_do_others() -> None:
-    parts = make_parts([LINEAR], rows="float16")
+    parts = make_contents([LINEAR], rows="float16")
     parts.arrays["view0.weights"][:] = 1e6
     weighting = msgspec.structs.replace(parts.manifest.views[0].weighting, norm="none")
     halves = changed(
@@ -106,7 +108,7 @@ def test_large_values_meet_float16_rows_as_they_do_others() -> None:
 
 
 def test_a_text_without_a_known_word_gets_the_shares_of_the_labels_on_every_path() -> None:
-    parts = make_parts(MIXED, features=TWO_VIEWS)
+    parts = make_contents(MIXED, features=TWO_VIEWS)
     texts = ["", "0", *TEXTS]
     model, warm = Model(parts), Model(parts)
     unknown = model.known(texts) == 0
@@ -128,11 +130,13 @@ def test_a_text_without_a_known_word_gets_the_shares_of_the_labels_on_every_path
 
 
 def test_a_text_without_a_known_word_may_have_no_label_or_several() -> None:
-    model = Model(make_parts([NETWORK], task="multiple"))  # of 10 documents, thresholds 0.5 to 0.3
+    model = Model(
+        make_contents([NETWORK], task="multiple")
+    )  # of 10 documents, thresholds 0.5 to 0.3
     np.testing.assert_allclose(model.predict_proba([""]), [[0.1, 0.4, 0.2, 0.3]], rtol=1e-6)
     assert model.predict([""]) == [("graphics",)]
     counts = Training(documents=10, class_counts=(10, 0, 5, 10))
-    parts = changed(make_parts([NETWORK], task="multiple"), training=counts)
+    parts = changed(make_contents([NETWORK], task="multiple"), training=counts)
     np.testing.assert_allclose(Model(parts).predict_proba([""]), [[1, 0, 0.5, 1]], atol=1e-7)
     assert Model(parts).predict([""]) == [("cars", "space", "sport")]
 
@@ -140,20 +144,20 @@ def test_a_text_without_a_known_word_may_have_no_label_or_several() -> None:
 @pytest.mark.parametrize(
     "parts",
     [
-        changed(make_parts([NETWORK]), training=Training(documents=9, class_counts=(0,) * 4)),
-        sealed.read(FROZEN),
+        changed(make_contents([NETWORK]), training=Training(documents=9, class_counts=(0,) * 4)),
+        read_contents(FROZEN),
     ],
     ids=["counts unknown", "format 1"],
 )
-def test_without_shares_the_biases_answer(parts: Parts) -> None:
+def test_without_shares_the_biases_answer(parts: Contents) -> None:
     model = Model(parts)
     nothing = [np.zeros((1, view.width), np.float32) for view in model.views]
     np.testing.assert_allclose(model.scores([""]), model.scores_of_bags(nothing), atol=1e-6)
     assert "biases" in model.answer_to_nothing
-    assert "prior" in Model(make_parts()).answer_to_nothing
+    assert "prior" in Model(make_contents()).answer_to_nothing
 
 
-# Calibration.
+# CalibrationEntry.
 
 NUMBERS = st.floats(-4, 4, width=32)
 
@@ -164,9 +168,9 @@ NUMBERS = st.floats(-4, 4, width=32)
     st.sampled_from(["single", "multiple"]),
 )
 def test_a_calibration_is_applied_to_the_sum(scale: list, shift: list, task: Task) -> None:
-    parts = make_parts(MIXED, features=TWO_VIEWS, task=task)
-    calibration = Calibration(scale=tuple(scale), shift=tuple(shift))
-    calibrated = sealed.loads(sealed.dumps(changed(parts, calibration=calibration)))
+    parts = make_contents(MIXED, features=TWO_VIEWS, task=task)
+    calibration = CalibrationEntry(scale=tuple(scale), shift=tuple(shift))
+    calibrated = unpack(pack(changed(parts, calibration=calibration)))
     model = Model(calibrated)
     known = model.known(TEXTS) > 0
     plain = Model(parts).scores(TEXTS)
@@ -186,7 +190,7 @@ def test_a_calibration_is_applied_to_the_sum(scale: list, shift: list, task: Tas
 
 
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    parts = make_parts(MIXED, features=TWO_VIEWS, task="multiple")
+    parts = make_contents(MIXED, features=TWO_VIEWS, task="multiple")
     whole, texts = Model(parts), TEXTS * 3
     monkeypatch.setattr(model_module, "_BLOCK", 100)
     blocks = Model(parts)
@@ -210,7 +214,7 @@ def test_the_best_are_found_without_ranking_all(row: np.ndarray, k: int) -> None
     np.testing.assert_array_equal(_ranked(row, k), expected)
 
 
-def many_labels(labels: int, task: Task = "multiple", views: int = 1) -> Parts:
+def many_labels(labels: int, task: Task = "multiple", views: int = 1) -> Contents:
     """A model of many labels and of hardly a feature."""
     hashes, _, _ = vocabulary(["word"], Features(words=1))
     rows = np.linspace(-1, 1, labels).astype(np.float16)[None]
@@ -289,7 +293,7 @@ print(model.classes_.nbytes, model.predict(["word"] * 100).nbytes, len(model.pre
 @pytest.mark.parametrize("norm", ["l2", "l2_fields"])
 @pytest.mark.parametrize("weight", [1e-45, 1e-38, 0.0])
 def test_weights_next_to_nothing_are_numbers_on_every_path(norm: str, weight: float) -> None:
-    parts = make_parts([LINEAR], features=[Features(fields=True)], rows="int8")
+    parts = make_contents([LINEAR], features=[Features(fields=True)], rows="int8")
     parts.arrays["view0.weights"][:] = weight
     weighting = msgspec.structs.replace(parts.manifest.views[0].weighting, norm=norm)
     view = msgspec.structs.replace(parts.manifest.views[0], weighting=weighting)

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 
 from satchel import sealed
 from satchel.errors import SettingError, TextError
-from satchel.features.embedding_bag import BagReader, shifted_halves
+from satchel.features.embedding_bag import TextEncoder, shifted_halves
 from satchel.features.spec import Features, Weighting
-from satchel.inference.predictor import Model
+from satchel.inference.predictor import Predictor
+from satchel.sealed.assembly import ensemble_of
 from satchel.sealed.schema import RowType
+from satchel.sealed.store import read_contents
 from small_models import (
     CLASS_COUNTS,
     LINEAR,
@@ -25,7 +27,8 @@ from small_models import (
     NORMED,
     TEXTS,
     Head,
-    make_parts,
+    make_contents,
+    predictor,
     restated_scores,
 )
 
@@ -46,8 +49,8 @@ SOME_TEXT = st.lists(
 )
 
 
-def mixed(rows: RowType = "float32") -> Model:
-    return Model(make_parts(MIXED, features=[WORDS, CHARACTERS], rows=rows, seed=5))
+def mixed(rows: RowType = "float32") -> Predictor:
+    return predictor(make_contents(MIXED, features=[WORDS, CHARACTERS], rows=rows, seed=5))
 
 
 MIXED_MODEL = mixed()
@@ -56,9 +59,9 @@ MIXED_MODEL = mixed()
 @pytest.mark.parametrize("rows", ["float32", "float16", "int8"])
 @pytest.mark.parametrize("features", [Features(), WORDS, Features(fields=True), CHARACTERS])
 def test_scores_are_the_sum_that_the_contract_states(features: Features, rows: RowType) -> None:
-    parts = make_parts([LINEAR, Head(scale=0.3)], features=[features], rows=rows)
+    parts = make_contents([LINEAR, Head(scale=0.3)], features=[features], rows=rows)
     expected = np.stack([restated_scores(parts, text) for text in TEXTS])
-    scores = Model(parts).scores(TEXTS)
+    scores = predictor(parts).scores(TEXTS)
     assert scores.dtype == np.float32
     np.testing.assert_allclose(scores, expected, atol=1e-5)
 
@@ -89,14 +92,14 @@ def test_probabilities_sum_to_one(texts: list[str]) -> None:
 )
 def test_bulk_and_plain_paths_agree(rows: RowType, weighting: Weighting) -> None:
     pytest.importorskip("numba")
-    parts = make_parts(
+    parts = make_contents(
         MIXED, features=[Features(fields=True), CHARACTERS], rows=rows, weighting=weighting
     )
     texts = [f"{text} {number}" for number in range(7) for text in TEXTS]
-    model, warm = Model(parts), Model(parts)
+    model, warm = predictor(parts), predictor(parts)
     warm.warm_up()
     np.testing.assert_allclose(warm.scores(texts[:1]), model.scores(texts[:1]), atol=1e-5)
-    reader = BagReader(model.views)
+    reader = TextEncoder(model.views)
     sums, known = reader.read_plain(texts)
     fused, fused_known = reader.read_fused(texts, threads=2)
     for one, other in zip(fused, sums, strict=True):
@@ -108,7 +111,7 @@ def test_bulk_and_plain_paths_agree(rows: RowType, weighting: Weighting) -> None
 def test_bulk_does_not_depend_on_threads(threads: int) -> None:
     pytest.importorskip("numba")
     texts = [f"{text} {number}" for number in range(40) for text in TEXTS]
-    reader = BagReader(MIXED_MODEL.views)
+    reader = TextEncoder(MIXED_MODEL.views)
     one, _ = reader.read_fused(texts, threads=1)
     some, _ = reader.read_fused(texts, threads=threads)
     for first, second in zip(one, some, strict=True):
@@ -134,7 +137,7 @@ def test_what_is_unknown_gets_the_prior_and_says_so() -> None:
 
 
 def test_known_counts_distinct_features() -> None:
-    model = Model(make_parts(features=[WORDS]))
+    model = predictor(make_contents(features=[WORDS]))
     assert model.known(["card card unknownish game"]).tolist() == [2]
 
 
@@ -145,8 +148,8 @@ def test_one_label_a_document() -> None:
 
 
 def test_several_labels_a_document_follow_the_thresholds() -> None:
-    parts = make_parts([NETWORK], task="multiple")
-    model = Model(parts)
+    parts = make_contents([NETWORK], task="multiple")
+    model = predictor(parts)
     for row, labels in zip(model.predict_proba(TEXTS), model.predict(TEXTS), strict=True):
         assert labels == tuple(
             label
@@ -182,24 +185,24 @@ def test_any_iterable_of_texts_will_do() -> None:
 
 
 def test_a_normed_head_answers_finitely_for_nothing() -> None:
-    assert np.isfinite(Model(make_parts([NORMED])).scores(["", "card"])).all()
+    assert np.isfinite(predictor(make_contents([NORMED])).scores(["", "card"])).all()
 
 
 def test_a_sealed_model_answers_to_the_bit(tmp_path: Path) -> None:
-    parts = make_parts(MIXED, features=[WORDS, CHARACTERS], rows="int8")
-    sealed.write(tmp_path / "model.satchel", parts)
-    again = Model(sealed.read(tmp_path / "model.satchel"))
-    np.testing.assert_array_equal(again.scores(TEXTS), Model(parts).scores(TEXTS))
+    parts = make_contents(MIXED, features=[WORDS, CHARACTERS], rows="int8")
+    sealed.write(tmp_path / "model.satchel", ensemble_of(parts))
+    again = predictor(read_contents(tmp_path / "model.satchel"))
+    np.testing.assert_array_equal(again.scores(TEXTS), predictor(parts).scores(TEXTS))
 
 
 def test_a_few_short_texts_load_nothing_heavy(tmp_path: Path) -> None:
     path = tmp_path / "model.satchel"
-    sealed.write(path, make_parts(MIXED, features=[WORDS, CHARACTERS], rows="int8"))
+    sealed.write(path, make_contents(MIXED, features=[WORDS, CHARACTERS], rows="int8"))
     program = (
         "import sys\n"
         "from satchel import sealed\n"
-        "from satchel.inference.predictor import Model\n"
-        f"model = Model(sealed.read({str(path)!r}))\n"
+        "from satchel.inference.predictor import Predictor\n"
+        f"model = predictor(read_contents({str(path)!r}))\n"
         "model.predict(['The engine of the old car'] * 3)\n"
         "model.explain('The engine of the old car')\n"
         "print(*sys.modules)\n"

@@ -14,8 +14,8 @@ from hostile import small_models
 from satchel.errors import ModelFileError
 from satchel.sealed import manifest as checks
 from satchel.sealed import terms
+from satchel.sealed.assembly import Contents
 from satchel.sealed.manifest import check_arrays
-from satchel.sealed.schema import Parts
 
 pytestmark = pytest.mark.fast
 
@@ -90,7 +90,7 @@ def test_every_float16_is_judged_as_numpy_judges_it(sign: int) -> None:
     rows = np.resize(finite, parts.arrays["view1.rows"].shape)
     for number in [*finite[::997], *EVERY_FLOAT16[0x7C00 + sign : 0x8000 + sign : 31]]:
         rows[2, 1] = number
-        changed = Parts(parts.manifest, {**parts.arrays, "view1.rows": rows})
+        changed = Contents(parts.manifest, {**parts.arrays, "view1.rows": rows})
         if np.isfinite(number):
             check_arrays(changed.manifest, changed.arrays)
         else:

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from formats.worked_example import dump, example
-from satchel import sealed
 from satchel.features.spec import Features, Weighting
-from satchel.inference.predictor import MOST_HELD, Model
+from satchel.inference.predictor import MOST_HELD
 from satchel.sealed import container, schema, store, terms
 from satchel.sealed.labels import LabelType
 from satchel.sealed.manifest import MAX_BYTES
+from satchel.sealed.store import pack, unpack
+from small_models import predictor
 
 pytestmark = pytest.mark.fast
 
@@ -29,12 +30,12 @@ def shown() -> bytes:
 
 
 def test_the_worked_example_is_what_satchel_writes() -> None:
-    assert shown() == sealed.dumps(example())
+    assert shown() == pack(example())
     assert dump(shown()) in PAGE
 
 
 def test_the_worked_example_is_answered_as_the_page_says() -> None:
-    model = Model(sealed.loads(shown()))
+    model = predictor(unpack(shown()))
     np.testing.assert_allclose(model.scores(["Hello, free!"]), [[0.25, -0.25]], atol=1e-6)
     expected = [[0.6225, 0.3775], [0.6667, 0.3333]]
     np.testing.assert_allclose(model.predict_proba(["Hello, free!", ""]), expected, atol=1e-4)

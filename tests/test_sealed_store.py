@@ -22,21 +22,12 @@ from hostile import small_models
 from satchel import sealed
 from satchel.errors import ModelFileError, SaveError
 from satchel.features.spec import Features, Weighting
+from satchel.inference.structure import History, LayerKind, Task, Training
 from satchel.sealed.arrays import tensors
+from satchel.sealed.assembly import Contents, ensemble_of
 from satchel.sealed.labels import LabelType
-from satchel.sealed.schema import (
-    Calibration,
-    History,
-    Layer,
-    LayerKind,
-    Manifest,
-    Member,
-    Parts,
-    Task,
-    Training,
-    View,
-)
-from satchel.sealed.store import FileSource
+from satchel.sealed.schema import CalibrationEntry, LayerEntry, Manifest, MemberEntry, ViewEntry
+from satchel.sealed.store import FileSource, pack, read_contents, unpack
 
 pytestmark = pytest.mark.fast
 
@@ -58,7 +49,7 @@ LOGS = st.dictionaries(TERM.filter(bool), st.lists(FINITE, max_size=3).map(tuple
 
 
 @st.composite
-def models(draw: st.DrawFn) -> Parts:
+def models(draw: st.DrawFn) -> Contents:
     versions: tuple[Literal[1, 2], ...] = (1, 2)
     tasks: tuple[Task, ...] = ("single", "multiple")
     version = draw(st.sampled_from(versions))
@@ -67,7 +58,7 @@ def models(draw: st.DrawFn) -> Parts:
     task = draw(st.sampled_from(tasks))
     key = draw(st.integers(1, 2**61 - 2)) if version == 2 else 0
     views = tuple(
-        View(
+        ViewEntry(
             features=Features(
                 words=draw(st.integers(1, 3)), fields=draw(st.booleans()), hash_key=key
             ),
@@ -93,7 +84,7 @@ def models(draw: st.DrawFn) -> Parts:
             history=(History(member=0, logs=draw(LOGS)),) if version == 2 else (),
         ),
     )
-    return Parts(
+    return Contents(
         manifest=manifest,
         arrays=random_arrays(manifest, np.random.default_rng(draw(st.integers(0, 99)))),
         terms=[[draw(TERM) for _ in range(view.size)] for view in views]
@@ -103,24 +94,26 @@ def models(draw: st.DrawFn) -> Parts:
     )
 
 
-def calibrations(labels: int) -> st.SearchStrategy[Calibration | None]:
+def calibrations(labels: int) -> st.SearchStrategy[CalibrationEntry | None]:
     numbers = st.lists(FINITE, min_size=1, max_size=1) | st.lists(
         FINITE, min_size=labels, max_size=labels
     )
-    return st.none() | st.builds(Calibration, scale=numbers.map(tuple), shift=numbers.map(tuple))
+    return st.none() | st.builds(
+        CalibrationEntry, scale=numbers.map(tuple), shift=numbers.map(tuple)
+    )
 
 
 @st.composite
-def member(draw: st.DrawFn, views: tuple[View, ...], labels: int) -> Member:
+def member(draw: st.DrawFn, views: tuple[ViewEntry, ...], labels: int) -> MemberEntry:
     view = draw(st.integers(0, len(views) - 1))
     start = draw(st.integers(0, views[view].width - 1))
     stop = draw(st.integers(start + 1, views[view].width))
     layers, units = [], stop - start
     for kind in draw(st.lists(KINDS, max_size=3)):
         units = draw(st.integers(1, 4)) if kind == "dense" else units
-        layers.append(Layer(kind=kind, units=units, activation="relu"))
-    layers.append(Layer(kind="dense", units=labels))
-    return Member(view=view, start=start, stop=stop, scale=draw(FINITE), layers=tuple(layers))
+        layers.append(LayerEntry(kind=kind, units=units, activation="relu"))
+    layers.append(LayerEntry(kind="dense", units=labels))
+    return MemberEntry(view=view, start=start, stop=stop, scale=draw(FINITE), layers=tuple(layers))
 
 
 def random_arrays(manifest: Manifest, generator: np.random.Generator) -> dict[str, np.ndarray]:
@@ -136,9 +129,9 @@ def random_arrays(manifest: Manifest, generator: np.random.Generator) -> dict[st
 
 @given(parts=models())
 @settings(max_examples=60, deadline=None)
-def test_what_was_written_is_what_is_read(parts: Parts) -> None:
-    data = sealed.dumps(parts)
-    read = sealed.loads(data)
+def test_what_was_written_is_what_is_read(parts: Contents) -> None:
+    data = pack(parts)
+    read = unpack(data)
     assert msgspec.structs.replace(read.manifest, files=()) == parts.manifest
     assert set(read.arrays) == set(parts.arrays)
     for name, array in parts.arrays.items():
@@ -146,20 +139,20 @@ def test_what_was_written_is_what_is_read(parts: Parts) -> None:
         np.testing.assert_array_equal(read.arrays[name], array)
     assert (None if read.terms is None else list(read.terms)) == parts.terms
     assert read.card == parts.card
-    assert sealed.dumps(read) == data
+    assert pack(read) == data
 
 
 @pytest.mark.parametrize("parts", MODELS)
-def test_a_file_holds_the_same_bytes_as_memory(parts: Parts, tmp_path: Path) -> None:
-    sealed.write(tmp_path / "model.satchel", parts)
-    assert (tmp_path / "model.satchel").read_bytes() == sealed.dumps(parts)
-    assert sealed.dumps(sealed.read(tmp_path / "model.satchel")) == sealed.dumps(parts)
+def test_a_file_holds_the_same_bytes_as_memory(parts: Contents, tmp_path: Path) -> None:
+    sealed.write(tmp_path / "model.satchel", ensemble_of(parts))
+    assert (tmp_path / "model.satchel").read_bytes() == pack(parts)
+    assert pack(read_contents(tmp_path / "model.satchel")) == pack(parts)
 
 
 @pytest.mark.parametrize("parts", MODELS)
-def test_ordinary_tools_open_it(parts: Parts, tmp_path: Path) -> None:
+def test_ordinary_tools_open_it(parts: Contents, tmp_path: Path) -> None:
     path = tmp_path / "model.satchel"
-    sealed.write(path, parts)
+    sealed.write(path, ensemble_of(parts))
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
         arrays = safetensors.numpy.load(archive.read("arrays.safetensors"))
@@ -171,8 +164,8 @@ def test_ordinary_tools_open_it(parts: Parts, tmp_path: Path) -> None:
 
 
 def test_the_manifest_vouches_for_every_other_member() -> None:
-    data = sealed.dumps(MODELS[1])
-    files = sealed.loads(data).manifest.files
+    data = pack(MODELS[1])
+    files = unpack(data).manifest.files
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert archive.namelist() == ["manifest.json", *(file.name for file in files)]
         for file in files:
@@ -187,7 +180,7 @@ sys.path.insert(0, sys.argv[1])
 from hostile import small_models
 from satchel import sealed
 for make in (small_models.linear, small_models.network):
-    print(hashlib.sha256(sealed.dumps(make())).hexdigest())
+    print(hashlib.sha256(pack(make())).hexdigest())
 """
 
 
@@ -206,7 +199,7 @@ def test_the_bytes_are_the_same_in_every_process() -> None:
 
 
 def test_arrays_are_aligned_views_of_one_buffer_and_cannot_be_changed() -> None:
-    arrays = sealed.loads(sealed.dumps(MODELS[1])).arrays
+    arrays = unpack(pack(MODELS[1])).arrays
     starts = sorted(array.ctypes.data for array in arrays.values())
     size = sum(array.nbytes for array in arrays.values())
     assert starts[0] % 64 == 0
@@ -220,7 +213,7 @@ def test_arrays_are_aligned_views_of_one_buffer_and_cannot_be_changed() -> None:
 
 def test_the_arrays_start_at_an_aligned_byte_of_the_file() -> None:
     for card in ("", "a longer card"):
-        data = sealed.dumps(small_models.linear(card=card))
+        data = pack(small_models.linear(card=card))
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             offset = archive.getinfo("arrays.safetensors").header_offset + 30 + 18
         assert offset % 64 == 0
@@ -228,23 +221,23 @@ def test_the_arrays_start_at_an_aligned_byte_of_the_file() -> None:
 
 
 def test_bytes_may_change_after_they_were_read() -> None:
-    data = bytearray(sealed.dumps(MODELS[0]))
-    parts = sealed.loads(data)
+    data = bytearray(pack(MODELS[0]))
+    parts = unpack(data)
     data[:] = bytes(len(data))
-    assert sealed.dumps(parts) == sealed.dumps(MODELS[0])
+    assert pack(parts) == pack(MODELS[0])
 
 
 def test_arrays_may_lie_in_memory_in_any_order() -> None:
     parts = small_models.linear()
     columns_first = {name: np.asfortranarray(array) for name, array in parts.arrays.items()}
-    again = Parts(parts.manifest, columns_first, parts.terms, parts.card)
-    assert sealed.dumps(again) == sealed.dumps(parts)
+    again = Contents(parts.manifest, columns_first, parts.terms, parts.card)
+    assert pack(again) == pack(parts)
 
 
-def changed(**arrays: np.ndarray) -> Parts:
+def changed(**arrays: np.ndarray) -> Contents:
     parts = small_models.linear()
     renamed = {name.replace("__", "."): array for name, array in arrays.items()}
-    return Parts(parts.manifest, {**parts.arrays, **renamed}, parts.terms, parts.card)
+    return Contents(parts.manifest, {**parts.arrays, **renamed}, parts.terms, parts.card)
 
 
 @pytest.mark.parametrize(
@@ -255,16 +248,21 @@ def changed(**arrays: np.ndarray) -> Parts:
         (changed(member0__bias=np.zeros(3)), r"member0.bias is float64 \(3,\)"),
         (changed(member9__bias=np.zeros(3, np.float32)), r"arrays too many: \['member9.bias'\]"),
         (changed(view0__hashes=np.zeros(7, np.uint64)), "does not strictly increase"),
-        (Parts(MODELS[0].manifest, {}, None), r"arrays missing: \['member0.bias'"),
-        (Parts(MODELS[0].manifest, MODELS[0].arrays, [["a"]]), r"found \[1\] terms"),
-        (Parts(MODELS[0].manifest, MODELS[0].arrays, [["\ud800"] * 7]), "as UTF-8"),
-        (Parts(MODELS[0].manifest, MODELS[0].arrays, [["a" * 5_000] * 7]), "more than 4096 bytes"),
-        (Parts(MODELS[0].manifest, MODELS[0].arrays, None, "\ud800"), "as UTF-8"),
+        (Contents(MODELS[0].manifest, {}, None), r"arrays missing: \['member0.bias'"),
+        (Contents(MODELS[0].manifest, MODELS[0].arrays, [["a"]]), r"found \[1\] terms"),
+        (Contents(MODELS[0].manifest, MODELS[0].arrays, [["\ud800"] * 7]), "as UTF-8"),
+        (
+            Contents(MODELS[0].manifest, MODELS[0].arrays, [["a" * 5_000] * 7]),
+            "more than 4096 bytes",
+        ),
+        (Contents(MODELS[0].manifest, MODELS[0].arrays, None, "\ud800"), "as UTF-8"),
     ],
 )
-def test_what_could_not_be_read_is_not_written(parts: Parts, reason: str, tmp_path: Path) -> None:
+def test_what_could_not_be_read_is_not_written(
+    parts: Contents, reason: str, tmp_path: Path
+) -> None:
     with pytest.raises(ModelFileError, match=reason):
-        sealed.write(tmp_path / "model.satchel", parts)
+        sealed.write(tmp_path / "model.satchel", ensemble_of(parts))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -276,11 +274,13 @@ def test_a_manifest_that_is_too_large_is_not_written() -> None:
         MODELS[0].manifest,
         labels=labels,
         training=training,
-        members=(Member(view=0, start=0, stop=3, layers=(Layer(kind="dense", units=8_000),)),),
+        members=(
+            MemberEntry(view=0, start=0, stop=3, layers=(LayerEntry(kind="dense", units=8_000),)),
+        ),
     )
-    parts = Parts(manifest, MODELS[0].arrays | dense_layer(8_000))
+    parts = Contents(manifest, MODELS[0].arrays | dense_layer(8_000))
     with pytest.raises(ModelFileError, match=r"takes 9[0-9]{6} bytes, at most 8388608"):
-        sealed.dumps(parts)
+        pack(parts)
 
 
 def dense_layer(units: int) -> dict[str, np.ndarray]:
@@ -293,7 +293,7 @@ def dense_layer(units: int) -> dict[str, np.ndarray]:
 def test_a_label_that_is_no_text_is_not_written() -> None:
     manifest = msgspec.structs.replace(MODELS[0].manifest, labels=("a", "b", "\ud800"))
     with pytest.raises(ModelFileError, match="cannot be written as JSON"):
-        sealed.dumps(Parts(manifest, MODELS[0].arrays))
+        pack(Contents(manifest, MODELS[0].arrays))
 
 
 def test_a_model_that_exceeds_the_limits_of_zip_is_not_written(
@@ -301,7 +301,7 @@ def test_a_model_that_exceeds_the_limits_of_zip_is_not_written(
 ) -> None:
     monkeypatch.setattr("satchel.sealed.container.MAX_BYTES", 1_000)
     with pytest.raises(ModelFileError, match="at most 1000: train with fewer features"):
-        sealed.dumps(MODELS[0])
+        pack(MODELS[0])
 
 
 def test_a_folder_that_is_missing_is_said(tmp_path: Path) -> None:
@@ -312,17 +312,17 @@ def test_a_folder_that_is_missing_is_said(tmp_path: Path) -> None:
 def test_a_pipe_is_refused_without_waiting_for_its_writer(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ModelFileError, match="not a regular file"):
-        sealed.read(tmp_path / "pipe")
+        read_contents(tmp_path / "pipe")
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="not a regular file"):
-        sealed.read(tmp_path)
+        read_contents(tmp_path)
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        sealed.read(tmp_path / "model.satchel")
+        read_contents(tmp_path / "model.satchel")
 
 
 def test_a_file_that_shrinks_while_it_is_read_is_refused(tmp_path: Path) -> None:
@@ -336,7 +336,7 @@ def test_a_file_that_shrinks_while_it_is_read_is_refused(tmp_path: Path) -> None
 
 
 def test_terms_are_decoded_once_and_only_when_asked_for() -> None:
-    terms = sealed.loads(sealed.dumps(MODELS[1])).terms
+    terms = unpack(pack(MODELS[1])).terms
     assert terms is not None
     assert len(terms) == 2
     assert terms[1] is terms[1]
@@ -353,7 +353,7 @@ class Refuse:
             raise AssertionError(name)
 sys.meta_path.insert(0, Refuse())
 from satchel import sealed
-print(len(sealed.read(sys.argv[1]).manifest.labels))
+print(len(read_contents(sys.argv[1]).manifest.labels))
 """
 
 

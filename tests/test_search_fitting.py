@@ -12,21 +12,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpora import COMMON, TOPIC, corpus
-from satchel import sealed
 from satchel.errors import TextError
 from satchel.features.spec import Features
 from satchel.features.tokenizer import tokenize
-from satchel.inference.predictor import Model
-from satchel.sealed.schema import Layer, Parts, RowType, Training
+from satchel.inference.structure import Training
+from satchel.sealed.assembly import Contents
+from satchel.sealed.schema import LayerEntry, RowType
+from satchel.sealed.store import pack, unpack
 from satchel.search import calibration as combine
 from satchel.search import fitting
-from satchel.search.dataset import Corpus, LeftOut, View, fit_view
-from satchel.search.members import FittedMember, Share, assemble
+from satchel.search.dataset import Corpus, LeftOut, View, fit_vocabulary
+from satchel.search.members import Share, TrainedMember, assemble
 from satchel.search.plan import plan
 from satchel.search.recipe import ViewRecipe
 from satchel.search.settings import Settings
 from satchel.search.targets import encode
 from satchel.training import linear as linear_solver
+from small_models import predictor
 
 TEXTS, TRUE = corpus(45)
 TARGETS = encode(TRUE)
@@ -38,25 +40,25 @@ CORPUS = Corpus(TEXTS, TARGETS, Features(hash_key=7))
 NEW = [*corpus(9, seed=1)[0], "", "none of these", "puck"]
 
 
-def linear(view: View, random: np.random.Generator) -> FittedMember:
+def linear(view: View, random: np.random.Generator) -> TrainedMember:
     rows = random.standard_normal((view.size, 3)).astype(np.float32)
-    return FittedMember(rows, random.standard_normal(3).astype(np.float32))
+    return TrainedMember(rows, random.standard_normal(3).astype(np.float32))
 
 
-def network(view: View, random: np.random.Generator) -> FittedMember:
+def network(view: View, random: np.random.Generator) -> TrainedMember:
     rows = random.standard_normal((view.size, 5)).astype(np.float32)
     layers = (
-        Layer(kind="activation", units=5, activation="relu"),
-        Layer(kind="dense", units=3),
+        LayerEntry(kind="activation", units=5, activation="relu"),
+        LayerEntry(kind="dense", units=3),
     )
     arrays = {
         "layer1.kernel": random.standard_normal((5, 3)).astype(np.float32),
         "layer1.bias": random.standard_normal(3).astype(np.float32),
     }
-    return FittedMember(rows, random.standard_normal(5).astype(np.float32), layers, arrays)
+    return TrainedMember(rows, random.standard_normal(5).astype(np.float32), layers, arrays)
 
 
-def restated(view: View, member: FittedMember, texts: list[str]) -> np.ndarray:
+def restated(view: View, member: TrainedMember, texts: list[str]) -> np.ndarray:
     """A member's logits ``(n, 3)``, from the definition, over dense rows."""
     place = {key: j for j, key in enumerate(view.hashes.tolist())}
     table = np.zeros((len(texts), view.size))
@@ -75,7 +77,7 @@ def restated(view: View, member: FittedMember, texts: list[str]) -> np.ndarray:
     return dense
 
 
-def put_together(views: list[View], shares: list[Share], row_type: RowType = "float32") -> Parts:
+def put_together(views: list[View], shares: list[Share], row_type: RowType = "float32") -> Contents:
     return assemble(
         views,
         shares,
@@ -102,7 +104,7 @@ def test_the_model_answers_as_its_members_do(shape: list, seed: int) -> None:
     recipes = [WORDS, CHARACTERS]
     used = sorted({view for view, _, _ in shape})
     views = [
-        fit_view(CORPUS.counted(recipes[number].features), TARGETS, recipes[number])
+        fit_vocabulary(CORPUS.counted(recipes[number].features), TARGETS, recipes[number])
         for number in used
     ]
     shares = []
@@ -115,7 +117,7 @@ def test_the_model_answers_as_its_members_do(shape: list, seed: int) -> None:
     tolerances: dict[RowType, float] = {"float32": 1e-4, "float16": 0.02, "int8": 0.3}
     for row_type, tolerance in tolerances.items():
         parts = put_together(views, shares, row_type)
-        model = Model(sealed.loads(sealed.dumps(parts)))
+        model = predictor(unpack(pack(parts)))
         expected[model.known(NEW) == 0] = model.prior
         found = model.scores(NEW)
         assert np.abs(found - expected).max() <= tolerance * max(1.0, np.abs(expected).max())
@@ -125,14 +127,14 @@ def asked(**changes: Any) -> Settings:
     return Settings(**({"effort": "fast"} | changes))
 
 
-def fitted(texts: list[str], labels: list, **changes: Any) -> Parts:
+def fitted(texts: list[str], labels: list, **changes: Any) -> Contents:
     return fitting.fit(texts, encode(labels), asked(**changes)).parts
 
 
 def test_a_fitted_model_is_sealed_as_it_answers() -> None:
     parts = fitted(TEXTS, TRUE, effort="balanced")
-    again = sealed.loads(sealed.dumps(parts))
-    np.testing.assert_array_equal(Model(again).scores(NEW), Model(parts).scores(NEW))
+    again = unpack(pack(parts))
+    np.testing.assert_array_equal(predictor(again).scores(NEW), predictor(parts).scores(NEW))
     assert again.manifest.training.documents == len(TEXTS)
     assert again.manifest.training.class_counts == (15, 15, 15)
     assert all(np.diff(again.arrays["view0.hashes"].astype(object)) > 0)
@@ -156,7 +158,7 @@ def test_pruning_keeps_the_strongest(monkeypatch: pytest.MonkeyPatch, effort: st
     topical = [word for words in TOPIC.values() for word in words]
     assert survivors(topical) == len(topical) == 30
     assert survivors(COMMON) <= 10
-    accuracy = Model(parts).predict(corpus(45, seed=1)[0])
+    accuracy = predictor(parts).predict(corpus(45, seed=1)[0])
     assert np.mean(np.array(accuracy) == corpus(45, seed=1)[1]) > 0.95
 
 
@@ -164,7 +166,7 @@ def test_pruning_keeps_the_strongest(monkeypatch: pytest.MonkeyPatch, effort: st
 def test_empty_documents_change_nothing_but_are_not_counted(effort: str) -> None:
     with_empty = fitted(["", *TEXTS, "\n \t"], [TRUE[0], *TRUE, TRUE[1]], effort=effort)
     without = fitted(TEXTS, TRUE, effort=effort)
-    assert sealed.dumps(with_empty) == sealed.dumps(without)
+    assert pack(with_empty) == pack(without)
 
 
 def test_nothing_but_empty_documents_is_told() -> None:
@@ -194,7 +196,7 @@ def test_what_was_chosen_trained_on_the_same_documents_is_the_same_model(
     targets = encode(labels if several else TRUE)
     first = fitting.fit(TEXTS, targets, asked(effort=effort))
     again = fitting.refit(first.choice, TEXTS, targets, asked(effort=effort))
-    assert sealed.dumps(again.parts) == sealed.dumps(first.parts)
+    assert pack(again.parts) == pack(first.parts)
 
 
 def test_what_was_chosen_on_a_part_is_trained_on_all() -> None:
@@ -207,7 +209,7 @@ def test_what_was_chosen_on_a_part_is_trained_on_all() -> None:
     assert training.documents == 47
     assert training.settings == first.parts.manifest.training.settings
     assert training.trials == first.parts.manifest.training.trials
-    model = Model(whole.parts)
+    model = predictor(whole.parts)
     assert model.predict(["only here"]) == ["new"]
     new, truth = corpus(30, seed=3)
     assert np.mean(np.array(model.predict(new)) == truth) > 0.9
@@ -269,7 +271,7 @@ def test_blocks_of_classes_change_rounding_alone(
         near = 1 if array.dtype == np.int8 else 1e-6
         np.testing.assert_allclose(blocked.arrays[name], array, rtol=1e-5, atol=near, err_msg=name)
     np.testing.assert_allclose(blocked.manifest.thresholds, whole.manifest.thresholds, rtol=1e-4)
-    found, expected = (Model(parts).scores(texts) for parts in (blocked, whole))
+    found, expected = (predictor(parts).scores(texts) for parts in (blocked, whole))
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
 

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from satchel.features.csr import Rows
 from satchel.features.hashing import CHARACTER_KIND, FIELD_KIND
 from satchel.features.spec import Features, Weighting
-from satchel.search.dataset import Counted, View, fit_view, strongest
+from satchel.search.dataset import Counted, View, fit_vocabulary, strongest
 from satchel.search.recipe import ViewRecipe
 from satchel.search.targets import encode
 
@@ -64,7 +64,7 @@ def test_weights_and_rows_equal_their_definition(
     targets = encode([("a", "b", "c")[i % 3] for i in range(n)])
     recipe = ViewRecipe(entropy=base, minimum_documents=minimum)
     counted = counted_of(table)
-    view = fit_view(counted, targets, recipe)
+    view = fit_vocabulary(counted, targets, recipe)
     documents = (table > 0).sum(axis=0)
     kept = documents >= minimum
     kept = kept if kept.any() else documents >= 1
@@ -86,7 +86,7 @@ def test_a_large_class_does_not_look_like_a_meaning() -> None:
     table = np.ones((20, 2), int)
     table[::2, 0] = 0
     targets = encode(["large"] * 16 + ["small"] * 4)
-    view = fit_view(counted_of(table), targets, ViewRecipe(entropy=1.5, minimum_documents=1))
+    view = fit_vocabulary(counted_of(table), targets, ViewRecipe(entropy=1.5, minimum_documents=1))
     idf = np.log(21 / (1 + (table > 0).sum(axis=0))) + 1
     np.testing.assert_allclose(view.weights, idf * 0.5, rtol=1e-3)
 
@@ -94,7 +94,7 @@ def test_a_large_class_does_not_look_like_a_meaning() -> None:
 def test_several_labels_weigh_a_document_once_for_each() -> None:
     table = np.array([[1, 0], [1, 1], [0, 2], [1, 1]])
     targets = encode([("a",), ("a", "b"), ("b",), ()])
-    view = fit_view(counted_of(table), targets, ViewRecipe(minimum_documents=1))
+    view = fit_vocabulary(counted_of(table), targets, ViewRecipe(minimum_documents=1))
     copies, classes = np.nonzero(targets.table())
     expected = np.log(5 / (1 + (table > 0).sum(axis=0))) + 1
     expected *= restated_entropy(table[copies], classes, 2, 1.5)
@@ -104,13 +104,13 @@ def test_several_labels_weigh_a_document_once_for_each() -> None:
 def test_keras_idf_and_none() -> None:
     table = np.array([[1, 2, 0], [1, 0, 0], [3, 1, 1]])
     targets = encode(["a", "b", "a"])
-    keras = fit_view(
+    keras = fit_vocabulary(
         counted_of(table),
         targets,
         ViewRecipe(weights="keras_idf", entropy=None, minimum_documents=1),
     )
     np.testing.assert_allclose(keras.weights, np.log(1 + 3 / (1 + np.array([3, 2, 1]))), rtol=1e-6)
-    plain = fit_view(
+    plain = fit_vocabulary(
         counted_of(table),
         targets,
         ViewRecipe(
@@ -131,7 +131,7 @@ def test_only_the_recipes_kinds_are_kept_and_field_tokens_whatever_their_number(
         recipe = ViewRecipe(
             features=Features(**changes), only_fields=only_fields, minimum_documents=2
         )
-        view: View = fit_view(counted_of(table, kinds), targets, recipe)
+        view: View = fit_vocabulary(counted_of(table, kinds), targets, recipe)
         return kinds[view.kept].tolist()
 
     assert kept(words=1) == [1]
@@ -150,7 +150,7 @@ def test_the_most_frequent_stay_and_ties_go_to_the_smaller_hash(
     if not (table > 0).any():
         return
     recipe = ViewRecipe(minimum_documents=1, maximum_features=most, keep_by=by)
-    view = fit_view(counted_of(table), encode(["a", "b"] + ["a"] * (len(table) - 2)), recipe)
+    view = fit_vocabulary(counted_of(table), encode(["a", "b"] + ["a"] * (len(table) - 2)), recipe)
     worth = (table > 0).sum(axis=0) if by == "documents" else table.sum(axis=0)
     candidates = [j for j in range(table.shape[1]) if worth[j] > 0]
     expected = sorted(sorted(candidates, key=lambda j: (-worth[j], j))[:most])
@@ -166,7 +166,7 @@ def test_strongest_looks_at_candidates_alone() -> None:
 
 @pytest.mark.parametrize("minimum", [2, 5])
 def test_documents_that_share_no_word_keep_their_rare_words(minimum: int) -> None:
-    view = fit_view(
+    view = fit_vocabulary(
         counted_of(np.eye(4, dtype=int)),
         encode(["a", "b", "a", "b"]),
         ViewRecipe(minimum_documents=minimum),

@@ -14,7 +14,7 @@ from satchel.training.backends import use_backend
 use_backend()
 import keras  # noqa: E402
 
-from satchel.training.heads import array_of, build_head, default_head, head_parts, tutorial_head  # noqa: E402
+from satchel.training.heads import array_of, build_head, default_head, head_layers, tutorial_head  # noqa: E402
 
 layers = keras.layers
 
@@ -69,7 +69,7 @@ def test_parts_give_what_keras_gives(head):
     )
     x = generator.normal(size=(20, 8)).astype(np.float32)
     expected = array_of(model(x, training=False))
-    parts = head_parts(model)
+    parts = head_layers(model)
     answer = ACTIVATIONS[parts.final](forward(parts, x))
     np.testing.assert_allclose(answer, expected, atol=2e-5)
     assert all(array.dtype == np.float32 for array in parts.arrays.values())
@@ -86,7 +86,7 @@ def test_parts_give_what_keras_gives(head):
     ],
 )
 def test_a_final_probability_is_left_out(head, final, count):
-    parts = head_parts(build_head(head, 4, 4, seed=0))
+    parts = head_layers(build_head(head, 4, 4, seed=0))
     assert (parts.final, len(parts.layers)) == (final, count)
     assert all(layer["activation"] in ("linear", "relu") for layer in parts.layers)
 
@@ -123,7 +123,7 @@ def shared(h, k):
 )
 def test_what_cannot_be_carried_is_named(head, message):
     with pytest.raises(UnsupportedHeadError, match=message):
-        head_parts(build_head(head, 4, 3, seed=0))
+        head_layers(build_head(head, 4, 3, seed=0))
 
 
 def test_a_model_with_code_of_its_own_is_refused():

@@ -13,10 +13,11 @@ import pytest
 from formats.plain_reader import PlainReader
 from satchel import sealed
 from satchel.errors import ModelFileError
-from satchel.inference.compress import compress
-from satchel.inference.predictor import Model
-from satchel.model import Satchel
-from satchel.sealed.schema import Calibration
+from satchel.model import Model
+from satchel.sealed.compress import compress
+from satchel.sealed.schema import CalibrationEntry
+from satchel.sealed.store import pack, read_contents, unpack
+from small_models import predictor
 
 pytestmark = pytest.mark.fast
 
@@ -27,7 +28,7 @@ FROZEN = sorted(Path(__file__).parent.glob("v*/*.satchel"))
 def test_a_frozen_model_answers_as_it_did(path: Path) -> None:
     expected = json.loads(path.with_suffix(".json").read_text(encoding="ascii"))
     assert hashlib.sha256(path.read_bytes()).hexdigest() == expected["sha256"]
-    model = Model(sealed.read(path))
+    model = predictor(read_contents(path))
     assert list(model.labels) == expected["labels"]
     assert model.known(expected["texts"]).tolist() == expected["known"]
     np.testing.assert_allclose(model.scores(expected["texts"]), expected["scores"], atol=1e-5)
@@ -41,7 +42,7 @@ TYPED = [path for path in FROZEN if path.parent.name != "v1"]
 @pytest.mark.parametrize("path", TYPED, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_a_frozen_model_answers_in_the_type_of_its_labels(path: Path) -> None:
     expected = json.loads(path.with_suffix(".json").read_text(encoding="ascii"))
-    satchel = Satchel(sealed.read(path))
+    satchel = Model(read_contents(path))
     assert [satchel.classes_.dtype.kind, satchel.classes_.tolist()] == expected["classes"]
     answers = satchel.predict(expected["texts"])
     if satchel.manifest.task == "single":
@@ -64,17 +65,17 @@ def test_a_reader_written_from_the_page_alone_answers_alike(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FROZEN, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_a_frozen_model_is_written_again_alike(path: Path) -> None:
-    assert sealed.dumps(sealed.read(path)) == path.read_bytes()
+    assert pack(read_contents(path)) == path.read_bytes()
 
 
 @pytest.mark.parametrize("path", FROZEN, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_a_frozen_model_that_is_changed_stays_in_its_format(path: Path) -> None:
-    satchel = Satchel(sealed.read(path))
+    satchel = Model(read_contents(path))
     version = satchel.manifest.format
     assert path.parent.name == f"v{version}"
     copied = copy.deepcopy(satchel)  # which goes by way of the bytes
     for parts in (copied.parts, compress(satchel.parts, max_bytes=1 << 20)):
-        again = sealed.loads(sealed.dumps(parts))
+        again = unpack(pack(parts))
         assert again.manifest.format == version
         assert [view.features for view in again.manifest.views] == [
             view.features for view in satchel.manifest.views
@@ -82,12 +83,12 @@ def test_a_frozen_model_that_is_changed_stays_in_its_format(path: Path) -> None:
 
 
 def test_what_a_format_cannot_hold_is_not_written_in_it() -> None:
-    parts = sealed.read(next(path for path in FROZEN if path.parent.name == "v1"))
-    changes = {"label_type": "int", "calibration": Calibration(scale=(1.0,), shift=(0.0,))}
+    parts = read_contents(next(path for path in FROZEN if path.parent.name == "v1"))
+    changes = {"label_type": "int", "calibration": CalibrationEntry(scale=(1.0,), shift=(0.0,))}
     for field, value in changes.items():
         manifest = msgspec.structs.replace(parts.manifest, **{field: value})
         with pytest.raises(ModelFileError, match=f"{field} is .* format 1 has no such field"):
-            sealed.dumps(replace(parts, manifest=manifest))
+            pack(replace(parts, manifest=manifest))
 
 
 def test_every_format_has_its_frozen_models() -> None:

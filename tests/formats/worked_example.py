@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from satchel import sealed
 from satchel.features.hashing import WORD_SALT, hash_text
 from satchel.features.spec import Features, Weighting
-from satchel.sealed.schema import Manifest, Member, Parts, Training, View
+from satchel.inference.structure import Training
+from satchel.sealed.assembly import Contents
+from satchel.sealed.schema import Manifest, MemberEntry, ViewEntry
+from satchel.sealed.store import pack
 
 WORDS = ("free", "hello")
 KEY = 1_000_000_007
 
 
-def example() -> Parts:
+def example() -> Contents:
     """The parts of the example."""
     numbers = {word: hash_text(word, WORD_SALT, KEY) for word in WORDS}
     words = sorted(WORDS, key=numbers.__getitem__)
@@ -26,14 +28,14 @@ def example() -> Parts:
         task="single",
         labels=("ham", "spam"),
         views=(
-            View(
+            ViewEntry(
                 features=Features(words=1, hash_key=KEY),
                 weighting=Weighting(term_frequency="binary", norm="none"),
                 size=2,
                 width=2,
             ),
         ),
-        members=(Member(view=0, start=0, stop=2),),
+        members=(MemberEntry(view=0, start=0, stop=2),),
         training=Training(documents=3, class_counts=(2, 1)),
     )
     arrays: dict[str, np.ndarray] = {
@@ -43,7 +45,7 @@ def example() -> Parts:
         "view0.rows": np.array([worth[word] for word in words], dtype=np.float32),
         "member0.bias": np.array([0.25, -0.25], dtype=np.float32),
     }
-    return Parts(manifest=manifest, arrays=arrays, terms=[words], card="# Ham or spam\n")
+    return Contents(manifest=manifest, arrays=arrays, terms=[words], card="# Ham or spam\n")
 
 
 def dump(data: bytes) -> str:
@@ -57,4 +59,4 @@ def dump(data: bytes) -> str:
 
 
 if __name__ == "__main__":
-    print(dump(sealed.dumps(example())), end="")
+    print(dump(pack(example())), end="")

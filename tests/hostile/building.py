@@ -15,7 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from satchel import sealed
+from satchel.sealed.assembly import Contents
+from satchel.sealed.store import pack
 
 ARRAYS = "arrays.safetensors"
 Bytes = dict[str, bytes]
@@ -99,9 +100,9 @@ def container(members: list[Entry], *, lead: bytes = b"", tail: bytes = b"", **e
     return body + directory + struct.pack("<IHHHHIIH", 0x06054B50, *fields.values()) + tail
 
 
-def unpacked(parts: sealed.Parts) -> Bytes:
+def unpacked(parts: Contents) -> Bytes:
     """The members of a good file, read by Python's own zipfile."""
-    with zipfile.ZipFile(io.BytesIO(sealed.dumps(parts))) as archive:
+    with zipfile.ZipFile(io.BytesIO(pack(parts))) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
@@ -126,7 +127,7 @@ def vouched(manifest: dict[str, Any], members: Bytes) -> dict[str, Any]:
 
 
 def resealed(
-    parts: sealed.Parts, edit: Callable[[dict[str, Any]], object] | None = None, **members: bytes
+    parts: Contents, edit: Callable[[dict[str, Any]], object] | None = None, **members: bytes
 ) -> bytes:
     """A file that is consistent in all but what was changed.
 
@@ -146,14 +147,14 @@ def resealed(
     return container(entries(contents))
 
 
-def with_manifest(parts: sealed.Parts, rewrite: Callable[[bytes], bytes]) -> bytes:
+def with_manifest(parts: Contents, rewrite: Callable[[bytes], bytes]) -> bytes:
     """A file whose manifest has other bytes."""
     contents = unpacked(parts)
     contents["manifest.json"] = padded(rewrite(contents["manifest.json"].rstrip()))
     return container(entries(contents))
 
 
-def with_array(parts: sealed.Parts, name: str, position: int, raw: bytes) -> bytes:
+def with_array(parts: Contents, name: str, position: int, raw: bytes) -> bytes:
     """A file in which some bytes of one array are others, and all hashes agree."""
     data = bytearray(unpacked(parts)[ARRAYS])
     length = int.from_bytes(data[:8], "little")
@@ -163,7 +164,7 @@ def with_array(parts: sealed.Parts, name: str, position: int, raw: bytes) -> byt
     return resealed(parts, arrays=bytes(data))
 
 
-def with_header(parts: sealed.Parts, edit: Callable[[dict[str, Any]], object]) -> bytes:
+def with_header(parts: Contents, edit: Callable[[dict[str, Any]], object]) -> bytes:
     """A file whose safetensors header says something else, and all hashes agree."""
     data = unpacked(parts)[ARRAYS]
     length = int.from_bytes(data[:8], "little")

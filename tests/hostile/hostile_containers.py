@@ -9,7 +9,7 @@ import zlib
 from hostile.attempts import attempt
 from hostile.building import ARRAYS, Entry, container, entries, unpacked
 from hostile.small_models import linear
-from satchel import sealed
+from satchel.sealed.store import pack
 
 MANIFEST = "manifest.json"
 
@@ -27,7 +27,7 @@ def empty() -> bytes:
 @attempt("", "does not end with an end record")
 def cut() -> bytes:
     """Was cut in half by a broken copy."""
-    data = sealed.dumps(linear())
+    data = pack(linear())
     return data[: len(data) // 2]
 
 
@@ -40,13 +40,13 @@ def a_pickle() -> bytes:
 @attempt("", "does not end with an end record")
 def trailing_data() -> bytes:
     """Hides a second payload behind the end record."""
-    return sealed.dumps(linear()) + b"\x80\x04payload"
+    return pack(linear()) + b"\x80\x04payload"
 
 
 @attempt("", "do not add up")
 def leading_data() -> bytes:
     """Is a shell script as well: a polyglot with code in front, its offsets left as they were."""
-    return b"#!/bin/sh\nexit 0\n" + sealed.dumps(linear())
+    return b"#!/bin/sh\nexit 0\n" + pack(linear())
 
 
 @attempt(MANIFEST, "offset is")

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from hypothesis import strategies as st
 
 from hostile.building import resealed, unpacked, with_manifest
-from satchel import sealed
 from satchel.errors import ModelFileError
+from satchel.sealed.assembly import Contents
+from satchel.sealed.store import pack, unpack
 
 
 def flip(data: bytes, at: int, mask: int) -> bytes:
@@ -107,7 +108,7 @@ def apply(data: bytes, steps: list[Step], good: list[bytes]) -> bytes:
     return data
 
 
-def deeply_mutated(good: list[sealed.Parts]) -> st.SearchStrategy[bytes]:
+def deeply_mutated(good: list[Contents]) -> st.SearchStrategy[bytes]:
     """A mutation inside one member of a good file, with sizes, CRC-32 and SHA-256 made right again.
 
     Such a file passes the outer checks, so what it breaks is for the inner ones to find.
@@ -134,11 +135,11 @@ def opens_whole_or_not_at_all(data: bytes) -> bool:
             returned is not whole.
     """
     try:
-        parts = sealed.loads(data)
+        parts = unpack(data)
     except ModelFileError:
         return False
-    again = sealed.dumps(parts)
-    assert sealed.dumps(sealed.loads(again)) == again
+    again = pack(parts)
+    assert pack(unpack(again)) == again
     return True
 
 
@@ -150,10 +151,10 @@ def opened_as(data: bytes, good: list[bytes]) -> int | None:
         Exception: The reader failed with anything else than a `ModelFileError`.
     """
     try:
-        parts = sealed.loads(data)
+        parts = unpack(data)
     except ModelFileError:
         return None
     # Writing again gives the same bytes for the same model, and looks at every term and number.
-    again = sealed.dumps(parts)
+    again = pack(parts)
     assert again in good, "a mutation opened as another model"
     return good.index(again)

@@ -5,18 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from satchel.features.spec import Features, Weighting
-from satchel.sealed.schema import (
-    Calibration,
-    History,
-    Layer,
-    Manifest,
-    Member,
-    Parts,
-    Score,
-    Training,
-    Trial,
-    View,
-)
+from satchel.inference.structure import History, Score, Training, Trial
+from satchel.sealed.assembly import Contents
+from satchel.sealed.schema import CalibrationEntry, LayerEntry, Manifest, MemberEntry, ViewEntry
 
 KEY = 0xABCDEF0123456789 >> 4
 LABELS = ("rec.autos", "sci.space", "misc/é\n")
@@ -43,42 +34,44 @@ def arrays_of_view(
     return arrays
 
 
-def linear(size: int = 7, *, card: str = "# A card\n", terms: bool = True) -> Parts:
+def linear(size: int = 7, *, card: str = "# A card\n", terms: bool = True) -> Contents:
     """One view, one member without layers."""
     generator = np.random.default_rng(1)
     manifest = Manifest(
         task="single",
         labels=LABELS,
-        views=(View(features=Features(hash_key=KEY), weighting=Weighting(), size=size, width=3),),
-        members=(Member(view=0, start=0, stop=3),),
+        views=(
+            ViewEntry(features=Features(hash_key=KEY), weighting=Weighting(), size=size, width=3),
+        ),
+        members=(MemberEntry(view=0, start=0, stop=3),),
         training=Training(documents=9, class_counts=(4, 3, 2), versions={"numpy": "2.4.6"}),
         scores=(Score(name="accuracy", part="validation", value=0.875),),
     )
     arrays = arrays_of_view(0, size, 3, "float32", generator)
     arrays["member0.bias"] = np.arange(3, dtype=np.float32)
     words = [[f"word {index}" for index in range(size)]] if terms else None
-    return Parts(manifest=manifest, arrays=arrays, terms=words, card=card)
+    return Contents(manifest=manifest, arrays=arrays, terms=words, card=card)
 
 
-def network() -> Parts:
+def network() -> Contents:
     """Two views, int8 and float16, and three members with every kind of layer."""
     generator = np.random.default_rng(2)
     wide = Features(
         words=2, characters=(3, 5), fields=True, strip=("headers", "quotes"), hash_key=KEY
     )
     layers = (
-        Layer(kind="activation", units=4, activation="relu"),
-        Layer(kind="batch_normalization", units=4),
-        Layer(kind="dense", units=6, activation="gelu"),
-        Layer(kind="layer_normalization", units=6, epsilon=1e-6),
-        Layer(kind="dense", units=3),
+        LayerEntry(kind="activation", units=4, activation="relu"),
+        LayerEntry(kind="batch_normalization", units=4),
+        LayerEntry(kind="dense", units=6, activation="gelu"),
+        LayerEntry(kind="layer_normalization", units=6, epsilon=1e-6),
+        LayerEntry(kind="dense", units=3),
     )
     manifest = Manifest(
         task="multiple",
         labels=LABELS,
         views=(
-            View(features=wide, weighting=Weighting(), size=9, width=7, rows="int8"),
-            View(
+            ViewEntry(features=wide, weighting=Weighting(), size=9, width=7, rows="int8"),
+            ViewEntry(
                 features=Features(rules="keras", words=1, hash_key=KEY),
                 weighting=Weighting(term_frequency="freq", norm="none"),
                 size=5,
@@ -87,11 +80,11 @@ def network() -> Parts:
             ),
         ),
         members=(
-            Member(view=0, start=0, stop=4, scale=0.5, layers=layers),
-            Member(view=0, start=4, stop=7, scale=0.25),
-            Member(view=1, start=0, stop=3, scale=-1e-3),
+            MemberEntry(view=0, start=0, stop=4, scale=0.5, layers=layers),
+            MemberEntry(view=0, start=4, stop=7, scale=0.25),
+            MemberEntry(view=1, start=0, stop=3, scale=-1e-3),
         ),
-        calibration=Calibration(scale=(0.5, 1.0, 2.0), shift=(0.25,)),
+        calibration=CalibrationEntry(scale=(0.5, 1.0, 2.0), shift=(0.25,)),
         thresholds=(0.5, 0.25, 0.75),
         training=Training(
             documents=9,
@@ -130,4 +123,4 @@ def network() -> Parts:
         ["back\\slash", "line\nfeed", "\r", "\\n", "", "é", "日本", "\u2028", "a\x00b"],
         [*"abcde"],
     ]
-    return Parts(manifest=manifest, arrays=arrays, terms=terms, card="")
+    return Contents(manifest=manifest, arrays=arrays, terms=terms, card="")

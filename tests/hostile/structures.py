@@ -15,12 +15,14 @@ import numpy as np
 
 from hostile import mutations, small_models
 from hostile.building import ARRAYS, container, entries, padded, unpacked, vouched
-from satchel import sealed
 from satchel.features.counting import count
 from satchel.features.spec import Features, Weighting
+from satchel.inference.structure import Training
 from satchel.sealed import schema
 from satchel.sealed.arrays import Tensor, encode_arrays, tensors
-from satchel.sealed.schema import Calibration, Layer, Manifest, Member, Parts, Training, View
+from satchel.sealed.assembly import Contents
+from satchel.sealed.schema import CalibrationEntry, LayerEntry, Manifest, MemberEntry, ViewEntry
+from satchel.sealed.store import pack
 
 TEXTS = [
     "the old card and the new card",
@@ -75,7 +77,7 @@ def changed_bytes(random: Random, good: list[bytes]) -> bytes:
     return data
 
 
-def changed_member(random: Random, parts: list[Parts]) -> bytes:
+def changed_member(random: Random, parts: list[Contents]) -> bytes:
     """The same inside one member, with sizes, CRC-32 and SHA-256 made right again."""
     contents = unpacked(random.choice(parts))
     name = random.choice([name for name, data in contents.items() if data])
@@ -83,7 +85,7 @@ def changed_member(random: Random, parts: list[Parts]) -> bytes:
     return signed(contents)
 
 
-def changed_manifest(random: Random, parts: list[Parts]) -> bytes:
+def changed_manifest(random: Random, parts: list[Contents]) -> bytes:
     """Values of the manifest changed, and arrays of the size that it then asks for."""
     model = random.choice(parts)
     contents = unpacked(model)
@@ -232,7 +234,7 @@ def _like(random: Random, old: Any) -> Any:
     return random.choice([old[:1], old[::-1], old * 2, []]) if isinstance(old, list) else {}
 
 
-def _fitting_arrays(random: Random, stated: bytes, model: Parts) -> bytes | None:
+def _fitting_arrays(random: Random, stated: bytes, model: Contents) -> bytes | None:
     """The arrays that a manifest asks for; None where it cannot be read or asks for too much."""
     try:
         manifest = msgspec.json.decode(stated, type=Manifest)
@@ -257,7 +259,7 @@ def _manifest(random: Random) -> Manifest:
     version = random.choice(versions)
     labels, label_type = _labels(random, version)
     views = tuple(
-        View(
+        ViewEntry(
             features=_features(random, version),
             weighting=Weighting(
                 term_frequency=random.choice(["binary", "count", "freq", "log"]),
@@ -290,8 +292,8 @@ def _manifest(random: Random) -> Manifest:
         calibration=random.choice(
             [
                 None,
-                Calibration(scale=(size,), shift=(-size,)),
-                Calibration(scale=(size,) * len(labels), shift=(0.0,)),
+                CalibrationEntry(scale=(size,), shift=(-size,)),
+                CalibrationEntry(scale=(size,) * len(labels), shift=(0.0,)),
             ]
         )
         if version == 2
@@ -330,7 +332,7 @@ def _features(random: Random, version: int) -> Features:
     )
 
 
-def _member(random: Random, views: tuple[View, ...], labels: int) -> Member:
+def _member(random: Random, views: tuple[ViewEntry, ...], labels: int) -> MemberEntry:
     view = random.randrange(len(views))
     width = views[view].width
     stop = random.choice([1, min(labels, width), width])
@@ -340,7 +342,7 @@ def _member(random: Random, views: tuple[View, ...], labels: int) -> Member:
         kind = random.choice(["activation", "activation", "dense", *schema.LayerKind.__args__])  # type: ignore[attr-defined]
         units = random.choice([1, 8, 600]) if kind == "dense" else units
         layers.append(
-            Layer(
+            LayerEntry(
                 kind=kind,
                 units=units,
                 activation=random.choice(schema.Activation.__args__),  # type: ignore[attr-defined]
@@ -348,8 +350,8 @@ def _member(random: Random, views: tuple[View, ...], labels: int) -> Member:
             )
         )
     if units != labels:
-        layers.append(Layer(kind="dense", units=labels))
-    return Member(
+        layers.append(LayerEntry(kind="dense", units=labels))
+    return MemberEntry(
         view=view,
         start=0,
         stop=stop,
@@ -370,7 +372,7 @@ def _arrays(random: Random, manifest: Manifest) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _vocabulary(random: Random, view: View) -> tuple[np.ndarray, np.ndarray]:
+def _vocabulary(random: Random, view: ViewEntry) -> tuple[np.ndarray, np.ndarray]:
     """Hashes of real features first, then others: spread, or in one run just below a real one."""
     counts, _ = count(TEXTS, view.features, threads=1)
     real = np.array(counts.hashes[: view.size])
@@ -410,7 +412,7 @@ GOOD_PARTS = [
     small_models.network(),
     small_models.linear(terms=False, card=""),
 ]
-GOOD = [sealed.dumps(parts) for parts in GOOD_PARTS]
+GOOD = [pack(parts) for parts in GOOD_PARTS]
 
 ATTACKS = {
     "bytes": lambda random: changed_bytes(random, GOOD),

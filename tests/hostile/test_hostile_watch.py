@@ -89,7 +89,7 @@ resource.setrlimit(resource.RLIMIT_CPU, (4, 4))
 from satchel import sealed
 from satchel.errors import ModelFileError
 try:
-    sealed.loads(pathlib.Path(sys.argv[1]).read_bytes())
+    unpack(pathlib.Path(sys.argv[1]).read_bytes())
 except ModelFileError as error:
     print(error.reason)
 """

@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from hostile.structures import GOOD, TEXTS
-from satchel import sealed
 from satchel.errors import ModelFileError, PredictionError, SettingError
 from satchel.features.hashing import NO_KEY
 from satchel.features.kernels import numba_available
-from satchel.inference.compress import compress
-from satchel.model import Satchel, load
-from satchel.sealed.store import card
+from satchel.model import Model, load
+from satchel.sealed.compress import compress
+from satchel.sealed.store import card, pack, unpack
 
 ASKED = ["", "zzzz", *TEXTS, " ".join(TEXTS) * 20, "card " * 3_000]
 
@@ -36,14 +35,14 @@ def outcome(data: bytes, name: str) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
-            parts = sealed.loads(data)
+            parts = unpack(data)
         except ModelFileError as error:
             return f"refused: {error.member or 'container'}"
-        again = sealed.dumps(parts)
+        again = pack(parts)
         if name == "bytes":
             assert again in GOOD, "a mutation opened as another model"
-        assert sealed.dumps(sealed.loads(again)) == again
-        return _ask(Satchel(parts))
+        assert pack(unpack(again)) == again
+        return _ask(Model(parts))
 
 
 def outcome_of_file(path: Path) -> str:
@@ -84,8 +83,8 @@ def _ask(satchel: Satchel) -> str:
     except PredictionError:
         return "overflowed"
     try:
-        small = compress(satchel.parts, max_bytes=max(2_000, len(sealed.dumps(satchel.parts)) // 2))
-        sealed.loads(sealed.dumps(small))
+        small = compress(satchel.parts, max_bytes=max(2_000, len(pack(satchel.parts)) // 2))
+        unpack(pack(small))
     except (SettingError, ModelFileError):
         return "answered"  # labels and layers alone take more, or numbers do not fit the rows
     return "answered and compressed"

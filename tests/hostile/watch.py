@@ -12,8 +12,8 @@ import sys
 import tracemalloc
 from pathlib import Path
 
-from satchel import sealed
 from satchel.errors import ModelFileError
+from satchel.sealed.store import read_contents, unpack
 
 events: list[tuple[str, str]] = []
 watching = False
@@ -32,7 +32,7 @@ def watch(path: str) -> dict[str, object]:
     tracemalloc.start()
     watching = True
     try:
-        parts = sealed.read(path)
+        parts = read_contents(path)
         refused = False
     except ModelFileError:
         refused = True
@@ -52,6 +52,6 @@ def watch(path: str) -> dict[str, object]:
 
 if __name__ == "__main__":
     good, *files = sys.argv[1:]
-    sealed.loads(Path(good).read_bytes())  # what the reader itself imports late is loaded now
+    unpack(Path(good).read_bytes())  # what the reader itself imports late is loaded now
     sys.addaudithook(hook)
     json.dump({os.path.basename(path): watch(path) for path in [good, *files]}, sys.stdout)

@@ -17,18 +17,11 @@ from satchel import sealed
 from satchel.features.counting import count
 from satchel.features.spec import Features, Weighting
 from satchel.features.tokenizer import tokenize
-from satchel.inference.predictor import Model
-from satchel.sealed.schema import (
-    Layer,
-    Manifest,
-    Member,
-    Parts,
-    RowType,
-    Score,
-    Training,
-    Trial,
-    View,
-)
+from satchel.inference.structure import Score, Training, Trial
+from satchel.sealed.assembly import Contents
+from satchel.sealed.schema import LayerEntry, Manifest, MemberEntry, RowType, ViewEntry
+from satchel.sealed.store import read_contents
+from small_models import predictor
 
 FOLDER = Path(__file__).parent
 LABELS = ("rec.motorcycles", "sci.space", "talk.politics.misc")
@@ -47,7 +40,7 @@ UNSEEN = ["", " \n\t ", "zzzz qqqq", "bike bike bike BIKE", "a" * 300, "the laun
 
 def view_of(
     index: int, features: Features, weighting: Weighting, width: int, rows: RowType
-) -> tuple[View, dict[str, np.ndarray], list[str]]:
+) -> tuple[ViewEntry, dict[str, np.ndarray], list[str]]:
     """A view over the features of `TEXTS`, its arrays and its terms."""
     generator = np.random.default_rng(index)
     counts, _ = count(TEXTS, features)
@@ -64,7 +57,7 @@ def view_of(
         arrays[f"view{index}.rows"] = np.rint(dense / scales).astype(np.int8)
     else:
         arrays[f"view{index}.rows"] = dense.astype(rows)
-    view = View(features=features, weighting=weighting, size=size, width=width, rows=rows)
+    view = ViewEntry(features=features, weighting=weighting, size=size, width=width, rows=rows)
     names = {token.hash: token.text for text in TEXTS for token in tokenize(text, features)}
     return view, arrays, [names[number] for number in counts.hashes.tolist()]
 
@@ -77,22 +70,22 @@ def numbers(seed: int, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarr
     }
 
 
-def linear() -> Parts:
+def linear() -> Contents:
     """One label a document; float32 rows, words and pairs, no layers."""
     view, arrays, terms = view_of(0, Features(), Weighting(), 3, "float32")
     manifest = Manifest(
         task="single",
         labels=LABELS,
         views=(view,),
-        members=(Member(view=0, start=0, stop=3, scale=2.5),),
+        members=(MemberEntry(view=0, start=0, stop=3, scale=2.5),),
         training=Training(documents=7, class_counts=(3, 2, 2), versions={"numpy": "2.4.6"}),
         scores=(Score(name="accuracy", part="validation", value=0.875),),
     )
     arrays |= numbers(10, {"member0.bias": (3,)})
-    return Parts(manifest=manifest, arrays=arrays, terms=[terms], card="# Frozen, linear\n")
+    return Contents(manifest=manifest, arrays=arrays, terms=[terms], card="# Frozen, linear\n")
 
 
-def network() -> Parts:
+def network() -> Contents:
     """An ensemble over two views, int8 and float16, with every kind of layer; no terms."""
     first, first_arrays, _ = view_of(
         0, Features(words=1, fields=True, nfc=True), Weighting(), 6, "int8"
@@ -105,20 +98,22 @@ def network() -> Parts:
         "float16",
     )
     layers = (
-        Layer(kind="batch_normalization", units=4, activation="relu"),
-        Layer(kind="dense", units=5, activation="gelu"),
-        Layer(kind="layer_normalization", units=5, epsilon=1e-6),
-        Layer(kind="activation", units=5, activation="tanh"),
-        Layer(kind="dense", units=3),
+        LayerEntry(kind="batch_normalization", units=4, activation="relu"),
+        LayerEntry(kind="dense", units=5, activation="gelu"),
+        LayerEntry(kind="layer_normalization", units=5, epsilon=1e-6),
+        LayerEntry(kind="activation", units=5, activation="tanh"),
+        LayerEntry(kind="dense", units=3),
     )
     manifest = Manifest(
         task="single",
         labels=LABELS,
         views=(first, second),
         members=(
-            Member(view=0, start=0, stop=4, scale=0.5, layers=layers),
-            Member(view=0, start=3, stop=6, scale=0.25, layers=(Layer(kind="dense", units=3),)),
-            Member(view=1, start=0, stop=3, scale=0.125),
+            MemberEntry(view=0, start=0, stop=4, scale=0.5, layers=layers),
+            MemberEntry(
+                view=0, start=3, stop=6, scale=0.25, layers=(LayerEntry(kind="dense", units=3),)
+            ),
+            MemberEntry(view=1, start=0, stop=3, scale=0.125),
         ),
         training=Training(
             documents=7,
@@ -147,10 +142,10 @@ def network() -> Parts:
         "member2.bias": (3,),
     }
     arrays = first_arrays | second_arrays | numbers(11, shapes)
-    return Parts(manifest=manifest, arrays=arrays, card="# Frozen, network\n")
+    return Contents(manifest=manifest, arrays=arrays, card="# Frozen, network\n")
 
 
-def several() -> Parts:
+def several() -> Contents:
     """Any number of labels a document; Keras's old tokens and frequencies, as in a rescue."""
     view, arrays, terms = view_of(
         0,
@@ -159,18 +154,21 @@ def several() -> Parts:
         4,
         "float32",
     )
-    layers = (Layer(kind="activation", units=4, activation="sigmoid"), Layer(kind="dense", units=3))
+    layers = (
+        LayerEntry(kind="activation", units=4, activation="sigmoid"),
+        LayerEntry(kind="dense", units=3),
+    )
     manifest = Manifest(
         task="multiple",
         labels=LABELS,
         views=(view,),
-        members=(Member(view=0, start=0, stop=4, layers=layers),),
+        members=(MemberEntry(view=0, start=0, stop=4, layers=layers),),
         thresholds=(0.5, 0.25, 0.75),
         training=Training(documents=7, class_counts=(5, 2, 4)),
     )
     shapes = {"member0.bias": (4,), "member0.layer1.kernel": (4, 3), "member0.layer1.bias": (3,)}
     arrays |= numbers(12, shapes)
-    return Parts(manifest=manifest, arrays=arrays, terms=[terms], card="")
+    return Contents(manifest=manifest, arrays=arrays, terms=[terms], card="")
 
 
 def main() -> None:
@@ -178,7 +176,7 @@ def main() -> None:
     for make in (linear, network, several):
         path = FOLDER / f"{make.__name__}.satchel"
         sealed.write(path, make())
-        model = Model(sealed.read(path))
+        model = predictor(read_contents(path))
         texts = TEXTS + UNSEEN
         answers = {
             "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),

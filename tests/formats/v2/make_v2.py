@@ -17,20 +17,18 @@ from satchel import sealed
 from satchel.features.counting import count
 from satchel.features.spec import Features, Weighting
 from satchel.features.tokenizer import tokenize
-from satchel.model import Satchel
+from satchel.inference.structure import History, Score, Training, Trial
+from satchel.model import Model
+from satchel.sealed.assembly import Contents
 from satchel.sealed.schema import (
-    Calibration,
-    History,
-    Layer,
+    CalibrationEntry,
+    LayerEntry,
     Manifest,
-    Member,
-    Parts,
+    MemberEntry,
     RowType,
-    Score,
-    Training,
-    Trial,
-    View,
+    ViewEntry,
 )
+from satchel.sealed.store import read_contents
 
 FOLDER = Path(__file__).parent
 KEY = 1_234_567_890_123_456_789
@@ -50,7 +48,7 @@ UNSEEN = ["", " \n\t ", "zzzz qqqq", "bike bike bike BIKE", "a" * 300, "the laun
 
 def view_of(
     index: int, features: Features, weighting: Weighting, width: int, rows: RowType
-) -> tuple[View, Arrays, list[str]]:
+) -> tuple[ViewEntry, Arrays, list[str]]:
     """A view over the features of `TEXTS`, its arrays and its terms."""
     generator = np.random.default_rng(index + 20)
     counts, _ = count(TEXTS, features)
@@ -67,7 +65,7 @@ def view_of(
         arrays[f"view{index}.rows"] = np.rint(dense / scales).astype(np.int8)
     else:
         arrays[f"view{index}.rows"] = dense.astype(rows)
-    view = View(features=features, weighting=weighting, size=size, width=width, rows=rows)
+    view = ViewEntry(features=features, weighting=weighting, size=size, width=width, rows=rows)
     names = {token.hash: token.text for text in TEXTS for token in tokenize(text, features)}
     return view, arrays, [names[number] for number in counts.hashes.tolist()]
 
@@ -80,7 +78,7 @@ def numbers(seed: int, shapes: dict[str, tuple[int, ...]]) -> Arrays:
     }
 
 
-def linear() -> Parts:
+def linear() -> Contents:
     """One label a document, labels that are integers; float32 rows, words and pairs, no layers."""
     view, arrays, terms = view_of(0, Features(hash_key=KEY), Weighting(), 3, "float32")
     manifest = Manifest(
@@ -89,15 +87,15 @@ def linear() -> Parts:
         label_type="int",
         labels=("-1", "0", "9007199254740993"),
         views=(view,),
-        members=(Member(view=0, start=0, stop=3, scale=2.5),),
+        members=(MemberEntry(view=0, start=0, stop=3, scale=2.5),),
         training=Training(documents=7, class_counts=(2, 4, 1), versions={"numpy": "2.4.6"}),
         scores=(Score(name="accuracy", part="validation", value=0.875),),
     )
     arrays |= numbers(30, {"member0.bias": (3,)})
-    return Parts(manifest=manifest, arrays=arrays, terms=[terms], card="# Frozen, linear\n")
+    return Contents(manifest=manifest, arrays=arrays, terms=[terms], card="# Frozen, linear\n")
 
 
-def network() -> Parts:
+def network() -> Contents:
     """An ensemble over two views, calibrated label by label, with every kind of layer; no terms."""
     first, first_arrays, _ = view_of(
         0,
@@ -121,11 +119,11 @@ def network() -> Parts:
         "float16",
     )
     layers = (
-        Layer(kind="batch_normalization", units=4, activation="relu"),
-        Layer(kind="dense", units=5, activation="gelu"),
-        Layer(kind="layer_normalization", units=5, epsilon=1e-6),
-        Layer(kind="activation", units=5, activation="tanh"),
-        Layer(kind="dense", units=3),
+        LayerEntry(kind="batch_normalization", units=4, activation="relu"),
+        LayerEntry(kind="dense", units=5, activation="gelu"),
+        LayerEntry(kind="layer_normalization", units=5, epsilon=1e-6),
+        LayerEntry(kind="activation", units=5, activation="tanh"),
+        LayerEntry(kind="dense", units=3),
     )
     manifest = Manifest(
         satchel="0.1.0",
@@ -133,11 +131,13 @@ def network() -> Parts:
         labels=("rec.motorcycles", "sci.space", "politics | 宇宙"),
         views=(first, second),
         members=(
-            Member(view=0, start=0, stop=4, scale=0.5, layers=layers),
-            Member(view=0, start=3, stop=6, scale=0.25, layers=(Layer(kind="dense", units=3),)),
-            Member(view=1, start=0, stop=3, scale=0.125),
+            MemberEntry(view=0, start=0, stop=4, scale=0.5, layers=layers),
+            MemberEntry(
+                view=0, start=3, stop=6, scale=0.25, layers=(LayerEntry(kind="dense", units=3),)
+            ),
+            MemberEntry(view=1, start=0, stop=3, scale=0.125),
         ),
-        calibration=Calibration(scale=(0.5, 1.5, 1.0), shift=(0.0, -0.25, 0.125)),
+        calibration=CalibrationEntry(scale=(0.5, 1.5, 1.0), shift=(0.0, -0.25, 0.125)),
         training=Training(
             documents=7,
             class_counts=(3, 4, 0),
@@ -166,10 +166,10 @@ def network() -> Parts:
         "member2.bias": (3,),
     }
     arrays = first_arrays | second_arrays | numbers(31, shapes)
-    return Parts(manifest=manifest, arrays=arrays, card="# Frozen, network\n")
+    return Contents(manifest=manifest, arrays=arrays, card="# Frozen, network\n")
 
 
-def several() -> Parts:
+def several() -> Contents:
     """Any number of labels a document, labels that are floats, one calibration for all."""
     view, arrays, terms = view_of(
         0,
@@ -178,24 +178,27 @@ def several() -> Parts:
         4,
         "float32",
     )
-    layers = (Layer(kind="activation", units=4, activation="sigmoid"), Layer(kind="dense", units=3))
+    layers = (
+        LayerEntry(kind="activation", units=4, activation="sigmoid"),
+        LayerEntry(kind="dense", units=3),
+    )
     manifest = Manifest(
         satchel="0.1.0",
         task="multiple",
         label_type="float",
         labels=("0.5", "1.0", "1e+20"),
         views=(view,),
-        members=(Member(view=0, start=0, stop=4, layers=layers),),
-        calibration=Calibration(scale=(2.0,), shift=(-0.5,)),
+        members=(MemberEntry(view=0, start=0, stop=4, layers=layers),),
+        calibration=CalibrationEntry(scale=(2.0,), shift=(-0.5,)),
         thresholds=(0.5, 0.25, 0.75),
         training=Training(documents=7, class_counts=(5, 2, 4)),
     )
     shapes = {"member0.bias": (4,), "member0.layer1.kernel": (4, 3), "member0.layer1.bias": (3,)}
     arrays |= numbers(32, shapes)
-    return Parts(manifest=manifest, arrays=arrays, terms=[terms], card="")
+    return Contents(manifest=manifest, arrays=arrays, terms=[terms], card="")
 
 
-def rescued() -> Parts:
+def rescued() -> Contents:
     """Booleans; nobody knows how often each label occurred, so the biases answer to nothing."""
     view, arrays, _ = view_of(
         0, Features(words=2, hash_key=2**61 - 2), Weighting(term_frequency="binary"), 2, "float16"
@@ -206,11 +209,11 @@ def rescued() -> Parts:
         label_type="bool",
         labels=("False", "True"),
         views=(view,),
-        members=(Member(view=0, start=0, stop=2),),
+        members=(MemberEntry(view=0, start=0, stop=2),),
         training=Training(documents=7, class_counts=(0, 0)),
     )
     arrays |= numbers(33, {"member0.bias": (2,)})
-    return Parts(manifest=manifest, arrays=arrays, card="# Frozen, rescued\n")
+    return Contents(manifest=manifest, arrays=arrays, card="# Frozen, rescued\n")
 
 
 def main() -> None:
@@ -218,7 +221,7 @@ def main() -> None:
     for make in (linear, network, several, rescued):
         path = FOLDER / f"{make.__name__}.satchel"
         sealed.write(path, make())
-        satchel = Satchel(sealed.read(path))
+        satchel = Model(read_contents(path))
         model = satchel.model
         texts = TEXTS + UNSEEN
         answers = {
