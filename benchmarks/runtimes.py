@@ -1,4 +1,4 @@
-"""Does one model file give the same probabilities on every runtime?from small_models import predictor
+"""Does one model file give the same probabilities on every runtime?
 
     python -m benchmarks.runtimes MODEL SOURCE [--documents N]
 

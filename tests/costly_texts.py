@@ -1,4 +1,4 @@
-"""Texts that were or might be costly beyond their length, and all that reads a text.from small_models import predictor
+"""Texts that were or might be costly beyond their length, and all that reads a text.
 
 
 Run as a program, it does one operation on all of them under limits of the system:

@@ -167,7 +167,7 @@ def test_a_signal_while_a_file_is_written_leaves_nothing(name: str, tmp_path: Pa
         "4",
     ]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while not any(file.stat().st_size for file in temporary_files(tmp_path)):
         assert time.monotonic() < deadline
         assert process.poll() is None
@@ -175,7 +175,7 @@ def test_a_signal_while_a_file_is_written_leaves_nothing(name: str, tmp_path: Pa
     number = getattr(signal, name)
     for _ in range(3):  # as to a whole group: more than once, at once
         process.send_signal(number)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=600)
     assert process.returncode == -number
     assert said.splitlines()[-1] in (f"satchel: stopped by {name}", "satchel: interrupted")
     assert temporary_files(tmp_path) == []
@@ -313,7 +313,7 @@ def test_a_terminal_is_told_that_its_text_is_awaited(place: Path) -> None:
     assert process.stderr is not None
     assert "end it with Ctrl-D" in process.stderr.readline()
     os.write(ours, b"the old car\n\x04")
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=600)
     os.close(ours)
     assert process.returncode == 0
     assert output.startswith("-\t")

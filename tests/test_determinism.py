@@ -59,7 +59,7 @@ def train(
     }
     answer = subprocess.run(
         [
-            *(sys.executable, "-W", "error", "-c", TRAIN),
+            *(sys.executable, "-W", "error", "-W", "ignore:machine code is not kept", "-c", TRAIN),
             *(source, model, preset, str(threads), shuffled, str(cores)),
         ],
         env=environment,

@@ -11,6 +11,7 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,7 +56,10 @@ def wheel(tmp_path: Path, origin: str, later: str = "") -> zipfile.ZipFile:
         build("sdist", copy, origin)
         (packed,) = tmp_path.glob("*.tar.gz")
         with tarfile.open(packed) as archive:
-            archive.extractall(tmp_path / "unpacked", filter="data")
+            safe: Any = (
+                {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+            )  # Python 3.11.4
+            archive.extractall(tmp_path / "unpacked", **safe)
         (copy,) = (tmp_path / "unpacked").iterdir()
     build("wheel", copy, later or origin)
     (built,) = tmp_path.glob("*.whl")

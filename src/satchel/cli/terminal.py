@@ -110,16 +110,19 @@ def naming_output() -> Iterator[None]:
         raise SaveError(f"cannot write to standard output: {error.strerror}") from error
 
 
-def discard_output() -> None:
-    """Point standard output at nothing, so that the flush at the exit raises no error again."""
+def discard_output(stream: TextIO | None = None) -> None:
+    """Point standard output, or another stream, at nothing: the flush at the exit then succeeds."""
     with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), (stream or sys.stdout).fileno())
 
 
 def write_remark(line: str) -> None:
     """Write one line to standard error; where that takes nothing, nothing can be said."""
-    with contextlib.suppress(OSError, ValueError):
+    try:
         print(line, file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        # What is left in the buffer would fail again at the exit, and change its status.
+        discard_output(sys.stderr)
 
 
 def read_input() -> bytes:

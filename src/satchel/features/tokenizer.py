@@ -25,10 +25,10 @@ from satchel.features.unicode import classes
 
 # All patterns match strings of class letters (``unicode.LETTERS``), not the text itself.
 _UNIT = re.compile(
-    r"(?P<number>d++(?:pd++(?![wdhkmjv]))++)"
+    r"(?P<number>d++(?:pd++(?![wdhkmjv]))+)"
     r"|(?P<word>[wdhk][wdhkmjv]*+)"
-    r"|(?P<run>(?:c[mjv]*+)++)"
-    r"|(?P<emoji>[et][mvt]*+(?:j[et][mvt]*+)*+|rr?)"
+    r"|(?P<run>(?:c[mjv]*+)+)"
+    r"|(?P<emoji>[et][mvt]*+(?:j[et][mvt]*+)*|rr?)"
 )
 _SPACELESS = re.compile(r"c[mjv]*+")
 _HANGUL = re.compile(r"h[mjv]*+")

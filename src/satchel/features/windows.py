@@ -66,14 +66,15 @@ class Window(NamedTuple):
 
 
 # These match the text itself, so they serve only where no character is special (see _SPECIAL).
+# No group is possessive: Python 3.11.2 would match wrongly.
 _WORDS: dict[Rules, re.Pattern[str]] = {
-    "satchel": re.compile(r"[0-9]++(?:[.,][0-9]++(?!\w))++|\w++"),
+    "satchel": re.compile(r"[0-9]++(?:[.,][0-9]++(?!\w))+|\w++"),
     "words": re.compile(r"\w+"),
     "keras": re.compile(f"[^{re.escape(''.join(sorted(KERAS_FILTERS)))}]+"),
 }
 _SPECIAL = re.compile(r"[mjvhcetr]")
 # A look-behind keeps the search from starting again at each digit of a long number.
-_NUMBER = re.compile(r"(?<![0-9])[0-9]++(?:[.,][0-9]++(?!\w))++")
+_NUMBER = re.compile(r"(?<![0-9])[0-9]++(?:[.,][0-9]++(?!\w))+")
 # No token of any rule set has one of these in it.
 _BLANK = re.compile(r"[ \t\n]")
 _KERAS = str.maketrans(dict.fromkeys(KERAS_FILTERS, " "))
