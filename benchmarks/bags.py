@@ -45,9 +45,9 @@ import numpy as np
 from benchmarks import data, measure, peers, report
 from benchmarks.peers import Counting, Step
 from satchel.features.counting import count
-from satchel.features.embedding_bag import BagTable, TextEncoder
+from satchel.features.embedding_bag import TextEncoder, View
 from satchel.features.spec import Features, Weighting
-from satchel.features.vocabulary import HashIndex
+from satchel.features.vocabulary import HashIndex, Vocabulary, transform
 from satchel.features.weighting import inverse_document_frequency, weigh
 
 THREADS = 2
@@ -295,7 +295,9 @@ def single(arguments: argparse.Namespace) -> None:
     known = HashIndex(counts.hashes[kept])
     weights = np.ones(len(known), np.float32)
     matrix = np.random.default_rng(0).normal(size=(len(known), 128)).astype(np.float32)
-    reader = TextEncoder([BagTable(PAIRS, Weighting(), known, weights, matrix)])
+    kinds = counts.kinds[kept]
+    vocabulary = Vocabulary(PAIRS, Weighting(), known.hashes, kinds, weights)
+    reader = TextEncoder([View(vocabulary, matrix)])
     steps = {
         "lookup": lambda: transform([post], PAIRS, known, threads=1),
         "bag sums": lambda: reader.read([post], threads=1),

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import numpy as np
 
-from satchel.features.embedding_bag import quantized
+from satchel.features.embedding_bag import View, quantized
 from satchel.features.spec import Features, Weighting
 from satchel.features.tokenizer import tokenize
+from satchel.features.vocabulary import Vocabulary
 from satchel.inference.activations import ActivationName
 from satchel.inference.predictor import Predictor
-from satchel.inference.structure import Task, Training
+from satchel.inference.structure import Ensemble, Task, Training
 from satchel.sealed.assembly import Contents, ensemble_of
 from satchel.sealed.schema import LayerEntry, Manifest, MemberEntry, RowType, ViewEntry
 
@@ -245,6 +247,25 @@ def restated_scores(parts: Contents, text: str) -> np.ndarray:
     return total if known else np.log(np.array(CLASS_COUNTS) / 10)
 
 
+def make_ensemble(heads: Sequence[Head] = (LINEAR,), **settings: Any) -> Ensemble:
+    """The model of `make_contents`."""
+    return ensemble_of(make_contents(heads, **settings))
+
+
 def predictor(contents: Contents) -> Predictor:
     """The inference path of a model."""
     return Predictor(ensemble_of(contents))
+
+
+def make_view(
+    features: Features,
+    weighting: Weighting,
+    hashes: np.ndarray,
+    weights: np.ndarray,
+    rows: np.ndarray,
+    scales: np.ndarray | None = None,
+    kinds: np.ndarray | None = None,
+) -> View:
+    """A view over these features, all of them words unless their kinds are given."""
+    kinds = np.ones(len(hashes), np.uint8) if kinds is None else kinds
+    return View(Vocabulary(features, weighting, hashes, kinds, weights), rows, scales)

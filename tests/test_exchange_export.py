@@ -96,15 +96,15 @@ def onnx_answers(parts: Contents, path: Path) -> tuple[np.ndarray, np.ndarray]:
 def test_onnx_answers_as_the_model(name: str, tmp_path: Path) -> None:
     parts = example(name)
     probabilities, scores = onnx_answers(parts, tmp_path / "model.onnx")
-    np.testing.assert_allclose(probabilities, predictor(parts).predict_proba(TEXTS), atol=1e-5)
-    np.testing.assert_allclose(scores, predictor(parts).scores(TEXTS), atol=1e-5)
+    np.testing.assert_allclose(probabilities, predictor(parts).probabilities(TEXTS), atol=1e-5)
+    np.testing.assert_allclose(scores, predictor(parts).logits(TEXTS), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", get_args(ActivationName))
 def test_onnx_has_every_activation(name: ActivationName, tmp_path: Path) -> None:
     parts = make_contents([one_activation(name)])
     _, scores = onnx_answers(parts, tmp_path / "model.onnx")
-    np.testing.assert_allclose(scores, predictor(parts).scores(TEXTS), atol=1e-5)
+    np.testing.assert_allclose(scores, predictor(parts).logits(TEXTS), atol=1e-5)
 
 
 def test_an_onnx_file_is_whole_and_says_what_it_is(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_keras_answers_as_the_model(name: str) -> None:
     model = predictor(parts)
     answers = to_keras(parts)(bag_inputs(model, TEXTS))
     np.testing.assert_allclose(
-        keras.ops.convert_to_numpy(answers), model.predict_proba(TEXTS), atol=1e-5
+        keras.ops.convert_to_numpy(answers), model.probabilities(TEXTS), atol=1e-5
     )
 
 
@@ -148,7 +148,7 @@ def test_keras_has_every_activation() -> None:
     parts = make_contents([one_activation(name) for name in get_args(ActivationName)])
     model = predictor(parts)
     answers = keras.ops.convert_to_numpy(to_keras(parts)(bag_inputs(model, TEXTS)))
-    np.testing.assert_allclose(answers, model.predict_proba(TEXTS), atol=1e-5)
+    np.testing.assert_allclose(answers, model.probabilities(TEXTS), atol=1e-5)
 
 
 def test_a_saved_keras_model_needs_no_satchel(tmp_path: Path) -> None:

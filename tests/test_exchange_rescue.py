@@ -75,11 +75,11 @@ def test_predictions_are_the_tutorials(tmp_path: Path, mode: str, num_words: int
         x = np.maximum(x, 0) if number < 2 else softmax(x)
     parts = rescue(*(tmp_path / n for n in ("tokenizer.pickle", "my_model.h5", "labels.txt")), mode)
     model = predictor(parts)
-    assert model.labels == tuple(LABELS)
-    np.testing.assert_allclose(model.predict_proba(TEXTS), x, atol=1e-5)
+    assert model.model.labels == tuple(LABELS)
+    np.testing.assert_allclose(model.probabilities(TEXTS), x, atol=1e-5)
     sealed.write(tmp_path / "news.satchel", ensemble_of(parts))
     again = predictor(read_contents(tmp_path / "news.satchel"))
-    np.testing.assert_array_equal(again.predict_proba(TEXTS), model.predict_proba(TEXTS))
+    np.testing.assert_array_equal(again.probabilities(TEXTS), model.probabilities(TEXTS))
 
 
 @pytest.mark.parametrize("mode", ["tfidf", "binary", "count", "freq"])
@@ -90,7 +90,7 @@ def test_what_keras_2_wrote_predicts_as_it_did_there(tokenizer: str, mode: str) 
     expected = json.loads((GENUINE / "expected.json").read_text("utf-8"))
     pickled = GENUINE / f"tokenizer{tokenizer}.pickle"
     model = predictor(rescue(pickled, GENUINE / "my_model.h5", expected["labels"], mode))
-    probabilities = model.predict_proba(expected["texts"])
+    probabilities = model.probabilities(expected["texts"])
     np.testing.assert_allclose(probabilities, expected["probabilities"][mode], atol=1e-5)
 
 
@@ -110,7 +110,7 @@ def test_any_text_is_split_as_the_tokenizer_did(
     ((kernel, bias),) = write_network(folder / "m.h5", [dense("d", 2)], columns(tokenizer))
     model = predictor(rescue(folder / "t.pickle", folder / "m.h5", ["a", "b"], "count"))
     expected = tokenizer.texts_to_matrix(texts, "count") @ kernel + bias
-    np.testing.assert_allclose(model.scores(texts), expected, atol=1e-4)
+    np.testing.assert_allclose(model.logits(texts), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_the_tokenizer_that_keras_still_hides_is_rescued(tmp_path: Path, mode: s
     ((kernel, bias),) = write_network(tmp_path / "m.h5", [dense("d", 2)], 30)
     model = predictor(rescue(tmp_path / "t.pickle", tmp_path / "m.h5", ["a", "b"], mode))
     expected = original.texts_to_matrix(texts, mode) @ kernel + bias
-    np.testing.assert_allclose(model.scores(texts), expected, atol=1e-5)
+    np.testing.assert_allclose(model.logits(texts), expected, atol=1e-5)
 
 
 class Evil:
@@ -408,8 +408,8 @@ def test_a_sigmoid_at_the_end_means_several_labels(tmp_path: Path) -> None:
     (k1, b1), (k2, b2) = write_network(tmp_path / "my_model.h5", layers, columns(tokenizer))
     model = predictor(rescue(tmp_path / "tokenizer.pickle", tmp_path / "my_model.h5", LABELS))
     x = np.maximum(tokenizer.texts_to_matrix(TEXTS, "tfidf") @ k1 + b1, 0) @ k2 + b2
-    assert model.task == "multiple"
-    np.testing.assert_allclose(model.predict_proba(TEXTS), 1 / (1 + np.exp(-x)), atol=1e-5)
+    assert model.model.task == "multiple"
+    np.testing.assert_allclose(model.probabilities(TEXTS), 1 / (1 + np.exp(-x)), atol=1e-5)
 
 
 def test_the_oldest_layout_of_the_configuration_is_read(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from satchel.inference.model import Model
 
 from bags_strategies import TEXTS as AWKWARD
 from satchel.errors import LabelError, SettingError, TextError
@@ -23,6 +22,7 @@ from satchel.inference import explain as explaining
 from satchel.inference import occurrences
 from satchel.inference.activations import ACTIVATIONS, ActivationName
 from satchel.inference.explain import Explanation, explain
+from satchel.inference.predictor import Predictor
 from satchel.inference.structure import Task
 from satchel.sealed.schema import RowType
 from small_models import (
@@ -33,13 +33,14 @@ from small_models import (
     Head,
     make_contents,
     one_activation,
+    predictor,
     vocabulary,
     with_rows,
 )
 
 EXACT = sorted(set(ACTIVATIONS) - {"softmax"})
 MIXED = [Head(scale=0.5), Head(NETWORK.layers, view=1, columns=6), Head(scale=-2.0, view=1)]
-MIXED_MODEL = Model(
+MIXED_MODEL = predictor(
     make_contents(MIXED, features=[Features(fields=True), Features(words=0, characters=(2, 4))])
 )
 
@@ -49,15 +50,15 @@ def total(explanation: Explanation) -> float:
     return explanation.base + tokens + explanation.rest + explanation.remainder
 
 
-def check_sums(model: Model, text: str, exact: bool = True) -> Explanation:
+def check_sums(model: Predictor, text: str, exact: bool = True) -> Explanation:
     explanation = explain(model, text)
     # Before any token is counted the biases speak; for a text without a known word, the prior.
-    nothing = [np.zeros((1, view.width), np.float32) for view in model.views]
-    before = model.scores_of_bags(nothing) if explanation.known else model.scores([""])
-    scores = np.concatenate([model.scores([text]), before]).astype(np.float64)
-    margins = scores[:, model.labels.index(explanation.label)]
+    nothing = [np.zeros((1, view.width), np.float32) for view in model.model.views]
+    before = model.logits_of_sums(nothing) if explanation.known else model.logits([""])
+    scores = np.concatenate([model.logits([text]), before]).astype(np.float64)
+    margins = scores[:, model.model.labels.index(explanation.label)]
     if explanation.against is not None:
-        margins = margins - scores[:, model.labels.index(explanation.against)]
+        margins = margins - scores[:, model.model.labels.index(explanation.against)]
     assert explanation.known == model.known([text])[0]
     assert explanation.margin == pytest.approx(margins[0], abs=1e-5)
     assert explanation.base == pytest.approx(margins[1], abs=1e-5)
@@ -72,13 +73,13 @@ def check_sums(model: Model, text: str, exact: bool = True) -> Explanation:
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("name", EXACT)
 def test_contributions_add_up_through_every_activation(name: ActivationName, text: str) -> None:
-    check_sums(Model(make_contents([one_activation(name), LINEAR])), text)
+    check_sums(predictor(make_contents([one_activation(name), LINEAR])), text)
 
 
 @pytest.mark.parametrize("rows", ["float16", "int8"])
 @pytest.mark.parametrize("task", ["single", "multiple"])
 def test_contributions_add_up_for_every_row_type(rows: RowType, task: Task) -> None:
-    model = Model(make_contents([NETWORK, LINEAR], rows=rows, task=task))
+    model = predictor(make_contents([NETWORK, LINEAR], rows=rows, task=task))
     for text in TEXTS:
         check_sums(model, text)
 
@@ -94,7 +95,7 @@ def test_contributions_add_up_for_any_text(text: str) -> None:
 
 @pytest.mark.parametrize("head", [NORMED, one_activation("softmax")])
 def test_what_no_token_owns_is_stated(head: Head) -> None:
-    model = Model(make_contents([head]))
+    model = predictor(make_contents([head]))
     remainders = [check_sums(model, text, exact=False).remainder for text in TEXTS[:5]]
     assert max(map(abs, remainders)) > 1e-3
 
@@ -102,7 +103,7 @@ def test_what_no_token_owns_is_stated(head: Head) -> None:
 def test_a_linear_member_is_explained_by_its_own_sum() -> None:
     features, weighting = Features(words=1), Weighting()
     parts = make_contents(features=[features], weighting=weighting)
-    model = Model(parts)
+    model = predictor(parts)
     text = "card card game"
     explanation = explain(model, text, label="space", against="cars")
     hashes, _, terms = vocabulary(TEXTS[:6], features)
@@ -127,14 +128,14 @@ def test_a_linear_member_is_explained_by_its_own_sum() -> None:
 
 
 def test_word_pairs_have_spans_of_their_own() -> None:
-    explanation = explain(Model(make_contents()), "old card!")
+    explanation = explain(predictor(make_contents()), "old card!")
     spans = {(token.text, token.kind) for token in explanation.tokens}
     assert spans == {("old", "word"), ("card", "word"), ("old card", "words")}
     assert [word.text for word in explanation.words] == ["old", "card!"]
 
 
 def test_top_keeps_the_strongest_and_sums_the_rest() -> None:
-    model = Model(make_contents())
+    model = predictor(make_contents())
     whole, short = explain(model, TEXTS[0]), explain(model, TEXTS[0], top=3)
     assert short.tokens == whole.tokens[:3]
     assert short.words == whole.words
@@ -144,8 +145,8 @@ def test_top_keeps_the_strongest_and_sums_the_rest() -> None:
 
 
 def test_labels_may_be_chosen() -> None:
-    model = Model(make_contents())
-    best = model.top(TEXTS[0], k=4)
+    model = predictor(make_contents())
+    best = model.rank([TEXTS[0]], k=4)[0].best
     default = explain(model, TEXTS[0])
     assert (default.label, default.against) == (best[0][0], best[1][0])
     last = explain(model, TEXTS[0], label=best[3][0])
@@ -157,7 +158,7 @@ def test_labels_may_be_chosen() -> None:
 
 
 def test_labels_that_do_not_fit_are_refused() -> None:
-    model = Model(make_contents())
+    model = predictor(make_contents())
     with pytest.raises(LabelError, match="no label 'cheese'"):
         explain(model, "card", label="cheese")
     with pytest.raises(LabelError, match="itself"):
@@ -167,15 +168,15 @@ def test_labels_that_do_not_fit_are_refused() -> None:
 
 
 def test_several_labels_are_explained_one_at_a_time() -> None:
-    model = Model(make_contents([NETWORK], task="multiple"))
+    model = predictor(make_contents([NETWORK], task="multiple"))
     explanation = explain(model, TEXTS[0], label="space")
     assert explanation.against is None
-    score = model.scores([TEXTS[0]])[0, 2]
+    score = model.logits([TEXTS[0]])[0, 2]
     assert explanation.margin == pytest.approx(float(score), abs=1e-5)
 
 
 def test_an_unknown_text_is_its_base() -> None:
-    explanation = explain(Model(make_contents()), "qqqq")
+    explanation = explain(predictor(make_contents()), "qqqq")
     assert (explanation.known, explanation.tokens, explanation.words) == (0, (), ())
     assert explanation.margin == pytest.approx(explanation.base)
 
@@ -187,7 +188,7 @@ def test_an_explanation_is_plain_data() -> None:
     assert again["text"] == TEXTS[2]
 
 
-SEEN_THREE_WAYS = Model(
+SEEN_THREE_WAYS = predictor(
     make_contents(
         [LINEAR, Head(view=1, scale=0.5), Head(view=2, scale=-2.0)],
         features=[
@@ -201,12 +202,12 @@ SEEN_THREE_WAYS = Model(
 KINDS = {1: "word", 2: "words", 3: "words", 32: "characters", 64: "field", 65: "field"}
 
 
-def expected_tokens(model: Model, text: str, ahead: int, behind: int) -> dict[object, float]:
+def expected_tokens(model: Predictor, text: str, ahead: int, behind: int) -> dict[object, float]:
     """The contributions of linear members, token by token as the reference finds them."""
     sums: dict[object, float] = defaultdict(float)
     bags = model.weighed([text])
-    for member in model.members:
-        view, bag = model.views[member.view], bags[member.view]
+    for member in model.model.members:
+        view, bag = model.model.views[member.view], bags[member.view]
         hashes = view.known.hashes[bag.ids].tolist()
         rows = view.expanded(bag.ids).astype(np.float64) * member.scale * bag.values[:, None]
         worth = dict(zip(hashes, (rows[:, ahead] - rows[:, behind]).tolist(), strict=True))
@@ -251,7 +252,7 @@ def test_contributions_are_those_of_the_reference_whatever_the_windows(
 
 
 def test_long_lists_are_bounded_and_say_so() -> None:
-    model = Model(make_contents())
+    model = predictor(make_contents())
     whole = explain(model, TEXTS[0])
     assert (whole.omitted, whole.omitted_words, whole.rest) == (0, 0, 0.0)
     with mock.patch.object(explaining, "MOST", 4):
@@ -334,7 +335,7 @@ POST = (
 def test_spans_refer_to_the_text_that_was_given(strip: tuple[Part, ...], nfc: bool) -> None:
     features = Features(words=2, strip=strip, nfc=nfc)
     texts = ["head: x\n\nthe old card résumé card r\u00e9sum\u00e9 bye orbit subject"]
-    explanation = explain(Model(make_contents(features=[features], texts=texts)), POST)
+    explanation = explain(predictor(make_contents(features=[features], texts=texts)), POST)
     words = [token for token in explanation.tokens if token.kind == "word"]
     assert {token.text for token in words} >= {"The", "old", "card"}
     assert ("re\u0301sume\u0301" in {token.text for token in words}) == nfc
@@ -347,9 +348,9 @@ def test_spans_refer_to_the_text_that_was_given(strip: tuple[Part, ...], nfc: bo
         assert re.fullmatch(r"[\w\u0301]+", token.text)
 
 
-def learnt(rows: np.ndarray, hashes: np.ndarray) -> Model:
+def learnt(rows: np.ndarray, hashes: np.ndarray) -> Predictor:
     """A model of the linear weights that some learner found."""
-    return Model(with_rows(rows.astype(np.float32), hashes, activation="tanh"))
+    return predictor(with_rows(rows.astype(np.float32), hashes, activation="tanh"))
 
 
 def made_documents(random: np.random.Generator, count: int) -> tuple[list[str], np.ndarray]:
@@ -378,14 +379,14 @@ def test_deleting_the_top_tokens_hurts_more_than_deleting_any() -> None:
         bags[:300].T @ bags[:300] + 0.1 * np.eye(len(hashes)), bags[:300].T @ targets
     )
     model = learnt(weights, hashes)
-    assert np.mean(model.predict_proba(texts[300:]).argmax(1) == classes[300:]) > 0.95
+    assert np.mean(model.probabilities(texts[300:]).argmax(1) == classes[300:]) > 0.95
 
     top_drop: list[float] = []
     random_drop: list[float] = []
     for text in texts[300:]:
         explanation = explain(model, text)
-        winner = model.labels.index(explanation.label)
-        before = model.scores([text])[0, winner]
+        winner = model.model.labels.index(explanation.label)
+        before = model.logits([text])[0, winner]
         strongest = sorted(explanation.tokens, key=lambda token: -token.value)[:5]
         chosen = random.choice(len(explanation.tokens), 5, replace=False)
         for tokens, drops in (
@@ -395,6 +396,6 @@ def test_deleting_the_top_tokens_hurts_more_than_deleting_any() -> None:
             left = text
             for token in sorted(tokens, key=lambda token: -token.start):
                 left = left[: token.start] + left[token.end :]
-            drops.append(before - model.scores([left])[0, winner])
+            drops.append(before - model.logits([left])[0, winner])
     assert np.mean(np.array(top_drop) > np.array(random_drop)) > 0.9
     assert np.mean(top_drop) > 3 * max(float(np.mean(random_drop)), 0.01)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bags_strategies import KEY, KEYED, KEYS, TEXTS
 from satchel.errors import SettingError
 from satchel.features.counting import count
-from satchel.features.embedding_bag import BagTable, TextEncoder
+from satchel.features.embedding_bag import TextEncoder
 from satchel.features.hashing import (
     ADDRESS_SALT,
     CHARACTER_SALT,
@@ -29,7 +29,8 @@ from satchel.features.hashing import (
 )
 from satchel.features.kernels import numba_available
 from satchel.features.spec import Features, Weighting
-from satchel.features.vocabulary import HashIndex
+from satchel.features.vocabulary import HashIndex, transform
+from small_models import make_view
 
 KINDS = {WORD_SALT: 1, ADDRESS_SALT: 2, CHARACTER_SALT: 3, FIELD_SALT: 4}
 SALTS = st.sampled_from([*KINDS])
@@ -126,7 +127,7 @@ class TestTables:
                 again = transform(texts, features, known)
                 table = np.arange(2 * len(known), dtype=np.float32).reshape(-1, 2)
                 ones = np.ones(len(known), np.float32)
-                reader = TextEncoder([BagTable(features, Weighting(), known, ones, table)])
+                reader = TextEncoder([make_view(features, Weighting(), known.hashes, ones, table)])
                 (sums,), found = reader.read_fused(texts, threads=1)
                 counted = (counts.hashes, counts.kinds, counts.document_frequency)
                 kept = (rows.offsets, rows.ids, rows.values, again.ids, again.values)
@@ -192,14 +193,17 @@ CROWDED = f"""
 import resource
 resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
 import numpy as np
-from satchel.features import TextEncoder, BagTable, Features, HashIndex, Weighting, lookup
+from satchel.features import Features, HashIndex, TextEncoder, View, Vocabulary
+from satchel.features import Weighting, transform
 from satchel.features.hashing import hash_text
 features = Features(words=1, hash_key={KEY})
 word = hash_text("word", 0, {KEY})
 known = HashIndex(word - np.arange(4_000_000, dtype=np.uint64)[::-1])
 ones = np.ones(len(known), np.float32)
 texts = ["word " * 300] * 2000
-reader = TextEncoder([BagTable(features, Weighting(norm="none"), known, ones, ones[:, None])])
+kinds = ones.astype(np.uint8)
+vocabulary = Vocabulary(features, Weighting(norm="none"), known.hashes, kinds, ones)
+reader = TextEncoder([View(vocabulary, ones[:, None])])
 (sums,), found = reader.read(texts)
 assert found.tolist() == [[1]] * 2000
 assert transform(texts, features, known).lengths.tolist() == [1] * 2000
@@ -217,7 +221,7 @@ import sys, warnings
 warnings.simplefilter("ignore")
 import satchel.features.kernels as kernels
 kernels.WORTH_STARTING = 10
-from satchel.features import Features, count, lookup
+from satchel.features import Features, count, transform
 from satchel.errors import SatchelWarning
 counts, _ = count(["some words here"] * 9, Features())
 transform(["some words"] * 9, Features(), counts.hashes)

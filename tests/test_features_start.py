@@ -32,12 +32,14 @@ def test_a_short_text_starts_nothing_heavy() -> None:
     program = """
 import sys
 import numpy as np
-from satchel.features import TextEncoder, BagTable, Features, HashIndex, Weighting, count, lookup
+from satchel.features import Features, HashIndex, TextEncoder, View, Vocabulary, Weighting
+from satchel.features import count, transform
 counts, rows = count(["some short text, 漢字 too"], Features(words=2, fields=True))
 known = HashIndex(counts.hashes)
 transform(["short text"], Features(words=2), known)
 ones = np.ones(len(known), np.float32)
-TextEncoder([BagTable(Features(), Weighting(), known, ones, ones[:, None])]).read(["short text"])
+vocabulary = Vocabulary(Features(), Weighting(), counts.hashes, counts.kinds, ones)
+TextEncoder([View(vocabulary, ones[:, None])]).read(["short text"])
 heavy = {"numba", "scipy", "sklearn", "keras", "polars", "satchel.features.kernels.unicode_tables"}
 print(sorted(heavy & set(sys.modules)))
 """

@@ -14,11 +14,11 @@ from hypothesis.extra import numpy as hnp
 from satchel.errors import SettingError
 from satchel.features.embedding_bag import TextEncoder, quantized
 from satchel.features.spec import Features
-from satchel.inference.structure import History
-from satchel.sealed.assembly import Contents
+from satchel.inference.predictor import Predictor
+from satchel.inference.structure import Ensemble, History
 from satchel.sealed.compress import compress, keep_members
 from satchel.sealed.store import dumps, loads
-from small_models import LINEAR, NETWORK, TEXTS, Head, make_contents, predictor
+from small_models import LINEAR, NETWORK, TEXTS, Head, make_ensemble
 
 pytestmark = pytest.mark.fast
 
@@ -28,91 +28,90 @@ MANY = [Features(words=2, characters=(2, 6))]
 ROOM_ENOUGH = 1 << 30
 
 
-def share_of(parts: Contents, share: float) -> int:
+def share_of(model: Ensemble, share: float) -> int:
     """A part of the bytes that the model takes with all its entries as int8."""
-    return int(len(dumps(compress(parts, max_bytes=ROOM_ENOUGH))) * share)
+    return int(len(dumps(compress(model, max_bytes=ROOM_ENOUGH))) * share)
 
 
-def sizes(parts: Contents) -> list[int]:
-    return [view.size for view in parts.manifest.views]
+def sizes(model: Ensemble) -> list[int]:
+    return [view.size for view in model.views]
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(7_000, 30_000), st.sampled_from(["int8", "float16", "float32"]))
 def test_a_compressed_model_has_the_size_asked_for_and_opens(size: int, rows: str) -> None:
-    smaller = compress(make_contents(MIXED, features=TWO_VIEWS, rows=rows), max_bytes=size)
+    smaller = compress(make_ensemble(MIXED, features=TWO_VIEWS, rows=rows), max_bytes=size)
     data = dumps(smaller)
     assert len(data) <= size
     again = loads(data)
-    assert all(view.rows == "int8" for view in again.manifest.views)
+    assert all(view.rows.dtype == np.int8 for view in again.views)
     assert again.terms is None
-    np.testing.assert_array_equal(predictor(again).scores(TEXTS), predictor(smaller).scores(TEXTS))
+    np.testing.assert_array_equal(Predictor(again).logits(TEXTS), Predictor(smaller).logits(TEXTS))
 
 
 def test_one_entry_more_would_not_fit() -> None:
-    parts = make_contents([LINEAR], features=MANY)
-    size = share_of(parts, 0.5)
-    (kept,) = sizes(compress(parts, max_bytes=size))
+    model = make_ensemble([LINEAR], features=MANY)
+    size = share_of(model, 0.5)
+    (kept,) = sizes(compress(model, max_bytes=size))
     entry = 8 + 1 + 4 + 4
-    assert 0 < kept < sizes(parts)[0]
-    assert len(dumps(compress(parts, max_bytes=size))) > size - 2 * entry - 64
+    assert 0 < kept < sizes(model)[0]
+    assert len(dumps(compress(model, max_bytes=size))) > size - 2 * entry - 64
 
 
 @pytest.mark.parametrize("rows", ["int8", "float16", "float32"])
 def test_with_room_enough_every_entry_stays(rows: str) -> None:
-    parts = make_contents(MIXED, features=TWO_VIEWS, rows=rows)
-    smaller = compress(parts, max_bytes=ROOM_ENOUGH)
-    assert sizes(smaller) == sizes(parts)
-    difference = np.abs(predictor(smaller).scores(TEXTS) - predictor(parts).scores(TEXTS)).max()
+    model = make_ensemble(MIXED, features=TWO_VIEWS, rows=rows)
+    smaller = compress(model, max_bytes=ROOM_ENOUGH)
+    assert sizes(smaller) == sizes(model)
+    difference = np.abs(Predictor(smaller).logits(TEXTS) - Predictor(model).logits(TEXTS)).max()
     assert difference < 0.5
 
 
 def test_entries_that_do_nothing_go_first() -> None:
-    parts = make_contents([LINEAR], features=MANY)
-    rows = parts.arrays["view0.rows"]
+    model = make_ensemble([LINEAR], features=MANY)
+    rows = model.views[0].rows
     rows[::2] = 1.0  # the same for all classes: softmax does not see it
-    smaller = compress(parts, max_bytes=share_of(parts, 0.4))
-    kept = set(smaller.arrays["view0.hashes"].tolist())
+    smaller = compress(model, max_bytes=share_of(model, 0.4))
+    kept = set(smaller.views[0].vocabulary.hashes.tolist())
     assert len(kept) <= len(rows[1::2])
-    assert kept <= set(parts.arrays["view0.hashes"][1::2].tolist())
+    assert kept <= set(model.views[0].vocabulary.hashes[1::2].tolist())
 
 
 def test_a_size_below_the_layers_is_refused() -> None:
     with pytest.raises(SettingError, match="cannot have about 100 bytes"):
-        compress(make_contents(), max_bytes=100)
+        compress(make_ensemble(), max_bytes=100)
 
 
 def test_members_go_where_little_else_fits() -> None:
-    parts = make_contents([LINEAR, NETWORK], features=MANY)
-    least = share_of(make_contents([LINEAR]), 1.0)
-    roomy, tight = compress(parts, max_bytes=share_of(parts, 0.6)), compress(parts, max_bytes=least)
-    assert len(roomy.manifest.members) == 2
-    (left,) = tight.manifest.members
+    model = make_ensemble([LINEAR, NETWORK], features=MANY)
+    least = share_of(make_ensemble([LINEAR]), 1.0)
+    roomy, tight = compress(model, max_bytes=share_of(model, 0.6)), compress(model, max_bytes=least)
+    assert len(roomy.members) == 2
+    (left,) = tight.members
     assert not left.layers
-    assert tight.manifest.views[0].width == 4
+    assert tight.views[0].width == 4
     assert len(dumps(tight)) <= least
 
 
 @pytest.mark.parametrize("kept", [[0], [1], [2], [0, 2], [1, 2], [0, 1, 2]])
 @pytest.mark.parametrize("rows", ["float32", "int8"])
 def test_members_that_stay_answer_as_before(kept: list[int], rows: str) -> None:
-    parts = make_contents(MIXED, features=TWO_VIEWS, rows=rows)
-    model = predictor(parts)
+    model = make_ensemble(MIXED, features=TWO_VIEWS, rows=rows)
     sums, _ = TextEncoder(model.views).read_plain(TEXTS)
     expected = sum(model.members[m](sums[model.members[m].view]) for m in kept)
-    fewer = keep_members(parts, kept)
-    assert len(dumps(fewer)) <= len(dumps(parts))
-    spoken = predictor(fewer).known(TEXTS) > 0  # what is unknown gets the prior, whoever is left
-    scores = predictor(fewer).scores(TEXTS)
+    fewer = keep_members(model, kept)
+    assert len(dumps(fewer)) <= len(dumps(model))
+    spoken = Predictor(fewer).known(TEXTS) > 0  # what is unknown gets the prior, whoever is left
+    scores = Predictor(fewer).logits(TEXTS)
     np.testing.assert_allclose(scores[spoken], expected[spoken], atol=1e-5)
 
 
 def test_the_history_of_a_member_goes_with_it() -> None:
-    parts = make_contents(MIXED, features=TWO_VIEWS)
+    model = make_ensemble(MIXED, features=TWO_VIEWS)
     history = tuple(History(member=m, logs={"loss": (float(m),)}) for m in (2, 1, 1))
-    training = msgspec.structs.replace(parts.manifest.training, history=history)
-    parts = replace(parts, manifest=msgspec.structs.replace(parts.manifest, training=training))
-    kept = loads(dumps(keep_members(parts, [0, 2]))).manifest.training.history
+    training = msgspec.structs.replace(model.training, history=history)
+    model = replace(model, training=training)
+    kept = loads(dumps(keep_members(model, [0, 2]))).training.history
     assert kept == (History(member=1, logs={"loss": (2.0,)}),)
 
 

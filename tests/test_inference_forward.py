@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from satchel.inference.forward import member_networks, probabilities
 
-from satchel.inference.activations import ACTIVATIONS, error_function, softmax
-from satchel.sealed import schema
+from satchel.inference.activations import ACTIVATIONS, ActivationName, error_function, softmax
+from satchel.sealed.assembly import ensemble_of
 from small_models import NETWORK, NORMED, make_contents
 
+SINGLE = ensemble_of(make_contents())
+MULTIPLE = ensemble_of(make_contents(task="multiple"))
 FLOATS = hnp.arrays(
     np.float32,
     st.tuples(st.integers(1, 4), st.integers(2, 5)),
@@ -24,7 +25,7 @@ FLOATS = hnp.arrays(
 
 
 def test_every_activation_of_the_schema_is_there() -> None:
-    assert set(ACTIVATIONS) == set(get_args(schema.Activation))
+    assert set(ACTIVATIONS) == set(get_args(ActivationName))
 
 
 # Keras's torch and TensorFlow backends call NumPy 2 so.
@@ -59,7 +60,7 @@ def test_erf_is_erf() -> None:
 
 @given(FLOATS)
 def test_probabilities_of_one_label_sum_to_one(score: np.ndarray) -> None:
-    answer = probabilities(score * 1e3, "single")
+    answer = SINGLE.probabilities(score * 1e3)
     assert answer.dtype == np.float32
     np.testing.assert_allclose(answer.sum(axis=1), 1, atol=1e-5)
     assert (answer >= 0).all()
@@ -67,7 +68,7 @@ def test_probabilities_of_one_label_sum_to_one(score: np.ndarray) -> None:
 
 @given(FLOATS)
 def test_probabilities_of_several_labels_are_odds(score: np.ndarray) -> None:
-    answer = probabilities(score, "multiple").astype(np.float64)
+    answer = MULTIPLE.probabilities(score).astype(np.float64)
     expected = 1 / (1 + np.exp(-score.astype(np.float64)))
     np.testing.assert_allclose(answer, expected, atol=1e-6)
 
@@ -86,7 +87,7 @@ def test_a_member_computes_its_layers_in_order() -> None:
     z = np.vectorize(lambda x: x * (1 + math.erf(x / math.sqrt(2))) / 2)(z)
     z = z * arrays["member0.layer2.scale"] + arrays["member0.layer2.shift"]
     z = z @ arrays["member0.layer3.kernel"] + arrays["member0.layer3.bias"]
-    (member,) = member_networks(parts)
+    (member,) = ensemble_of(parts).members
     answer = member(bag)
     assert answer.dtype == np.float32
     np.testing.assert_allclose(answer, z, atol=1e-5)
@@ -94,9 +95,9 @@ def test_a_member_computes_its_layers_in_order() -> None:
 
 def test_layer_normalisation_is_that_of_the_row() -> None:
     parts = make_contents([NORMED], seed=4)
-    (member,) = member_networks(parts)
+    (member,) = ensemble_of(parts).members
     bag = np.random.default_rng(1).standard_normal((3, 6)).astype(np.float32)
-    step, z = member.steps[0], (bag + member.bias).astype(np.float64)
+    step, z = member.layers[0], (bag + member.bias).astype(np.float64)
     normal = (z - z.mean(1, keepdims=True)) / np.sqrt(z.var(1, keepdims=True) + 1e-3)
     expected = normal * step.weight + step.offset
     np.testing.assert_allclose(step.before_activation(z), expected, atol=1e-9)

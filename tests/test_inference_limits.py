@@ -14,18 +14,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from satchel.inference.model import Model
 
 from satchel import sealed
 from satchel.errors import PredictionError, TextError
 from satchel.features.spec import Features
 from satchel.inference import predictor as model_module
 from satchel.inference.explain import explain
+from satchel.inference.predictor import _ranked
 from satchel.inference.structure import Task, Training
-from satchel.sealed.assembly import Contents
+from satchel.sealed.assembly import Contents, ensemble_of
 from satchel.sealed.schema import CalibrationEntry, LayerEntry
 from satchel.sealed.store import pack, read_contents, unpack
-from small_models import LINEAR, NETWORK, TEXTS, Head, make_contents, vocabulary, with_rows
+from small_models import (
+    LINEAR,
+    NETWORK,
+    TEXTS,
+    Head,
+    make_contents,
+    predictor,
+    vocabulary,
+    with_rows,
+)
 
 MIXED = [Head(scale=0.5), Head(NETWORK.layers, view=1, columns=6), Head(scale=-2.0, view=1)]
 TWO_VIEWS = [Features(fields=True), Features(words=0, characters=(2, 4))]
@@ -63,13 +72,13 @@ def of_format_1() -> Contents:
 @pytest.mark.parametrize("make", [overflowing, of_format_1])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_numbers_that_overflow_are_told_and_never_answered(make, threads: int) -> None:
-    model = Model(unpack(pack(make())))
+    model = predictor(unpack(pack(make())))
     texts = ["", *TEXTS[:3], "The bike's engine"] if make is overflowing else ["The bike's engine"]
     first = 1 if make is overflowing else 0
-    for ask in (model.scores, model.predict, model.predict_proba):
+    for ask in (model.logits, model.predict, model.probabilities):
         with pytest.raises(PredictionError, match=f"document {first} are not finite"):
             ask(texts, threads=threads)
-    for rank in (model.rank, model.top, model.predict_columns):
+    for rank in (model.rank, model.predict):
         with pytest.raises(PredictionError, match="train it anew"):
             rank(texts)
     with pytest.raises(PredictionError):
@@ -84,7 +93,7 @@ def test_the_largest_numbers_of_a_file_make_finite_bags() -> None:
         parts.manifest.views[0].weighting, term_frequency="count", norm="none"
     )
     view = msgspec.structs.replace(parts.manifest.views[0], weighting=weighting)
-    scores = Model(changed(parts, views=(view,))).scores(["card " * 100_000])
+    scores = predictor(changed(parts, views=(view,))).logits(["card " * 100_000])
     assert np.isfinite(scores).all()
     assert scores.min() > 1e22
 
@@ -100,7 +109,7 @@ def test_large_values_meet_float16_rows_as_they_do_others() -> None:
     wide = {"view0.rows": parts.arrays["view0.rows"].astype(np.float32)}
     singles = replace(changed(halves, views=(view,)), arrays=halves.arrays | wide)
     np.testing.assert_allclose(
-        Model(halves).scores(TEXTS), Model(singles).scores(TEXTS), rtol=1e-4, atol=10
+        predictor(halves).logits(TEXTS), predictor(singles).logits(TEXTS), rtol=1e-4, atol=10
     )
 
 
@@ -110,14 +119,14 @@ def test_large_values_meet_float16_rows_as_they_do_others() -> None:
 def test_a_text_without_a_known_word_gets_the_shares_of_the_labels_on_every_path() -> None:
     parts = make_contents(MIXED, features=TWO_VIEWS)
     texts = ["", "0", *TEXTS]
-    model, warm = Model(parts), Model(parts)
+    model, warm = predictor(parts), predictor(parts)
     unknown = model.known(texts) == 0
     assert unknown.sum() >= 3
     for each in (model, warm):
-        rows = each.predict_proba(texts)[unknown]
+        rows = each.probabilities(texts)[unknown]
         np.testing.assert_allclose(rows, [[0.1, 0.4, 0.2, 0.3]] * len(rows), rtol=1e-6)
-        assert each.predict([""]) == ["graphics"]
-        assert each.top("", k=2) == [
+        assert each.predict([""]) == [1]
+        assert each.rank([""], k=2)[0].best == [
             ("graphics", pytest.approx(0.4)),
             ("sport", pytest.approx(0.3)),
         ]
@@ -130,15 +139,14 @@ def test_a_text_without_a_known_word_gets_the_shares_of_the_labels_on_every_path
 
 
 def test_a_text_without_a_known_word_may_have_no_label_or_several() -> None:
-    model = Model(
-        make_contents([NETWORK], task="multiple")
-    )  # of 10 documents, thresholds 0.5 to 0.3
-    np.testing.assert_allclose(model.predict_proba([""]), [[0.1, 0.4, 0.2, 0.3]], rtol=1e-6)
-    assert model.predict([""]) == [("graphics",)]
+    # Of 10 documents, thresholds 0.5 to 0.3.
+    model = predictor(make_contents([NETWORK], task="multiple"))
+    np.testing.assert_allclose(model.probabilities([""]), [[0.1, 0.4, 0.2, 0.3]], rtol=1e-6)
+    assert model.predict([""]) == [(1,)]
     counts = Training(documents=10, class_counts=(10, 0, 5, 10))
     parts = changed(make_contents([NETWORK], task="multiple"), training=counts)
-    np.testing.assert_allclose(Model(parts).predict_proba([""]), [[1, 0, 0.5, 1]], atol=1e-7)
-    assert Model(parts).predict([""]) == [("cars", "space", "sport")]
+    np.testing.assert_allclose(predictor(parts).probabilities([""]), [[1, 0, 0.5, 1]], atol=1e-7)
+    assert predictor(parts).predict([""]) == [(0, 2, 3)]
 
 
 @pytest.mark.parametrize(
@@ -150,14 +158,14 @@ def test_a_text_without_a_known_word_may_have_no_label_or_several() -> None:
     ids=["counts unknown", "format 1"],
 )
 def test_without_shares_the_biases_answer(parts: Contents) -> None:
-    model = Model(parts)
-    nothing = [np.zeros((1, view.width), np.float32) for view in model.views]
-    np.testing.assert_allclose(model.scores([""]), model.scores_of_bags(nothing), atol=1e-6)
+    model = predictor(parts)
+    nothing = [np.zeros((1, view.width), np.float32) for view in model.model.views]
+    np.testing.assert_allclose(model.logits([""]), model.logits_of_sums(nothing), atol=1e-6)
     assert "biases" in model.answer_to_nothing
-    assert "prior" in Model(make_contents()).answer_to_nothing
+    assert "prior" in predictor(make_contents()).answer_to_nothing
 
 
-# CalibrationEntry.
+# Calibration.
 
 NUMBERS = st.floats(-4, 4, width=32)
 
@@ -171,16 +179,16 @@ def test_a_calibration_is_applied_to_the_sum(scale: list, shift: list, task: Tas
     parts = make_contents(MIXED, features=TWO_VIEWS, task=task)
     calibration = CalibrationEntry(scale=tuple(scale), shift=tuple(shift))
     calibrated = unpack(pack(changed(parts, calibration=calibration)))
-    model = Model(calibrated)
+    model = predictor(calibrated)
     known = model.known(TEXTS) > 0
-    plain = Model(parts).scores(TEXTS)
+    plain = predictor(parts).logits(TEXTS)
     expected = np.where(known[:, None], plain * np.array(scale) + np.array(shift), plain)
-    np.testing.assert_allclose(model.scores(TEXTS), expected, atol=1e-4)
-    for text, score in zip(TEXTS, model.scores(TEXTS).astype(float), strict=True):
+    np.testing.assert_allclose(model.logits(TEXTS), expected, atol=1e-4)
+    for text, score in zip(TEXTS, model.logits(TEXTS).astype(float), strict=True):
         explanation = explain(model, text, label="space")
         margin = score[2]
         if explanation.against is not None:
-            margin -= score[model.labels.index(explanation.against)]
+            margin -= score[model.model.labels.index(explanation.against)]
         tokens = sum(token.value for token in explanation.tokens)
         assert explanation.margin == pytest.approx(margin, abs=1e-4)
         assert explanation.base + tokens == pytest.approx(explanation.margin, abs=1e-4)
@@ -191,14 +199,14 @@ def test_a_calibration_is_applied_to_the_sum(scale: list, shift: list, task: Tas
 
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = make_contents(MIXED, features=TWO_VIEWS, task="multiple")
-    whole, texts = Model(parts), TEXTS * 3
+    whole, texts = predictor(parts), TEXTS * 3
     monkeypatch.setattr(model_module, "_BLOCK", 100)
-    blocks = Model(parts)
+    blocks = predictor(parts)
     assert blocks._block < len(texts) / 3
-    np.testing.assert_allclose(blocks.scores(texts), whole.scores(texts), atol=1e-5)
+    np.testing.assert_allclose(blocks.logits(texts), whole.logits(texts), atol=1e-5)
     np.testing.assert_array_equal(blocks.known(texts), whole.known(texts))
     assert blocks.predict(texts) == whole.predict(texts)
-    assert blocks.predict([]) == blocks.rank([]) == blocks.top([]) == []
+    assert blocks.predict([]) == blocks.rank([]) == []
     with pytest.raises(TextError, match="document 20 is not a string"):
         blocks.predict([*texts[:20], None])  # type: ignore[list-item]
     with pytest.raises(TextError, match="document 21 holds the lone surrogate"):
@@ -222,14 +230,16 @@ def many_labels(labels: int, task: Task = "multiple", views: int = 1) -> Content
 
 
 def test_no_more_labels_hold_than_anybody_reads() -> None:
-    model = Model(many_labels(3_000))
+    model = predictor(many_labels(3_000))
     (answer,) = model.predict(["word"])
-    assert answer == model.labels[2_000:]  # the likeliest, in the order of the labels
+    assert answer == tuple(range(2_000, 3_000))  # the likeliest, in the order of the labels
     (ranking,) = model.rank(["word"], k=2)
-    assert [label for label, _ in ranking.holding] == list(reversed(answer))
+    assert [label for label, _ in ranking.holding] == [
+        model.model.labels[column] for column in reversed(answer)
+    ]
     assert ranking.best == ranking.holding[:2]
     (nothing,) = model.predict([""])
-    assert nothing == model.labels[:1_000]  # all are as likely: the first
+    assert nothing == tuple(range(1_000))  # all are as likely: the first
 
 
 LIMITED = """
@@ -249,7 +259,7 @@ def run_limited(program: str, mebibytes: int, *arguments: object) -> str:
 def test_many_labels_that_all_hold_do_not_fill_the_memory(tmp_path: Path) -> None:
     # Ranking every label of every line took 4.1 GB.
     path = tmp_path / "model.satchel"
-    sealed.write(path, many_labels(65_536))
+    sealed.write(path, ensemble_of(many_labels(65_536)))
     (tmp_path / "lines.txt").write_text("word\n" * 200, "utf-8")
     program = """
 from satchel.cli import program
@@ -263,11 +273,11 @@ program.main(["predict", sys.argv[2], sys.argv[3], "--lines", "--json"], standal
 def test_wide_views_do_not_fill_the_memory(tmp_path: Path) -> None:
     # A thousand documents took 1 GB for their sums alone, and as much again for the scores.
     path = tmp_path / "model.satchel"
-    sealed.write(path, many_labels(65_536, "single", views=4))
+    sealed.write(path, ensemble_of(many_labels(65_536, "single", views=4)))
     program = """
 import satchel
 model = satchel.load(sys.argv[2])
-print(len(model.predict(["word"] * 1000)), len(model.model.rank(["word"] * 500, 3)))
+print(len(model.predict(["word"] * 1000)), len(model.predict_top(["word"] * 500, 3)))
 """
     assert run_limited(program, 700, path).split() == ["1000", "500"]
 
@@ -278,7 +288,7 @@ def test_one_long_label_does_not_fill_the_memory(tmp_path: Path) -> None:
     labels = list(parts.manifest.labels)
     labels[int(parts.arrays["view0.rows"].argmax())] = "x" * 1_000
     path = tmp_path / "model.satchel"
-    sealed.write(path, changed(parts, labels=tuple(labels)))
+    sealed.write(path, ensemble_of(changed(parts, labels=tuple(labels))))
     program = """
 import satchel
 model = satchel.load(sys.argv[2])
@@ -298,7 +308,7 @@ def test_weights_next_to_nothing_are_numbers_on_every_path(norm: str, weight: fl
     weighting = msgspec.structs.replace(parts.manifest.views[0].weighting, norm=norm)
     view = msgspec.structs.replace(parts.manifest.views[0], weighting=weighting)
     pytest.importorskip("numba")
-    model = Model(changed(parts, views=(view,)))
-    for read in (model._reader.read_plain, model._reader.read_fused):
+    model = predictor(changed(parts, views=(view,)))
+    for read in (model._encoder.read_plain, model._encoder.read_fused):
         (sums,), _ = read(TEXTS)
         np.testing.assert_allclose(sums, np.zeros_like(sums), atol=1e-30)
