@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from sklearn import linear_model, svm
 
 from satchel.errors import LabelError, SettingError
 from satchel.features.csr import Rows
+from satchel.sealed.schema import Task
 from satchel.training import linear
 from satchel.training.linear import LinearMember, LinearProblem
 from test_training_bag_layer import sparse
@@ -127,7 +129,7 @@ def test_a_document_of_weight_two_counts_as_two_and_of_zero_as_none():
     weight = np.ones(len(dense))
     weight[:10], weight[10:20] = 2, 0
     repeated = np.concatenate([np.arange(10), np.arange(10), np.arange(20, len(dense))])
-    settings_ = {"n_classes": 3, "tolerance": 1e-6, "max_passes": 9999}
+    settings_: dict[str, Any] = {"n_classes": 3, "tolerance": 1e-6, "max_passes": 9999}
     weighted = train_linear(sparse(dense), targets, sample_weight=weight, **settings_)
     copied = train_linear(sparse(dense[repeated]), targets[repeated], **settings_)
     np.testing.assert_allclose(weighted.table, copied.table, atol=1e-4)
@@ -162,7 +164,7 @@ def test_targets_are_checked():
 @pytest.mark.parametrize("task", ["single", "multiple"])
 @pytest.mark.parametrize("classes", [2, 7])
 def test_classes_solved_block_by_block_are_those_solved_at_once(
-    task: str, classes: int, monkeypatch: pytest.MonkeyPatch
+    task: Task, classes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dense, targets = problem(5, classes)
     table = np.eye(classes, dtype=np.bool_)[targets]

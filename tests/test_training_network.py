@@ -7,6 +7,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def toy(documents: int = 150, columns: int = 40, classes: int = 3, seed: int = 0
 ROWS, TARGETS = toy()
 # Keras asks its own variables for a copy in a way that NumPy 2 is about to drop.
 keras_is_behind_numpy = pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning")
-SMALL = {"n_classes": 3, "hidden": 16, "batch_size": 32, "epochs": 3}
+SMALL: dict[str, Any] = {"n_classes": 3, "hidden": 16, "batch_size": 32, "epochs": 3}
 
 
 def weights(network) -> bytes:
@@ -205,7 +206,7 @@ def test_documents_of_weight_zero_teach_nothing():
 
 
 def test_the_tutorials_settings_train():
-    network = train_network(ROWS, TARGETS, n_classes=3, **(TUTORIAL | {"epochs": 15}))
+    network = train_network(ROWS, TARGETS, n_classes=3, **{**TUTORIAL, "epochs": 15})
     assert network.table.shape == (40, 512)
     assert network.history["accuracy"][-1] > 0.8
     assert network.parts().final == "softmax"
@@ -257,7 +258,7 @@ def test_a_users_callback_sees_batches_and_weights_as_they_change():
 
 def test_early_stopping_restores_the_best_weights_of_both_halves():
     class Best(keras.callbacks.Callback):
-        kept = None
+        kept: Any = None
 
         def on_epoch_end(self, epoch, _logs=None):
             if epoch == 1:
