@@ -22,18 +22,17 @@ from satchel.exchange.onnx import to_onnx
 from satchel.features.csr import Rows
 from satchel.features.spec import Features
 from satchel.inference.activations import ActivationName
-from satchel.inference.structure import Training
-from satchel.sealed.assembly import Contents
-from satchel.sealed.schema import CalibrationEntry
+from satchel.inference.predictor import Predictor
+from satchel.inference.structure import Calibration, Ensemble, Training
+from satchel.model import Model
 from small_models import (
     LINEAR,
     NETWORK,
     NORMED,
     TEXTS,
     Head,
-    make_contents,
+    make_ensemble,
     one_activation,
-    predictor,
 )
 
 # Keras's torch and TensorFlow backends call NumPy 2 so.
@@ -43,27 +42,25 @@ MIXED = [Head(scale=0.5), Head(NETWORK.layers, view=1, columns=6), Head(scale=-2
 TWO_VIEWS = [Features(fields=True), Features(words=0, characters=(2, 4))]
 
 
-def example(name: str) -> Contents:
+def example(name: str) -> Ensemble:
     """A model for each thing that an export must carry."""
     if name == "mixed":
-        return make_contents(MIXED, features=TWO_VIEWS)
+        return make_ensemble(MIXED, features=TWO_VIEWS)
     if name == "calibrated":
-        parts = make_contents(MIXED, features=TWO_VIEWS, task="multiple")
-        calibration = CalibrationEntry(scale=(0.5, 2.0, 1.0, -1.0), shift=(0.25,))
-        return replace(
-            parts, manifest=msgspec.structs.replace(parts.manifest, calibration=calibration)
-        )
+        parts = make_ensemble(MIXED, features=TWO_VIEWS, task="multiple")
+        scale, shift = np.float32([0.5, 2.0, 1.0, -1.0]), np.float32([0.25])
+        return replace(parts, calibration=Calibration(scale, shift))
     if name == "no prior":
-        parts = make_contents([NETWORK])
+        parts = make_ensemble([NETWORK])
         training = Training(documents=9, class_counts=(0, 0, 0, 0))
-        return replace(parts, manifest=msgspec.structs.replace(parts.manifest, training=training))
+        return replace(parts, training=training)
     if name == "float16":
-        return make_contents([NETWORK, LINEAR], rows="float16")
+        return make_ensemble([NETWORK, LINEAR], rows="float16")
     if name == "int8":
-        return make_contents([NETWORK, LINEAR], rows="int8")
+        return make_ensemble([NETWORK, LINEAR], rows="int8")
     if name == "multiple":
-        return make_contents([NETWORK], task="multiple")
-    return make_contents([NORMED if name == "normed" else LINEAR])
+        return make_ensemble([NETWORK], task="multiple")
+    return make_ensemble([NORMED if name == "normed" else LINEAR])
 
 
 EXAMPLES = [
@@ -85,26 +82,26 @@ def test_padding_keeps_every_entry(ids: list[list[int]]) -> None:
         assert padded_values[number].tolist() == values[start:stop].tolist() + [0.0] * rest
 
 
-def onnx_answers(parts: Contents, path: Path) -> tuple[np.ndarray, np.ndarray]:
+def onnx_answers(parts: Ensemble, path: Path) -> tuple[np.ndarray, np.ndarray]:
     onnxruntime = pytest.importorskip("onnxruntime")
     to_onnx(parts, path)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return session.run(["probabilities", "scores"], bag_inputs(predictor(parts), TEXTS))
+    return session.run(["probabilities", "scores"], bag_inputs(Model(parts), TEXTS))
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_onnx_answers_as_the_model(name: str, tmp_path: Path) -> None:
     parts = example(name)
     probabilities, scores = onnx_answers(parts, tmp_path / "model.onnx")
-    np.testing.assert_allclose(probabilities, predictor(parts).probabilities(TEXTS), atol=1e-5)
-    np.testing.assert_allclose(scores, predictor(parts).logits(TEXTS), atol=1e-5)
+    np.testing.assert_allclose(probabilities, Predictor(parts).probabilities(TEXTS), atol=1e-5)
+    np.testing.assert_allclose(scores, Predictor(parts).logits(TEXTS), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", get_args(ActivationName))
 def test_onnx_has_every_activation(name: ActivationName, tmp_path: Path) -> None:
-    parts = make_contents([one_activation(name)])
+    parts = make_ensemble([one_activation(name)])
     _, scores = onnx_answers(parts, tmp_path / "model.onnx")
-    np.testing.assert_allclose(scores, predictor(parts).logits(TEXTS), atol=1e-5)
+    np.testing.assert_allclose(scores, Predictor(parts).logits(TEXTS), atol=1e-5)
 
 
 def test_an_onnx_file_is_whole_and_says_what_it_is(tmp_path: Path) -> None:
@@ -136,7 +133,7 @@ def test_an_onnx_file_that_cannot_be_written_says_so(tmp_path: Path) -> None:
 def test_keras_answers_as_the_model(name: str) -> None:
     keras = pytest.importorskip("keras")
     parts = example(name)
-    model = predictor(parts)
+    model = Predictor(parts)
     answers = to_keras(parts)(bag_inputs(model, TEXTS))
     np.testing.assert_allclose(
         keras.ops.convert_to_numpy(answers), model.probabilities(TEXTS), atol=1e-5
@@ -145,15 +142,15 @@ def test_keras_answers_as_the_model(name: str) -> None:
 
 def test_keras_has_every_activation() -> None:
     keras = pytest.importorskip("keras")
-    parts = make_contents([one_activation(name) for name in get_args(ActivationName)])
-    model = predictor(parts)
+    parts = make_ensemble([one_activation(name) for name in get_args(ActivationName)])
+    model = Predictor(parts)
     answers = keras.ops.convert_to_numpy(to_keras(parts)(bag_inputs(model, TEXTS)))
     np.testing.assert_allclose(answers, model.probabilities(TEXTS), atol=1e-5)
 
 
 def test_a_saved_keras_model_needs_no_satchel(tmp_path: Path) -> None:
     keras = pytest.importorskip("keras")
-    parts = make_contents([*MIXED, one_activation("gelu_tanh")], features=TWO_VIEWS, rows="int8")
+    parts = make_ensemble([*MIXED, one_activation("gelu_tanh")], features=TWO_VIEWS, rows="int8")
     calibration = CalibrationEntry(scale=(0.5,), shift=(0.25, 0.0, 0.0, 1.0))
     parts = replace(
         parts, manifest=msgspec.structs.replace(parts.manifest, calibration=calibration)
@@ -163,7 +160,7 @@ def test_a_saved_keras_model_needs_no_satchel(tmp_path: Path) -> None:
     assert modules == {"keras"}
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
-    inputs = bag_inputs(predictor(parts), TEXTS)
+    inputs = bag_inputs(Model(parts), TEXTS)
     np.testing.assert_array_equal(
         keras.ops.convert_to_numpy(again(inputs)), keras.ops.convert_to_numpy(model(inputs))
     )

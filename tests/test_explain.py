@@ -208,10 +208,11 @@ def expected_tokens(model: Predictor, text: str, ahead: int, behind: int) -> dic
     bags = model.weighed([text])
     for member in model.model.members:
         view, bag = model.model.views[member.view], bags[member.view]
-        hashes = view.known.hashes[bag.ids].tolist()
+        hashes = view.vocabulary.hashes[bag.ids].tolist()
         rows = view.expanded(bag.ids).astype(np.float64) * member.scale * bag.values[:, None]
         worth = dict(zip(hashes, (rows[:, ahead] - rows[:, behind]).tolist(), strict=True))
-        tokens = [token for token in tokenize(text, view.features) if token.hash in worth]
+        tokens = tokenize(text, view.vocabulary.features)
+        tokens = [token for token in tokens if token.hash in worth]
         counts: dict[int, int] = defaultdict(int)
         for token in tokens:
             counts[token.hash] += 1

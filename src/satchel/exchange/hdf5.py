@@ -14,14 +14,18 @@ within a structure, and the arrays of a file cannot together be larger than the 
 from __future__ import annotations
 
 import math
+import os
+import stat
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any, Final
 
 import numpy as np
 
-from satchel.errors import ModelFileError
+from satchel.errors import ModelFileError, SourceNotFoundError
 
 SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 MAX_TEXT: Final = 1 << 20
@@ -345,3 +349,39 @@ def _attribute(data: bytes, wanted: str) -> tuple[tuple[int, ...], bytes, bytes]
     if name.split(b"\0")[0] != wanted.encode():
         return None
     return _shape(space), datatype, data[place:]
+
+
+@contextmanager
+def open_foreign(path: Path, what: str, max_bytes: int) -> Iterator[tuple[IO[bytes], int]]:
+    """Open a regular file of limited size.
+
+    Args:
+        path: The file.
+        what: What it is, for messages, such as ``model``.
+        max_bytes: The largest size that is read.
+
+    Yields:
+        The file, open for reading bytes, and its size.
+
+    Raises:
+        SourceNotFoundError: It cannot be opened, or is no regular file.
+        ModelFileError: It is larger than ``max_bytes``, or could not be read to its end.
+    """
+    try:
+        # Asked before opening, since opening a pipe waits for a writer.
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise SourceNotFoundError(f"the {what} {path} could not be read: it is no regular file")
+        file = path.open("rb")
+    except (OSError, ValueError) as error:
+        if isinstance(error, SourceNotFoundError):
+            raise
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SourceNotFoundError(f"the {what} {path} could not be read: {reason}") from error
+    with file:
+        size = os.fstat(file.fileno()).st_size
+        if size > max_bytes:
+            raise ModelFileError(f"{size:,} bytes are over the limit of {max_bytes:,}", path.name)
+        try:
+            yield file, size
+        except OSError as error:
+            raise ModelFileError(f"it could not be read: {error.strerror}", path.name) from error

@@ -3,7 +3,7 @@
 Every tensor is inside the file (ONNX's external data has a record of path escapes), and rows keep
 their stored type. Text does not go in: ONNX's operators split text with ASCII word classes and
 cannot lower-case, hash or combine words as Satchel does, so that answers would differ without a
-word. The inputs are ids and values, which `satchel.exchange.bag_inputs` makes.
+word. The inputs are ids and values, which `satchel.exchange.keras.bag_inputs` makes.
 """
 
 from __future__ import annotations

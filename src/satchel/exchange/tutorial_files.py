@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 import numpy as np
 
-from satchel.errors import LabelError, ModelFileError, SettingError, SourceNotFoundError
-from satchel.exchange.hdf5 import Hdf5, Part
+from satchel.errors import LabelError, ModelFileError, SettingError
+from satchel.exchange.hdf5 import Hdf5, Part, open_foreign
 from satchel.exchange.tutorial_pickle import DEFAULT_FILTERS, TutorialTokenizer, read_tokenizer
 from satchel.features.embedding_bag import View
 from satchel.features.hashing import derived_key, digest_texts
@@ -28,43 +25,6 @@ from satchel.inference.activations import ActivationName
 from satchel.inference.structure import Ensemble, Layer, Member, Task, Training
 from satchel.sources.documents import brief, quoted
 from satchel.sources.files import has_controls
-
-
-@contextmanager
-def open_foreign(path: Path, what: str, max_bytes: int) -> Iterator[tuple[IO[bytes], int]]:
-    """Open a regular file of limited size.
-
-    Args:
-        path: The file.
-        what: What it is, for messages, such as ``model``.
-        max_bytes: The largest size that is read.
-
-    Yields:
-        The file, open for reading bytes, and its size.
-
-    Raises:
-        SourceNotFoundError: It cannot be opened, or is no regular file.
-        ModelFileError: It is larger than ``max_bytes``, or could not be read to its end.
-    """
-    try:
-        # Asked before opening, since opening a pipe waits for a writer.
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise SourceNotFoundError(f"the {what} {path} could not be read: it is no regular file")
-        file = path.open("rb")
-    except (OSError, ValueError) as error:
-        if isinstance(error, SourceNotFoundError):
-            raise
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise SourceNotFoundError(f"the {what} {path} could not be read: {reason}") from error
-    with file:
-        size = os.fstat(file.fileno()).st_size
-        if size > max_bytes:
-            raise ModelFileError(f"{size:,} bytes are over the limit of {max_bytes:,}", path.name)
-        try:
-            yield file, size
-        except OSError as error:
-            raise ModelFileError(f"it could not be read: {error.strerror}", path.name) from error
-
 
 MAX_BYTES: Final = 1 << 32
 _MAX_LAYERS: Final = 64

@@ -20,7 +20,7 @@ from typing import IO, Any, Final, Literal, TypeAlias
 import msgspec
 
 from satchel.errors import ModelFileError
-from satchel.exchange.tutorial_files import open_foreign
+from satchel.exchange.hdf5 import open_foreign
 from satchel.sources.documents import brief
 
 MAX_BYTES: Final = 1 << 27

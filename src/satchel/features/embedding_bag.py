@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -18,10 +18,6 @@ from satchel.features.kernels import numba_available, use_kernels
 from satchel.features.preprocess import check_text
 from satchel.features.spec import Features
 from satchel.features.vocabulary import HashIndex, Vocabulary, transform, transform_plain
-
-if TYPE_CHECKING:
-    from satchel.features.kernels.transform import PackedEmbeddings
-
 
 _HALF_SHIFT = np.float32(2.0**112)
 _SHIFTABLE = 2.0**16  # from here on a value times the shift is beyond float32
@@ -146,6 +142,15 @@ def shared_features(several: Sequence[Features]) -> Features | None:
     )
 
 
+class _Packed(Protocol):
+    """Views laid out for the kernel that reads a text once for all of them."""
+
+    def read(
+        self, texts: Sequence[str], threads: int | None, first: int = 0
+    ) -> tuple[list[np.ndarray], np.ndarray]:
+        """Do `TextEncoder.read_fused`."""
+
+
 @dataclass
 class _Group:
     """Views that one reading of a text serves."""
@@ -162,7 +167,7 @@ class _Group:
         return HashIndex(np.unique(np.concatenate([view.vocabulary.hashes for view in self.views])))
 
     @cached_property
-    def fused(self) -> PackedEmbeddings:
+    def fused(self) -> _Packed:
         """The views laid out for the kernel."""
         from satchel.features.kernels.transform import PackedEmbeddings
 

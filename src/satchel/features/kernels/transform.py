@@ -368,12 +368,12 @@ _CHUNK_SUMS = 1 << 21  # sums that a thread holds at once: 8 MB
 
 
 class PackedEmbeddings:
-    """Some tables over one vocabulary: that of all of them.
+    """Some views laid out flat, over one vocabulary: that of all of them.
 
     Args:
-        features: Features that hold those of each table.
-        tables: The tables. Rows of int8 are gathered as they are where all have such; else they
-            are expanded to float32.
+        features: Features that hold those of each view.
+        views: The views. Rows of int8 are gathered as they are where all have such; else they are
+            expanded to float32.
         joined: The vocabulary of all of them.
     """
 
@@ -421,7 +421,7 @@ class PackedEmbeddings:
     def read(
         self, texts: Sequence[str], threads: int | None, first: int = 0
     ) -> tuple[list[np.ndarray], np.ndarray]:
-        """Do ``TextEncoder.read`` for these tables."""
+        """Do ``TextEncoder.read`` for these views."""
         width, n_views = self._bounds[-1], len(self._bounds) - 1
 
         def add_up(_: None, chunk: Chunk) -> tuple[np.ndarray, np.ndarray]:
