@@ -28,14 +28,13 @@ from satchel.features.spec import Features
 from satchel.features.tokenizer import tokenize
 from satchel.inference.explain import Explanation
 from satchel.search.validation import conversation
-from satchel.sources.check import check
+from satchel.sources.check import check_documents
 from satchel.sources.documents import Documents
 from satchel.sources.splitting import text_keys
-from small_models import predictor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from small_models import Head, keyed, make_contents
+from small_models import Head, keyed, make_contents, predictor
 
 CHARACTERS = [
     *"aZ_éßİΣςﬁ½",  # letters, and those that lower case or folding changes
@@ -82,7 +81,7 @@ def operations(sample: str) -> Iterator[tuple[str, Operation]]:
     yield "prediction", lambda text: model.predict([text])
     yield "explanation", lambda text: shown(model.explain(text))
     yield "copies", lambda text: text_keys([text, f"{text} "])
-    yield "check", lambda text: check(Documents(["a", "b"], [text, text.upper()], ["x", "y"]))
+    yield "check", lambda text: check_documents(Documents(["a", "b"], [text, text.upper()], ["x", "y"]))
     yield "conversation", conversation
     yield "name spaces", lambda text: name_spaces(text.lower())
     for part in ("headers", "signatures", "quotes"):

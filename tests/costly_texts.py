@@ -104,7 +104,7 @@ def _features() -> list[Features]:
 
 
 def _model(view: int) -> Predictor:
-    from small_models import make_contents
+    from small_models import make_contents, predictor
 
     texts = [make(60) for make in TEXTS.values()]
     return predictor(make_contents(features=[_features()[view]], texts=texts))
@@ -132,13 +132,13 @@ def _kernels() -> Iterator[Operation]:
     for features in map(keyed, _features()):
         yield lambda text, f=features: count([text], f)
     for model in models:
-        yield lambda text, m=model: m.predict_proba([text])
+        yield lambda text, m=model: m.probabilities([text])
 
 
 def _prediction() -> Iterator[Operation]:
     for view in range(2):
         model = _model(view)
-        yield lambda text, m=model: m.top(text)
+        yield lambda text, m=model: m.rank([text], k=3)
 
 
 def _explanation() -> Iterator[Operation]:
@@ -166,12 +166,12 @@ def _preparing() -> Iterator[Operation]:
 
 
 def _checks() -> Iterator[Operation]:
-    from satchel.sources.check import check
+    from satchel.sources.check import check_documents
     from satchel.sources.documents import Documents
     from satchel.sources.splitting import text_keys
 
     yield lambda text: text_keys([text, f" {text.upper()}"])
-    yield lambda text: check(Documents(["a", "b"], [text, text + "."], ["x", "y"]))
+    yield lambda text: check_documents(Documents(["a", "b"], [text, text + "."], ["x", "y"]))
 
 
 def _folds() -> Iterator[Operation]:
@@ -184,7 +184,7 @@ def _folds() -> Iterator[Operation]:
 def _evaluation() -> Iterator[Operation]:
     from satchel.model import Model
 
-    model = Model(_model(1).parts)
+    model = Model(_model(1).model)
     labels = list(model.classes_[:2])
 
     def judged(text: str) -> None:
@@ -200,7 +200,7 @@ def _training() -> Iterator[Operation]:
 
     def learnt(text: str) -> None:
         texts = [text, *(f"{word} {number}" for word in "ab" for number in range(12))]
-        learn(texts, ["a"] + ["a"] * 12 + ["b"] * 12, Settings(effort="fast", threads=1))
+        fit_ensemble(texts, ["a"] + ["a"] * 12 + ["b"] * 12, Settings(effort="fast", threads=1))
 
     learnt("warm")
     yield learnt

@@ -6,14 +6,16 @@ import re
 from pathlib import Path
 from typing import get_args
 
+import msgspec
 import numpy as np
 import pytest
 
 from formats.worked_example import dump, example
 from satchel.features.spec import Features, Weighting
+from satchel.inference import structure
+from satchel.inference.activations import ActivationName
 from satchel.inference.predictor import MOST_HELD
 from satchel.sealed import container, schema, store, terms
-from satchel.sealed.labels import LabelType
 from satchel.sealed.manifest import MAX_BYTES
 from satchel.sealed.store import pack, unpack
 from small_models import predictor
@@ -36,9 +38,9 @@ def test_the_worked_example_is_what_satchel_writes() -> None:
 
 def test_the_worked_example_is_answered_as_the_page_says() -> None:
     model = predictor(unpack(shown()))
-    np.testing.assert_allclose(model.scores(["Hello, free!"]), [[0.25, -0.25]], atol=1e-6)
+    np.testing.assert_allclose(model.logits(["Hello, free!"]), [[0.25, -0.25]], atol=1e-6)
     expected = [[0.6225, 0.3775], [0.6667, 0.3333]]
-    np.testing.assert_allclose(model.predict_proba(["Hello, free!", ""]), expected, atol=1e-4)
+    np.testing.assert_allclose(model.probabilities(["Hello, free!", ""]), expected, atol=1e-4)
 
 
 def test_the_places_that_the_page_names_are_where_it_says() -> None:
@@ -51,21 +53,17 @@ def test_the_places_that_the_page_names_are_where_it_says() -> None:
 
 
 def test_the_page_names_every_field_and_choice() -> None:
-    structs = [schema.Manifest, schema.View, schema.Member, schema.Layer, schema.Training]
-    structs += [
-        schema.Calibration,
-        schema.History,
-        schema.Trial,
-        schema.Score,
-        schema.File,
-        Features,
-        Weighting,
+    structs: list[type[msgspec.Struct]] = [
+        *(schema.Manifest, schema.ViewEntry, schema.MemberEntry, schema.LayerEntry, schema.File),
+        *(schema.CalibrationEntry, Features, Weighting),
+        *(structure.Training, structure.History, structure.Trial, structure.Score),
     ]
     for struct in structs:
         for field in struct.__struct_fields__:
             assert re.search(rf"`(?:\w+\.)?{field}(?:\.\w+)?`", PAGE), field
     for choices in (
-        *(schema.Activation, schema.LayerKind, schema.RowType, schema.Task, LabelType),
+        *(ActivationName, structure.LayerKind, schema.RowType, structure.Task),
+        structure.LabelType,
     ):
         for choice in get_args(choices):
             assert f"`{choice}`" in PAGE, choice
@@ -75,9 +73,9 @@ def test_the_page_states_the_limits() -> None:
     assert MAX_BYTES == 8 << 20
     assert store.MAX_CARD_BYTES == 1 << 20
     assert container.MAX_BYTES == 2**32 - 2
-    limits = (schema.MAX_LABELS, schema.MAX_WIDTH, schema.MAX_COLUMNS, schema.MAX_NUMBERS)
-    for limit in (*limits, schema.MAX_EPOCHS, terms.MAX_TERM_BYTES, MOST_HELD):
+    limits = (structure.MAX_LABELS, schema.MAX_WIDTH, schema.MAX_COLUMNS, schema.MAX_NUMBERS)
+    for limit in (*limits, structure.MAX_EPOCHS, terms.MAX_TERM_BYTES, MOST_HELD):
         assert f"{limit:,}" in PAGE
     assert schema.MAX_SIZE == 1e9
-    for limit in (schema.MAX_VIEWS, schema.MAX_MEMBERS, schema.MAX_LAYERS, schema.MAX_LOGS):
+    for limit in (schema.MAX_VIEWS, structure.MAX_MEMBERS, schema.MAX_LAYERS, structure.MAX_LOGS):
         assert re.search(rf"\b{limit}\b", PAGE)

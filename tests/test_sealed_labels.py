@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from satchel.errors import LabelError
-from satchel.sealed.labels import LabelType, array_of, fault_of, text_of, type_of, values_of
+from satchel.inference.structure import LabelType
+from satchel.sealed.labels import array_of, fault_of, text_of, type_of, values_of
 from satchel.search.targets import encode
 
 pytestmark = pytest.mark.fast

@@ -22,12 +22,11 @@ from hostile import small_models
 from satchel import sealed
 from satchel.errors import ModelFileError, SaveError
 from satchel.features.spec import Features, Weighting
-from satchel.inference.structure import History, LayerKind, Task, Training
+from satchel.inference.structure import History, LabelType, LayerKind, Task, Training
 from satchel.sealed.arrays import tensors
 from satchel.sealed.assembly import Contents, ensemble_of
-from satchel.sealed.labels import LabelType
 from satchel.sealed.schema import CalibrationEntry, LayerEntry, Manifest, MemberEntry, ViewEntry
-from satchel.sealed.store import FileSource, pack, read_contents, unpack
+from satchel.sealed.store import FileSource, pack, unpack
 
 pytestmark = pytest.mark.fast
 
@@ -146,7 +145,7 @@ def test_what_was_written_is_what_is_read(parts: Contents) -> None:
 def test_a_file_holds_the_same_bytes_as_memory(parts: Contents, tmp_path: Path) -> None:
     sealed.write(tmp_path / "model.satchel", ensemble_of(parts))
     assert (tmp_path / "model.satchel").read_bytes() == pack(parts)
-    assert pack(read_contents(tmp_path / "model.satchel")) == pack(parts)
+    assert sealed.dumps(sealed.read(tmp_path / "model.satchel")) == pack(parts)
 
 
 @pytest.mark.parametrize("parts", MODELS)
@@ -178,7 +177,7 @@ BYTES = """
 import hashlib, sys
 sys.path.insert(0, sys.argv[1])
 from hostile import small_models
-from satchel import sealed
+from satchel.sealed.store import pack
 for make in (small_models.linear, small_models.network):
     print(hashlib.sha256(pack(make())).hexdigest())
 """
@@ -240,24 +239,35 @@ def changed(**arrays: np.ndarray) -> Contents:
     return Contents(parts.manifest, {**parts.arrays, **renamed}, parts.terms, parts.card)
 
 
+UNREADABLE = [
+    (changed(member0__bias=np.full(3, np.nan, np.float32)), "member0.bias holds a number"),
+    (changed(member0__bias=np.zeros(4, np.float32)), r"member0.bias is float32 \(4,\)"),
+    (changed(member0__bias=np.zeros(3)), r"member0.bias is float64 \(3,\)"),
+    (changed(view0__hashes=np.zeros(7, np.uint64)), "does not strictly increase"),
+    (Contents(MODELS[0].manifest, MODELS[0].arrays, [["a"]]), r"found \[1\] terms"),
+    (Contents(MODELS[0].manifest, MODELS[0].arrays, [["\ud800"] * 7]), "as UTF-8"),
+    (
+        Contents(MODELS[0].manifest, MODELS[0].arrays, [["a" * 5_000] * 7]),
+        "more than 4096 bytes",
+    ),
+    (Contents(MODELS[0].manifest, MODELS[0].arrays, None, "\ud800"), "as UTF-8"),
+]
+
+
 @pytest.mark.parametrize(
     ("parts", "reason"),
     [
-        (changed(member0__bias=np.full(3, np.nan, np.float32)), "member0.bias holds a number"),
-        (changed(member0__bias=np.zeros(4, np.float32)), r"member0.bias is float32 \(4,\)"),
-        (changed(member0__bias=np.zeros(3)), r"member0.bias is float64 \(3,\)"),
+        *UNREADABLE,
         (changed(member9__bias=np.zeros(3, np.float32)), r"arrays too many: \['member9.bias'\]"),
-        (changed(view0__hashes=np.zeros(7, np.uint64)), "does not strictly increase"),
         (Contents(MODELS[0].manifest, {}, None), r"arrays missing: \['member0.bias'"),
-        (Contents(MODELS[0].manifest, MODELS[0].arrays, [["a"]]), r"found \[1\] terms"),
-        (Contents(MODELS[0].manifest, MODELS[0].arrays, [["\ud800"] * 7]), "as UTF-8"),
-        (
-            Contents(MODELS[0].manifest, MODELS[0].arrays, [["a" * 5_000] * 7]),
-            "more than 4096 bytes",
-        ),
-        (Contents(MODELS[0].manifest, MODELS[0].arrays, None, "\ud800"), "as UTF-8"),
     ],
 )
+def test_contents_that_could_not_be_read_are_not_packed(parts: Contents, reason: str) -> None:
+    with pytest.raises(ModelFileError, match=reason):
+        pack(parts)
+
+
+@pytest.mark.parametrize(("parts", "reason"), UNREADABLE)
 def test_what_could_not_be_read_is_not_written(
     parts: Contents, reason: str, tmp_path: Path
 ) -> None:
@@ -306,28 +316,28 @@ def test_a_model_that_exceeds_the_limits_of_zip_is_not_written(
 
 def test_a_folder_that_is_missing_is_said(tmp_path: Path) -> None:
     with pytest.raises(SaveError, match="there is no folder"):
-        sealed.write(tmp_path / "missing" / "model.satchel", MODELS[0])
+        sealed.write(tmp_path / "missing" / "model.satchel", ensemble_of(MODELS[0]))
 
 
 def test_a_pipe_is_refused_without_waiting_for_its_writer(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ModelFileError, match="not a regular file"):
-        read_contents(tmp_path / "pipe")
+        sealed.read(tmp_path / "pipe")
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="not a regular file"):
-        read_contents(tmp_path)
+        sealed.read(tmp_path)
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        read_contents(tmp_path / "model.satchel")
+        sealed.read(tmp_path / "model.satchel")
 
 
 def test_a_file_that_shrinks_while_it_is_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.satchel"
-    sealed.write(path, MODELS[0])
+    sealed.write(path, ensemble_of(MODELS[0]))
     with path.open("rb", buffering=0) as file:
         source = FileSource(file)
         os.truncate(path, 100)
@@ -353,12 +363,12 @@ class Refuse:
             raise AssertionError(name)
 sys.meta_path.insert(0, Refuse())
 from satchel import sealed
-print(len(read_contents(sys.argv[1]).manifest.labels))
+print(len(sealed.read(sys.argv[1]).labels))
 """
 
 
 def test_reading_needs_numpy_and_msgspec_alone(tmp_path: Path) -> None:
-    sealed.write(tmp_path / "model.satchel", MODELS[1])
+    sealed.write(tmp_path / "model.satchel", ensemble_of(MODELS[1]))
     done = subprocess.run(
         [sys.executable, "-c", LIGHT, tmp_path / "model.satchel"],
         check=True,

@@ -171,7 +171,7 @@ class Model:
         scores += [
             Score(name=name, part=part, value=float(getattr(evaluation, name))) for name in names
         ]
-        return Model(dataclasses.replace(self.ensemble, scores=tuple(scores), card=""))
+        return Model(dataclasses.replace(self.ensemble, scores=tuple(scores), card=None))
 
     def explain(
         self,

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from hypothesis import strategies as st
 
 from hostile.building import resealed, unpacked, with_manifest
+from satchel import sealed
 from satchel.errors import ModelFileError
 from satchel.sealed.assembly import Contents
-from satchel.sealed.store import pack, unpack
 
 
 def flip(data: bytes, at: int, mask: int) -> bytes:
@@ -135,11 +135,11 @@ def opens_whole_or_not_at_all(data: bytes) -> bool:
             returned is not whole.
     """
     try:
-        parts = unpack(data)
+        model = sealed.loads(data)
     except ModelFileError:
         return False
-    again = pack(parts)
-    assert pack(unpack(again)) == again
+    again = sealed.dumps(model)
+    assert sealed.dumps(sealed.loads(again)) == again
     return True
 
 
@@ -151,10 +151,10 @@ def opened_as(data: bytes, good: list[bytes]) -> int | None:
         Exception: The reader failed with anything else than a `ModelFileError`.
     """
     try:
-        parts = unpack(data)
+        model = sealed.loads(data)
     except ModelFileError:
         return None
     # Writing again gives the same bytes for the same model, and looks at every term and number.
-    again = pack(parts)
+    again = sealed.dumps(model)
     assert again in good, "a mutation opened as another model"
     return good.index(again)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from random import Random
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 import numpy as np
@@ -17,8 +17,8 @@ from hostile import mutations, small_models
 from hostile.building import ARRAYS, container, entries, padded, unpacked, vouched
 from satchel.features.counting import count
 from satchel.features.spec import Features, Weighting
-from satchel.inference.structure import Training
-from satchel.sealed import schema
+from satchel.inference.activations import ActivationName
+from satchel.inference.structure import LayerKind, Training
 from satchel.sealed.arrays import Tensor, encode_arrays, tensors
 from satchel.sealed.assembly import Contents
 from satchel.sealed.schema import CalibrationEntry, LayerEntry, Manifest, MemberEntry, ViewEntry
@@ -207,7 +207,7 @@ def _like(random: Random, old: Any) -> Any:
         return random.choice([-old, old * 1e9, math.nextafter(old, 9), random.choice(FRACTIONS)])
     if isinstance(old, str):
         choices = [
-            *schema.Activation.__args__,  # type: ignore[attr-defined]
+            *get_args(ActivationName),
             *(
                 "dense",
                 "activation",
@@ -339,13 +339,13 @@ def _member(random: Random, views: tuple[ViewEntry, ...], labels: int) -> Member
     units = stop
     layers = []
     for _ in range(random.choice([0, 0, 1, 2, 30])):
-        kind = random.choice(["activation", "activation", "dense", *schema.LayerKind.__args__])  # type: ignore[attr-defined]
+        kind = random.choice(["activation", "activation", "dense", *get_args(LayerKind)])
         units = random.choice([1, 8, 600]) if kind == "dense" else units
         layers.append(
             LayerEntry(
                 kind=kind,
                 units=units,
-                activation=random.choice(schema.Activation.__args__),  # type: ignore[attr-defined]
+                activation=random.choice(get_args(ActivationName)),
                 epsilon=random.choice([0.0, 1e-12, 1e-3, 1.0]),
             )
         )

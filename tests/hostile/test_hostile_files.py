@@ -8,8 +8,9 @@ import pytest
 from hostile import hostile_arrays, hostile_containers, hostile_manifests, small_models
 from hostile.attempts import ATTEMPTS, Attempt
 from hostile.building import resealed
+from satchel import sealed
 from satchel.errors import ModelFileError
-from satchel.sealed.store import pack, read_contents, unpack
+from satchel.sealed.store import pack
 
 MODULES = (hostile_containers, hostile_manifests, hostile_arrays)
 
@@ -22,7 +23,7 @@ def name_of(attempt: Attempt) -> str:
 def test_a_hostile_file_is_refused_with_member_and_reason(attempt: Attempt) -> None:
     data = attempt.build()
     with pytest.raises(ModelFileError) as caught:
-        unpack(data)
+        sealed.loads(data)
     assert caught.value.member == attempt.member
     assert re.search(attempt.reason, caught.value.reason), caught.value.reason
 
@@ -33,9 +34,9 @@ def test_a_hostile_file_on_the_disk_is_refused_alike(attempt: Attempt, tmp_path:
     path = tmp_path / "hostile.satchel"
     path.write_bytes(data)
     with pytest.raises(ModelFileError) as from_disk:
-        read_contents(path)
+        sealed.read(path)
     with pytest.raises(ModelFileError) as from_memory:
-        unpack(data)
+        sealed.loads(data)
     assert str(from_disk.value) == str(from_memory.value)
 
 
@@ -51,4 +52,4 @@ def test_each_hostile_file_says_what_it_attempts() -> None:
 def test_the_building_blocks_make_a_good_file_where_nothing_is_changed(make) -> None:
     # Were they wrong, the files above would be refused for the wrong reason.
     parts = make()
-    assert pack(unpack(resealed(parts))) == pack(parts)
+    assert sealed.dumps(sealed.loads(resealed(parts))) == pack(parts)

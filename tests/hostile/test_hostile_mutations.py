@@ -5,8 +5,9 @@ from hypothesis import given, settings
 
 from hostile import small_models
 from hostile.mutations import deeply_mutated, mutated, opened_as, opens_whole_or_not_at_all
+from satchel import sealed
 from satchel.errors import ModelFileError
-from satchel.sealed.store import pack, unpack
+from satchel.sealed.store import pack
 
 PARTS = [
     small_models.linear(),
@@ -35,11 +36,11 @@ def test_every_byte_matters(good: bytes) -> None:
         damaged = bytearray(good)
         damaged[at] ^= 1 << at % 8
         with pytest.raises(ModelFileError):
-            unpack(bytes(damaged))
+            sealed.loads(bytes(damaged))
 
 
 @pytest.mark.parametrize("good", GOOD)
 def test_every_shorter_file_is_refused(good: bytes) -> None:
     for length in range(0, len(good), 3):
         with pytest.raises(ModelFileError):
-            unpack(good[:length])
+            sealed.loads(good[:length])

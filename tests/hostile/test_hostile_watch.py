@@ -11,7 +11,7 @@ import pytest
 from hostile import hostile_arrays, hostile_containers, hostile_manifests, small_models, watch
 from hostile.attempts import ATTEMPTS
 from hostile.building import Entry, container, entries, resealed, unpacked, with_manifest
-from satchel import sealed
+from satchel.sealed.store import pack
 
 MODULES = (hostile_arrays, hostile_containers, hostile_manifests)  # they fill ATTEMPTS
 
@@ -67,7 +67,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("watched")
     heavy = [heaviest_manifest, heaviest_structs, heaviest_terms, largest_card]
     paths = [folder / "good"]
-    sealed.write(paths[0], small_models.network())
+    paths[0].write_bytes(pack(small_models.network()))
     for build in [*(attempt.build for attempt in ATTEMPTS), *heavy]:
         paths.append(folder / build.__name__)
         paths[-1].write_bytes(build())
@@ -89,7 +89,7 @@ resource.setrlimit(resource.RLIMIT_CPU, (4, 4))
 from satchel import sealed
 from satchel.errors import ModelFileError
 try:
-    unpack(pathlib.Path(sys.argv[1]).read_bytes())
+    sealed.loads(pathlib.Path(sys.argv[1]).read_bytes())
 except ModelFileError as error:
     print(error.reason)
 """

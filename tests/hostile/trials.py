@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from hostile.structures import GOOD, TEXTS
+from satchel import sealed
 from satchel.errors import ModelFileError, PredictionError, SettingError
 from satchel.features.hashing import NO_KEY
 from satchel.features.kernels import numba_available
 from satchel.model import Model, load
+from satchel.sealed.assembly import card
 from satchel.sealed.compress import compress
-from satchel.sealed.store import card, pack, unpack
 
 ASKED = ["", "zzzz", *TEXTS, " ".join(TEXTS) * 20, "card " * 3_000]
 
@@ -35,14 +36,14 @@ def outcome(data: bytes, name: str) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
-            parts = unpack(data)
+            ensemble = sealed.loads(data)
         except ModelFileError as error:
             return f"refused: {error.member or 'container'}"
-        again = pack(parts)
+        again = sealed.dumps(ensemble)
         if name == "bytes":
             assert again in GOOD, "a mutation opened as another model"
-        assert pack(unpack(again)) == again
-        return _ask(Model(parts))
+        assert sealed.dumps(sealed.loads(again)) == again
+        return _ask(Model(ensemble))
 
 
 def outcome_of_file(path: Path) -> str:
@@ -54,37 +55,37 @@ def outcome_of_file(path: Path) -> str:
     return "opened"
 
 
-def _ask(satchel: Satchel) -> str:
+def _ask(model: Model) -> str:
     """Ask a model for answers on every path, and look at what it says."""
-    model, manifest = satchel.model, satchel.manifest
-    card(manifest)
-    repr(satchel)
-    labels = set(satchel.classes_.tolist())
-    assert len(labels) == len(model.labels)
+    predictor, ensemble = model.predictor, model.ensemble
+    card(ensemble)
+    repr(model)
+    labels = set(model.classes_.tolist())
+    assert len(labels) == len(ensemble.labels)
     try:
-        _check(model.predict_proba(ASKED), manifest.task)
-        if numba_available() and manifest.views[0].features.hash_key != NO_KEY:
-            sums, known = model._reader.read_fused(ASKED, threads=1)
-            plain = model.known(ASKED)
+        _check(model.predict_proba(ASKED), ensemble.task)
+        if numba_available() and ensemble.views[0].vocabulary.features.hash_key != NO_KEY:
+            sums, known = predictor._encoder.read_fused(ASKED, threads=1)
+            plain = predictor.known(ASKED)
             np.testing.assert_array_equal(known.max(axis=1), plain)
-            assert len(sums) == len(manifest.views)
-        answers = satchel.predict(ASKED)
+            assert len(sums) == len(ensemble.views)
+        answers = model.predict(ASKED)
         for answer in answers.tolist():
-            assert answer in labels if manifest.task == "single" else labels.issuperset(answer)
-        rankings = model.rank(ASKED, k=3)
+            assert answer in labels if ensemble.task == "single" else labels.issuperset(answer)
+        rankings = predictor.rank(ASKED, k=3)
         assert [len(ranking.best) for ranking in rankings] == [min(3, len(labels))] * len(ASKED)
         for ranking in rankings:
             assert all(0 <= probability <= 1 for _, probability in ranking.best)
             assert len(ranking.holding) <= 1_000
         if len(labels) > 1:
             for text in ASKED[:4]:
-                explanation = model.explain(text)
+                explanation = predictor.explain(text)
                 assert np.isfinite([token.value for token in explanation.tokens]).all()
     except PredictionError:
         return "overflowed"
     try:
-        small = compress(satchel.parts, max_bytes=max(2_000, len(pack(satchel.parts)) // 2))
-        unpack(pack(small))
+        small = compress(ensemble, max_bytes=max(3_500, len(sealed.dumps(ensemble)) // 2))
+        sealed.loads(sealed.dumps(small))
     except (SettingError, ModelFileError):
         return "answered"  # labels and layers alone take more, or numbers do not fit the rows
     return "answered and compressed"

@@ -12,8 +12,8 @@ import sys
 import tracemalloc
 from pathlib import Path
 
+from satchel import sealed
 from satchel.errors import ModelFileError
-from satchel.sealed.store import read_contents, unpack
 
 events: list[tuple[str, str]] = []
 watching = False
@@ -32,14 +32,14 @@ def watch(path: str) -> dict[str, object]:
     tracemalloc.start()
     watching = True
     try:
-        parts = read_contents(path)
+        model = sealed.read(path)
         refused = False
     except ModelFileError:
         refused = True
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    if not refused and parts.terms is not None:
-        list(parts.terms)
+    if not refused and model.terms is not None:
+        list(model.terms)
     watching = False
     return {
         "refused": refused,
@@ -52,6 +52,6 @@ def watch(path: str) -> dict[str, object]:
 
 if __name__ == "__main__":
     good, *files = sys.argv[1:]
-    unpack(Path(good).read_bytes())  # what the reader itself imports late is loaded now
+    sealed.loads(Path(good).read_bytes())  # what the reader itself imports late is loaded now
     sys.addaudithook(hook)
     json.dump({os.path.basename(path): watch(path) for path in [good, *files]}, sys.stdout)

@@ -224,8 +224,8 @@ class Ensemble:
         scores: How well it did.
         terms: The readable text of each feature, one sequence per view; None where the file carries
             none. Nothing needs it.
-        card: What people should know about the model, as Markdown; empty for the card that
-            follows from all this.
+        card: What people should know about the model, as Markdown; None for the card that follows
+            from all this.
         format: The version of the file format; a model that was read from an older file stays in
             it.
         version: The version of Satchel that made the model.
@@ -241,7 +241,7 @@ class Ensemble:
     thresholds: tuple[float, ...] = ()
     scores: tuple[Score, ...] = ()
     terms: Sequence[Sequence[str]] | None = None
-    card: str = field(default="", repr=False)
+    card: str | None = field(default=None, repr=False)
     format: Literal[1, 2] = FORMAT
     version: str = __version__
 

@@ -59,7 +59,8 @@ def contents_of(model: Ensemble) -> Contents:
             first, second = _names(layer.kind)
             named = {first: layer.weight, second: layer.offset}
             arrays |= _named(f"member{number}.layer{depth}", **named)
-    return Contents(manifest_of(model), arrays, model.terms, model.card or card(model))
+    text = card(model) if model.card is None else model.card
+    return Contents(manifest_of(model), arrays, model.terms, text)
 
 
 def manifest_of(model: Ensemble) -> Manifest:

@@ -42,7 +42,7 @@ def compress(model: Ensemble, *, max_bytes: int) -> Ensemble:
         ModelFileError: The model's numbers are so large that rows of int8 cannot hold them.
     """
     with np.errstate(all="ignore"):  # what overflows is refused when written
-        return _fitting(replace(model, terms=None, card=""), max_bytes)
+        return _fitting(replace(model, terms=None, card=None), max_bytes)
 
 
 def keep_members(model: Ensemble, kept: Sequence[int]) -> Ensemble:

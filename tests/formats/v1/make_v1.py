@@ -1,6 +1,6 @@
 """Make the frozen models of format 1, and their answers.
 
-Run once, with the Satchel of that time; the files then stay as they are, for ever:
+The files stay as they are, for ever, and every Satchel makes the same ones:
 ``python tests/formats/v1/make_v1.py``. Nothing here is trained: a vocabulary of real tokens with
 random numbers exercises every path of the format, and is the same wherever it is made.
 """
@@ -18,10 +18,9 @@ from satchel.features.counting import count
 from satchel.features.spec import Features, Weighting
 from satchel.features.tokenizer import tokenize
 from satchel.inference.structure import Score, Training, Trial
-from satchel.sealed.assembly import Contents
+from satchel.model import load
+from satchel.sealed.assembly import Contents, ensemble_of
 from satchel.sealed.schema import LayerEntry, Manifest, MemberEntry, RowType, ViewEntry
-from satchel.sealed.store import read_contents
-from small_models import predictor
 
 FOLDER = Path(__file__).parent
 LABELS = ("rec.motorcycles", "sci.space", "talk.politics.misc")
@@ -74,6 +73,8 @@ def linear() -> Contents:
     """One label a document; float32 rows, words and pairs, no layers."""
     view, arrays, terms = view_of(0, Features(), Weighting(), 3, "float32")
     manifest = Manifest(
+        format=1,
+        satchel="0.1.0",
         task="single",
         labels=LABELS,
         views=(view,),
@@ -105,6 +106,8 @@ def network() -> Contents:
         LayerEntry(kind="dense", units=3),
     )
     manifest = Manifest(
+        format=1,
+        satchel="0.1.0",
         task="single",
         labels=LABELS,
         views=(first, second),
@@ -159,6 +162,8 @@ def several() -> Contents:
         LayerEntry(kind="dense", units=3),
     )
     manifest = Manifest(
+        format=1,
+        satchel="0.1.0",
         task="multiple",
         labels=LABELS,
         views=(view,),
@@ -175,16 +180,16 @@ def main() -> None:
     """Write the models beside this script, and what they answer."""
     for make in (linear, network, several):
         path = FOLDER / f"{make.__name__}.satchel"
-        sealed.write(path, make())
-        model = predictor(read_contents(path))
+        sealed.write(path, ensemble_of(make()))
+        model = load(path)
         texts = TEXTS + UNSEEN
         answers = {
             "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-            "labels": list(model.labels),
+            "labels": list(model.ensemble.labels),
             "texts": texts,
-            "known": model.known(texts).tolist(),
-            "scores": [[round(float(x), 6) for x in row] for row in model.scores(texts)],
-            "predictions": model.predict(texts),
+            "known": model.predictor.known(texts).tolist(),
+            "scores": [[round(float(x), 6) for x in row] for row in model.predictor.logits(texts)],
+            "predictions": model.predict(texts).tolist(),
         }
         answer_path = FOLDER / f"{make.__name__}.json"
         answer_path.write_text(json.dumps(answers, indent=1) + "\n", encoding="ascii")

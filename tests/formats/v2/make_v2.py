@@ -18,8 +18,8 @@ from satchel.features.counting import count
 from satchel.features.spec import Features, Weighting
 from satchel.features.tokenizer import tokenize
 from satchel.inference.structure import History, Score, Training, Trial
-from satchel.model import Model
-from satchel.sealed.assembly import Contents
+from satchel.model import load
+from satchel.sealed.assembly import Contents, ensemble_of
 from satchel.sealed.schema import (
     CalibrationEntry,
     LayerEntry,
@@ -28,7 +28,6 @@ from satchel.sealed.schema import (
     RowType,
     ViewEntry,
 )
-from satchel.sealed.store import read_contents
 
 FOLDER = Path(__file__).parent
 KEY = 1_234_567_890_123_456_789
@@ -220,22 +219,25 @@ def main() -> None:
     """Write the models beside this script, and what they answer."""
     for make in (linear, network, several, rescued):
         path = FOLDER / f"{make.__name__}.satchel"
-        sealed.write(path, make())
-        satchel = Model(read_contents(path))
-        model = satchel.model
+        sealed.write(path, ensemble_of(make()))
+        model = load(path)
+        predictor, labels = model.predictor, model.ensemble.labels
         texts = TEXTS + UNSEEN
         answers = {
             "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-            "labels": list(model.labels),
-            "classes": [satchel.classes_.dtype.kind, satchel.classes_.tolist()],
+            "labels": list(labels),
+            "classes": [model.classes_.dtype.kind, model.classes_.tolist()],
             "texts": texts,
-            "known": model.known(texts).tolist(),
-            "scores": [[round(float(x), 6) for x in row] for row in model.scores(texts)],
+            "known": predictor.known(texts).tolist(),
+            "scores": [[round(float(x), 6) for x in row] for row in predictor.logits(texts)],
             "probabilities": [
                 [round(float(x), 6) for x in row] for row in model.predict_proba(texts)
             ],
-            "predictions": model.predict(texts),
-            "answers": satchel.predict(texts).tolist(),
+            "predictions": [
+                labels[found] if isinstance(found, int) else [labels[each] for each in found]
+                for found in predictor.predict(texts)
+            ],
+            "answers": model.predict(texts).tolist(),
         }
         answer_path = FOLDER / f"{make.__name__}.json"
         answer_path.write_text(json.dumps(answers, indent=1) + "\n", encoding="ascii")
