@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -134,7 +133,7 @@ def test_keras_answers_as_the_model(name: str) -> None:
     keras = pytest.importorskip("keras")
     parts = example(name)
     model = Predictor(parts)
-    answers = to_keras(parts)(bag_inputs(model, TEXTS))
+    answers = to_keras(parts)(bag_inputs(Model(model.model), TEXTS))
     np.testing.assert_allclose(
         keras.ops.convert_to_numpy(answers), model.probabilities(TEXTS), atol=1e-5
     )
@@ -144,17 +143,15 @@ def test_keras_has_every_activation() -> None:
     keras = pytest.importorskip("keras")
     parts = make_ensemble([one_activation(name) for name in get_args(ActivationName)])
     model = Predictor(parts)
-    answers = keras.ops.convert_to_numpy(to_keras(parts)(bag_inputs(model, TEXTS)))
+    answers = keras.ops.convert_to_numpy(to_keras(parts)(bag_inputs(Model(model.model), TEXTS)))
     np.testing.assert_allclose(answers, model.probabilities(TEXTS), atol=1e-5)
 
 
 def test_a_saved_keras_model_needs_no_satchel(tmp_path: Path) -> None:
     keras = pytest.importorskip("keras")
     parts = make_ensemble([*MIXED, one_activation("gelu_tanh")], features=TWO_VIEWS, rows="int8")
-    calibration = CalibrationEntry(scale=(0.5,), shift=(0.25, 0.0, 0.0, 1.0))
-    parts = replace(
-        parts, manifest=msgspec.structs.replace(parts.manifest, calibration=calibration)
-    )
+    scale, shift = np.float32([0.5]), np.float32([0.25, 0.0, 0.0, 1.0])
+    parts = replace(parts, calibration=Calibration(scale, shift))
     model = to_keras(parts)
     modules = {type(layer).__module__.split(".")[0] for layer in model.layers}
     assert modules == {"keras"}

@@ -16,9 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from satchel.sealed.assembly import ensemble_of
-from satchel.sealed.store import read_contents
-from small_models import TEXTS, predictor
+from small_models import TEXTS
 
 h5py = pytest.importorskip("h5py")  # writes what is read here without it
 
@@ -28,6 +26,7 @@ from satchel.errors import LabelError, ModelFileError, SettingError, SourceNotFo
 from satchel.exchange import tutorial_pickle  # noqa: E402
 from satchel.exchange.tutorial_files import read_network, rescue  # noqa: E402
 from satchel.exchange.tutorial_pickle import read_tokenizer  # noqa: E402
+from satchel.inference.predictor import Predictor  # noqa: E402
 from tutorial_files import (  # noqa: E402
     FILTERS,
     Tokenizer,
@@ -74,11 +73,11 @@ def test_predictions_are_the_tutorials(tmp_path: Path, mode: str, num_words: int
         x = x @ kernel + bias
         x = np.maximum(x, 0) if number < 2 else softmax(x)
     parts = rescue(*(tmp_path / n for n in ("tokenizer.pickle", "my_model.h5", "labels.txt")), mode)
-    model = predictor(parts)
+    model = Predictor(parts)
     assert model.model.labels == tuple(LABELS)
     np.testing.assert_allclose(model.probabilities(TEXTS), x, atol=1e-5)
-    sealed.write(tmp_path / "news.satchel", ensemble_of(parts))
-    again = predictor(read_contents(tmp_path / "news.satchel"))
+    sealed.write(tmp_path / "news.satchel", parts)
+    again = Predictor(sealed.read(tmp_path / "news.satchel"))
     np.testing.assert_array_equal(again.probabilities(TEXTS), model.probabilities(TEXTS))
 
 
@@ -89,7 +88,7 @@ def test_predictions_are_the_tutorials(tmp_path: Path, mode: str, num_words: int
 def test_what_keras_2_wrote_predicts_as_it_did_there(tokenizer: str, mode: str) -> None:
     expected = json.loads((GENUINE / "expected.json").read_text("utf-8"))
     pickled = GENUINE / f"tokenizer{tokenizer}.pickle"
-    model = predictor(rescue(pickled, GENUINE / "my_model.h5", expected["labels"], mode))
+    model = Predictor(rescue(pickled, GENUINE / "my_model.h5", expected["labels"], mode))
     probabilities = model.probabilities(expected["texts"])
     np.testing.assert_allclose(probabilities, expected["probabilities"][mode], atol=1e-5)
 
@@ -108,7 +107,7 @@ def test_any_text_is_split_as_the_tokenizer_did(
     tokenizer.fit_on_texts([*TEXTS, *texts])
     write_tokenizer(folder / "t.pickle", tokenizer)
     ((kernel, bias),) = write_network(folder / "m.h5", [dense("d", 2)], columns(tokenizer))
-    model = predictor(rescue(folder / "t.pickle", folder / "m.h5", ["a", "b"], "count"))
+    model = Predictor(rescue(folder / "t.pickle", folder / "m.h5", ["a", "b"], "count"))
     expected = tokenizer.texts_to_matrix(texts, "count") @ kernel + bias
     np.testing.assert_allclose(model.logits(texts), expected, atol=1e-4)
 
@@ -146,7 +145,7 @@ def test_the_tokenizer_that_keras_still_hides_is_rescued(tmp_path: Path, mode: s
     )
     (tmp_path / "t.pickle").write_bytes(pickle.dumps(original))
     ((kernel, bias),) = write_network(tmp_path / "m.h5", [dense("d", 2)], 30)
-    model = predictor(rescue(tmp_path / "t.pickle", tmp_path / "m.h5", ["a", "b"], mode))
+    model = Predictor(rescue(tmp_path / "t.pickle", tmp_path / "m.h5", ["a", "b"], mode))
     expected = original.texts_to_matrix(texts, mode) @ kernel + bias
     np.testing.assert_allclose(model.logits(texts), expected, atol=1e-5)
 
@@ -373,7 +372,7 @@ def test_a_long_list_of_labels_takes_no_time(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("\n".join(map(str, range(400_000))))
     code = """
 from satchel.errors import LabelError
-from satchel.exchange.rescue import rescue
+from satchel.exchange.tutorial_files import rescue
 try:
     rescue(*(f"{sys.argv[1]}/{name}" for name in ("tokenizer.pickle", "my_model.h5", "labels.txt")))
 except LabelError as error:
@@ -406,7 +405,7 @@ def test_a_sigmoid_at_the_end_means_several_labels(tmp_path: Path) -> None:
     tokenizer, _ = write_all(tmp_path)
     layers = [dense("a", 4, "relu"), dense("b", 3, "sigmoid")]
     (k1, b1), (k2, b2) = write_network(tmp_path / "my_model.h5", layers, columns(tokenizer))
-    model = predictor(rescue(tmp_path / "tokenizer.pickle", tmp_path / "my_model.h5", LABELS))
+    model = Predictor(rescue(tmp_path / "tokenizer.pickle", tmp_path / "my_model.h5", LABELS))
     x = np.maximum(tokenizer.texts_to_matrix(TEXTS, "tfidf") @ k1 + b1, 0) @ k2 + b2
     assert model.model.task == "multiple"
     np.testing.assert_allclose(model.probabilities(TEXTS), 1 / (1 + np.exp(-x)), atol=1e-5)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpora import corpus
-from satchel.sealed.store import pack, unpack
+from satchel import sealed
 from satchel.search import fitting
 from satchel.search.dataset import fingerprint
 from satchel.search.plan import gather, plan
@@ -63,9 +63,9 @@ def test_every_view_of_a_plan_has_the_key() -> None:
 
 
 def test_a_model_carries_key_and_fingerprint() -> None:
-    parts = fitting.fit(TEXTS, TARGETS, Settings()).parts
-    manifest = unpack(pack(parts)).manifest
+    parts = fitting.fit(TEXTS, TARGETS, Settings()).model
+    model = sealed.loads(sealed.dumps(parts))
     expected = fingerprint(TEXTS, TARGETS)
-    assert {view.features.hash_key for view in manifest.views} == {expected.hash_key}
-    assert manifest.training.fingerprint == expected.training
+    assert {view.vocabulary.features.hash_key for view in model.views} == {expected.hash_key}
+    assert model.training.fingerprint == expected.training
     assert len(expected.training) == 64

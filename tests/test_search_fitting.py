@@ -12,23 +12,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpora import COMMON, TOPIC, corpus
+from satchel import sealed
 from satchel.errors import TextError
 from satchel.features.spec import Features
 from satchel.features.tokenizer import tokenize
-from satchel.inference.structure import Training
-from satchel.sealed.assembly import Contents
-from satchel.sealed.schema import LayerEntry, RowType
-from satchel.sealed.store import pack, unpack
+from satchel.features.vocabulary import Vocabulary
+from satchel.inference.predictor import Predictor
+from satchel.inference.structure import Ensemble, Layer, Training
+from satchel.model import Model
+from satchel.sealed.assembly import contents_of
+from satchel.sealed.schema import RowType
 from satchel.search import calibration as combine
 from satchel.search import fitting
-from satchel.search.dataset import Corpus, LeftOut, View, fit_vocabulary
-from satchel.search.members import Share, TrainedMember, assemble
+from satchel.search.dataset import Corpus, LeftOut, fit_vocabulary
+from satchel.search.members import TrainedMember, WeightedMember, assemble
 from satchel.search.plan import plan
 from satchel.search.recipe import ViewRecipe
 from satchel.search.settings import Settings
 from satchel.search.targets import encode
 from satchel.training import linear as linear_solver
-from small_models import predictor
 
 TEXTS, TRUE = corpus(45)
 TARGETS = encode(TRUE)
@@ -40,30 +42,25 @@ CORPUS = Corpus(TEXTS, TARGETS, Features(hash_key=7))
 NEW = [*corpus(9, seed=1)[0], "", "none of these", "puck"]
 
 
-def linear(view: View, random: np.random.Generator) -> TrainedMember:
-    rows = random.standard_normal((view.size, 3)).astype(np.float32)
+def linear(view: Vocabulary, random: np.random.Generator) -> TrainedMember:
+    rows = random.standard_normal((len(view), 3)).astype(np.float32)
     return TrainedMember(rows, random.standard_normal(3).astype(np.float32))
 
 
-def network(view: View, random: np.random.Generator) -> TrainedMember:
-    rows = random.standard_normal((view.size, 5)).astype(np.float32)
-    layers = (
-        LayerEntry(kind="activation", units=5, activation="relu"),
-        LayerEntry(kind="dense", units=3),
-    )
-    arrays = {
-        "layer1.kernel": random.standard_normal((5, 3)).astype(np.float32),
-        "layer1.bias": random.standard_normal(3).astype(np.float32),
-    }
-    return TrainedMember(rows, random.standard_normal(5).astype(np.float32), layers, arrays)
+def network(view: Vocabulary, random: np.random.Generator) -> TrainedMember:
+    rows = random.standard_normal((len(view), 5)).astype(np.float32)
+    kernel = random.standard_normal((5, 3)).astype(np.float32)
+    bias = random.standard_normal(3).astype(np.float32)
+    layers = (Layer("activation", 5, "relu"), Layer("dense", 3, weight=kernel, offset=bias))
+    return TrainedMember(rows, random.standard_normal(5).astype(np.float32), layers)
 
 
-def restated(view: View, member: TrainedMember, texts: list[str]) -> np.ndarray:
+def restated(view: Vocabulary, member: TrainedMember, texts: list[str]) -> np.ndarray:
     """A member's logits ``(n, 3)``, from the definition, over dense rows."""
     place = {key: j for j, key in enumerate(view.hashes.tolist())}
-    table = np.zeros((len(texts), view.size))
+    table = np.zeros((len(texts), len(view)))
     for i, text in enumerate(texts):
-        for token in tokenize(text, view.recipe.features):
+        for token in tokenize(text, view.features):
             if token.hash in place:
                 table[i, place[token.hash]] += 1
     table = np.where(table > 0, 1 + np.log(np.maximum(table, 1)), 0) * view.weights
@@ -71,19 +68,18 @@ def restated(view: View, member: TrainedMember, texts: list[str]) -> np.ndarray:
     hidden = table @ member.rows + member.bias
     if not member.layers:
         return hidden
-    dense: np.ndarray = (
-        np.maximum(hidden, 0) @ member.arrays["layer1.kernel"] + member.arrays["layer1.bias"]
-    )
+    layer = member.layers[1]
+    dense: np.ndarray = np.maximum(hidden, 0) @ layer.weight + layer.offset
     return dense
 
 
-def put_together(views: list[View], shares: list[Share], row_type: RowType = "float32") -> Contents:
+def put_together(
+    views: list[Vocabulary], shares: list[WeightedMember], row_type: RowType = "float32"
+) -> Ensemble:
     return assemble(
         views,
         shares,
-        task="single",
-        labels=TARGETS.label_texts,
-        label_type=TARGETS.label_type,
+        targets=TARGETS,
         thresholds=(),
         training=Training(documents=len(TEXTS), class_counts=(15, 15, 15)),
         row_type=row_type,
@@ -110,34 +106,38 @@ def test_the_model_answers_as_its_members_do(shape: list, seed: int) -> None:
     shares = []
     for number, make, scale in shape:
         place = used.index(number)
-        shares.append(Share(place, make(views[place], random), scale))
+        shares.append(WeightedMember(place, make(views[place], random), scale))
     expected = np.sum(
         [share.scale * restated(views[share.view], share.member, NEW) for share in shares], axis=0
     )
     tolerances: dict[RowType, float] = {"float32": 1e-4, "float16": 0.02, "int8": 0.3}
     for row_type, tolerance in tolerances.items():
         parts = put_together(views, shares, row_type)
-        model = predictor(unpack(pack(parts)))
-        expected[model.known(NEW) == 0] = model.prior
-        found = model.scores(NEW)
+        model = Predictor(sealed.loads(sealed.dumps(parts)))
+        expected[model.known(NEW) == 0] = model.model.prior
+        found = model.logits(NEW)
         assert np.abs(found - expected).max() <= tolerance * max(1.0, np.abs(expected).max())
+
+
+def arrays(model: Ensemble) -> dict[str, np.ndarray]:
+    return contents_of(model).arrays
 
 
 def asked(**changes: Any) -> Settings:
     return Settings(**({"effort": "fast"} | changes))
 
 
-def fitted(texts: list[str], labels: list, **changes: Any) -> Contents:
-    return fitting.fit(texts, encode(labels), asked(**changes)).parts
+def fitted(texts: list[str], labels: list, **changes: Any) -> Ensemble:
+    return fitting.fit(texts, encode(labels), asked(**changes)).model
 
 
 def test_a_fitted_model_is_sealed_as_it_answers() -> None:
     parts = fitted(TEXTS, TRUE, effort="balanced")
-    again = unpack(pack(parts))
-    np.testing.assert_array_equal(predictor(again).scores(NEW), predictor(parts).scores(NEW))
-    assert again.manifest.training.documents == len(TEXTS)
-    assert again.manifest.training.class_counts == (15, 15, 15)
-    assert all(np.diff(again.arrays["view0.hashes"].astype(object)) > 0)
+    again = sealed.loads(sealed.dumps(parts))
+    np.testing.assert_array_equal(Predictor(again).logits(NEW), Predictor(parts).logits(NEW))
+    assert again.training.documents == len(TEXTS)
+    assert again.training.class_counts == (15, 15, 15)
+    assert all(np.diff(again.views[0].vocabulary.hashes.astype(object)) > 0)
 
 
 @pytest.mark.parametrize("effort", ["fast", "balanced"])
@@ -147,10 +147,10 @@ def test_pruning_keeps_the_strongest(monkeypatch: pytest.MonkeyPatch, effort: st
     )
     texts, labels = corpus(90)
     parts = fitted(texts, labels, effort=effort, words=1)
-    for view in parts.manifest.views:
+    for view in parts.views:
         assert view.size == 40
-    kept = set(parts.arrays["view0.hashes"].tolist())
-    features = parts.manifest.views[0].features
+    kept = set(parts.views[0].vocabulary.hashes.tolist())
+    features = parts.views[0].features
 
     def survivors(words: list[str]) -> int:
         return sum(token.hash in kept for token in tokenize(" ".join(words), features))
@@ -158,7 +158,7 @@ def test_pruning_keeps_the_strongest(monkeypatch: pytest.MonkeyPatch, effort: st
     topical = [word for words in TOPIC.values() for word in words]
     assert survivors(topical) == len(topical) == 30
     assert survivors(COMMON) <= 10
-    accuracy = predictor(parts).predict(corpus(45, seed=1)[0])
+    accuracy = Predictor(parts).predict(corpus(45, seed=1)[0])
     assert np.mean(np.array(accuracy) == corpus(45, seed=1)[1]) > 0.95
 
 
@@ -166,7 +166,7 @@ def test_pruning_keeps_the_strongest(monkeypatch: pytest.MonkeyPatch, effort: st
 def test_empty_documents_change_nothing_but_are_not_counted(effort: str) -> None:
     with_empty = fitted(["", *TEXTS, "\n \t"], [TRUE[0], *TRUE, TRUE[1]], effort=effort)
     without = fitted(TEXTS, TRUE, effort=effort)
-    assert pack(with_empty) == pack(without)
+    assert sealed.dumps(with_empty) == sealed.dumps(without)
 
 
 def test_nothing_but_empty_documents_is_told() -> None:
@@ -175,7 +175,7 @@ def test_nothing_but_empty_documents_is_told() -> None:
 
 
 def test_settings_and_trials_are_told_in_the_manifest() -> None:
-    training = fitted(TEXTS, TRUE, effort="balanced", seed=5).manifest.training
+    training = fitted(TEXTS, TRUE, effort="balanced", seed=5).training
     assert training.seed == 5
     assert training.effort == "balanced"
     assert {"numpy", "keras"} <= training.versions.keys()
@@ -196,7 +196,7 @@ def test_what_was_chosen_trained_on_the_same_documents_is_the_same_model(
     targets = encode(labels if several else TRUE)
     first = fitting.fit(TEXTS, targets, asked(effort=effort))
     again = fitting.refit(first.choice, TEXTS, targets, asked(effort=effort))
-    assert pack(again.parts) == pack(first.parts)
+    assert sealed.dumps(again.model) == sealed.dumps(first.model)
 
 
 def test_what_was_chosen_on_a_part_is_trained_on_all() -> None:
@@ -205,14 +205,14 @@ def test_what_was_chosen_on_a_part_is_trained_on_all() -> None:
     # A label that the part did not have may come with the rest.
     texts, labels = [*TEXTS, *texts_too], [*TRUE, "new", "new"]
     whole = fitting.refit(first.choice, texts, encode(labels), asked(effort="balanced"))
-    training = whole.parts.manifest.training
+    training = whole.model.training
     assert training.documents == 47
-    assert training.settings == first.parts.manifest.training.settings
-    assert training.trials == first.parts.manifest.training.trials
-    model = predictor(whole.parts)
-    assert model.predict(["only here"]) == ["new"]
+    assert training.settings == first.model.training.settings
+    assert training.trials == first.model.training.trials
+    model = Model(whole.model)
+    assert model.predict(["only here"]).tolist() == ["new"]
     new, truth = corpus(30, seed=3)
-    assert np.mean(np.array(model.predict(new)) == truth) > 0.9
+    assert np.mean(model.predict(new) == np.array(truth)) > 0.9
 
 
 def test_thresholds_follow_their_labels_and_new_labels_get_the_median() -> None:
@@ -220,10 +220,8 @@ def test_thresholds_follow_their_labels_and_new_labels_get_the_median() -> None:
     first = fitting.fit(TEXTS, encode(labels), asked())
     grown = [*labels, ("a first label",), ("a first label",)]
     whole = fitting.refit(first.choice, [*TEXTS, "red rag", "red flag"], encode(grown), asked())
-    thresholds = dict(
-        zip(whole.parts.manifest.labels, whole.parts.manifest.thresholds, strict=True)
-    )
-    before = dict(zip(first.parts.manifest.labels, first.parts.manifest.thresholds, strict=True))
+    thresholds = dict(zip(whole.model.labels, whole.model.thresholds, strict=True))
+    before = dict(zip(first.model.labels, first.model.thresholds, strict=True))
     new = thresholds.pop("a first label")
     assert thresholds == before
     assert new == np.median(list(before.values()))
@@ -238,7 +236,7 @@ def test_documents_that_teach_nothing_are_counted_with_the_reason() -> None:
     targets = encode([*labels, *labels[:4]])
     fitted_model = fitting.fit([*texts, *rare, "", " \n"], targets, asked())
     assert fitted_model.left_out == LeftOut(without_words=2, without_shared_words=2)
-    assert fitted_model.parts.manifest.training.documents == 9_000
+    assert fitted_model.model.training.documents == 9_000
     assert len(fitted_model.left_out) == 4
     lines = fitted_model.left_out.lines()
     assert "2 documents without a word" in lines[0]
@@ -263,15 +261,15 @@ def test_blocks_of_classes_change_rounding_alone(
         monkeypatch.setattr(
             fitting, "plan", lambda *args: dataclasses.replace(plan(*args), maximum_features=most)
         )
-    whole = fitting.fit(texts, targets, asked(**settings)).parts
+    whole = fitting.fit(texts, targets, asked(**settings)).model
     monkeypatch.setattr(linear_solver, "BLOCK_BYTES", 1)
-    blocked = fitting.fit(texts, targets, asked(**settings)).parts
-    assert blocked.arrays.keys() == whole.arrays.keys()
-    for name, array in whole.arrays.items():
+    blocked = fitting.fit(texts, targets, asked(**settings)).model
+    assert arrays(blocked).keys() == arrays(whole).keys()
+    for name, array in arrays(whole).items():
         near = 1 if array.dtype == np.int8 else 1e-6
-        np.testing.assert_allclose(blocked.arrays[name], array, rtol=1e-5, atol=near, err_msg=name)
-    np.testing.assert_allclose(blocked.manifest.thresholds, whole.manifest.thresholds, rtol=1e-4)
-    found, expected = (predictor(parts).scores(texts) for parts in (blocked, whole))
+        np.testing.assert_allclose(arrays(blocked)[name], array, rtol=1e-5, atol=near, err_msg=name)
+    np.testing.assert_allclose(blocked.thresholds, whole.thresholds, rtol=1e-4)
+    found, expected = (Predictor(parts).logits(texts) for parts in (blocked, whole))
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
 
@@ -289,9 +287,9 @@ def test_memory_does_not_grow_with_documents_times_classes(
     monkeypatch.setattr(fitting, "FEWEST_JUDGED", 100)
     targets = encode(labels)
     tracemalloc.start()
-    parts = fitting.fit(texts, targets, asked(words=1, threads=1)).parts
+    parts = fitting.fit(texts, targets, asked(words=1, threads=1)).model
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    model = sum(array.nbytes for array in parts.arrays.values())
+    model = sum(array.nbytes for array in arrays(parts).values())
     # The model is features times classes; so is what it is put together from.
     assert peak < 3 * model + 8e6

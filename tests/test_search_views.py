@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from satchel.features.csr import Rows
 from satchel.features.hashing import CHARACTER_KIND, FIELD_KIND
 from satchel.features.spec import Features, Weighting
-from satchel.search.dataset import Counted, View, fit_vocabulary, strongest
+from satchel.search.dataset import Counted, fit_vocabulary, strongest
 from satchel.search.recipe import ViewRecipe
 from satchel.search.targets import encode
 
@@ -68,7 +68,7 @@ def test_weights_and_rows_equal_their_definition(
     documents = (table > 0).sum(axis=0)
     kept = documents >= minimum
     kept = kept if kept.any() else documents >= 1
-    np.testing.assert_array_equal(view.kept, kept)
+    np.testing.assert_array_equal(view.hashes, counted.hashes[kept])
     expected = np.log((1 + n) / (1 + documents[kept])) + 1
     if base is not None:
         expected *= restated_entropy(table[:, kept], targets.classes, 3, base)
@@ -77,7 +77,7 @@ def test_weights_and_rows_equal_their_definition(
     values = np.where(table > 0, 1 + np.log(np.maximum(table, 1)), 0)[:, kept] * expected
     lengths = np.linalg.norm(values, axis=1, keepdims=True)
     np.testing.assert_allclose(
-        dense(view.rows(counted)), values / np.where(lengths > 0, lengths, 1), atol=1e-5
+        dense(counted.weighed(view)), values / np.where(lengths > 0, lengths, 1), atol=1e-5
     )
 
 
@@ -119,7 +119,7 @@ def test_keras_idf_and_none() -> None:
             weighting=Weighting(term_frequency="count", norm="none"),
         ),
     )
-    np.testing.assert_array_equal(dense(plain.rows(counted_of(table))), table)
+    np.testing.assert_array_equal(dense(counted_of(table).weighed(plain)), table)
 
 
 def test_only_the_recipes_kinds_are_kept_and_field_tokens_whatever_their_number() -> None:
@@ -131,8 +131,9 @@ def test_only_the_recipes_kinds_are_kept_and_field_tokens_whatever_their_number(
         recipe = ViewRecipe(
             features=Features(**changes), only_fields=only_fields, minimum_documents=2
         )
-        view: View = fit_vocabulary(counted_of(table, kinds), targets, recipe)
-        return kinds[view.kept].tolist()
+        counted = counted_of(table, kinds)
+        view = fit_vocabulary(counted, targets, recipe)
+        return kinds[np.isin(counted.hashes, view.hashes)].tolist()
 
     assert kept(words=1) == [1]
     assert kept(words=2) == [1, 2]
@@ -150,11 +151,12 @@ def test_the_most_frequent_stay_and_ties_go_to_the_smaller_hash(
     if not (table > 0).any():
         return
     recipe = ViewRecipe(minimum_documents=1, maximum_features=most, keep_by=by)
-    view = fit_vocabulary(counted_of(table), encode(["a", "b"] + ["a"] * (len(table) - 2)), recipe)
+    counted = counted_of(table)
+    view = fit_vocabulary(counted, encode(["a", "b"] + ["a"] * (len(table) - 2)), recipe)
     worth = (table > 0).sum(axis=0) if by == "documents" else table.sum(axis=0)
     candidates = [j for j in range(table.shape[1]) if worth[j] > 0]
     expected = sorted(sorted(candidates, key=lambda j: (-worth[j], j))[:most])
-    assert np.flatnonzero(view.kept).tolist() == expected
+    assert np.flatnonzero(np.isin(counted.hashes, view.hashes)).tolist() == expected
 
 
 def test_strongest_looks_at_candidates_alone() -> None:
@@ -166,9 +168,10 @@ def test_strongest_looks_at_candidates_alone() -> None:
 
 @pytest.mark.parametrize("minimum", [2, 5])
 def test_documents_that_share_no_word_keep_their_rare_words(minimum: int) -> None:
+    counted = counted_of(np.eye(4, dtype=int))
     view = fit_vocabulary(
-        counted_of(np.eye(4, dtype=int)),
+        counted,
         encode(["a", "b", "a", "b"]),
         ViewRecipe(minimum_documents=minimum),
     )
-    assert view.kept.all()
+    assert len(view) == len(counted.hashes)

@@ -20,19 +20,18 @@ layers = keras.layers
 
 
 def forward(parts, x):
-    """Compute the parts as the model file's format describes them."""
-    for number, layer in enumerate(parts.layers):
-        name = f"layer{number}"
-        if layer["kind"] == "dense":
-            x = x @ parts.arrays[f"{name}.kernel"] + parts.arrays[f"{name}.bias"]
-        elif layer["kind"] == "batch_normalization":
-            x = x * parts.arrays[f"{name}.scale"] + parts.arrays[f"{name}.shift"]
-        elif layer["kind"] == "layer_normalization":
+    """Compute the layers as the model file's format describes them."""
+    for layer in parts.layers:
+        if layer.kind == "dense":
+            x = x @ layer.weight + layer.offset
+        elif layer.kind == "batch_normalization":
+            x = x * layer.weight + layer.offset
+        elif layer.kind == "layer_normalization":
             x = x - x.mean(axis=1, keepdims=True)
-            x = x / np.sqrt((x**2).mean(axis=1, keepdims=True) + layer["epsilon"])
-            x = x * parts.arrays[f"{name}.scale"] + parts.arrays[f"{name}.shift"]
-        assert x.shape[1] == layer["units"]
-        x = ACTIVATIONS[layer["activation"]](x)
+            x = x / np.sqrt((x**2).mean(axis=1, keepdims=True) + layer.epsilon)
+            x = x * layer.weight + layer.offset
+        assert x.shape[1] == layer.units
+        x = ACTIVATIONS[layer.activation](x)
     return x
 
 
@@ -72,7 +71,8 @@ def test_parts_give_what_keras_gives(head):
     parts = head_layers(model)
     answer = ACTIVATIONS[parts.final](forward(parts, x))
     np.testing.assert_allclose(answer, expected, atol=2e-5)
-    assert all(array.dtype == np.float32 for array in parts.arrays.values())
+    arrays = [array for layer in parts.layers for array in (layer.weight, layer.offset)]
+    assert {array.dtype for array in arrays if array is not None} <= {np.dtype(np.float32)}
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_parts_give_what_keras_gives(head):
 def test_a_final_probability_is_left_out(head, final, count):
     parts = head_layers(build_head(head, 4, 4, seed=0))
     assert (parts.final, len(parts.layers)) == (final, count)
-    assert all(layer["activation"] in ("linear", "relu") for layer in parts.layers)
+    assert all(layer.activation in ("linear", "relu") for layer in parts.layers)
 
 
 def merging(h, k):

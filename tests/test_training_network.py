@@ -61,7 +61,7 @@ def test_it_learns_and_reports_each_epoch():
     assert network.history["val_accuracy"][-1] > 0.85
     assert [event[:3] for event in told] == [("training", n + 1, 8) for n in range(8)]
     assert "validation accuracy" in told[-1][3]
-    assert network.parts().final == "linear"
+    assert network.layers().final == "linear"
 
 
 def test_validation_logs_are_those_of_keras():
@@ -209,7 +209,7 @@ def test_the_tutorials_settings_train():
     network = train_network(ROWS, TARGETS, n_classes=3, **{**TUTORIAL, "epochs": 15})
     assert network.table.shape == (40, 512)
     assert network.history["accuracy"][-1] > 0.8
-    assert network.parts().final == "softmax"
+    assert network.layers().final == "softmax"
 
 
 def test_batch_normalisation_learns_with_a_short_last_batch():
@@ -222,7 +222,7 @@ def test_batch_normalisation_learns_with_a_short_last_batch():
         ROWS, TARGETS, head=head, validation=(*toy(seed=1), None), **(SMALL | {"epochs": 10})
     )
     assert network.history["val_accuracy"][-1] > 0.8
-    assert [layer["kind"] for layer in network.parts().layers] == ["batch_normalization", "dense"]
+    assert [layer.kind for layer in network.layers().layers] == ["batch_normalization", "dense"]
 
 
 class Recorder(keras.callbacks.Callback):
