@@ -98,7 +98,7 @@ def one(runtime: str, model: str, texts: str) -> list[list[float]]:
     from satchel.sealed.store import read
 
     documents = json.loads(Path(texts).read_text("utf-8"))
-    rows: list[list[float]] = RUNTIMES[runtime](predictor(read(model)), documents).tolist()
+    rows: list[list[float]] = RUNTIMES[runtime](load(model), documents).tolist()
     return rows
 
 

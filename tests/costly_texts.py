@@ -195,7 +195,6 @@ def _evaluation() -> Iterator[Operation]:
 
 
 def _training() -> Iterator[Operation]:
-    from satchel.search.fitting import learn
     from satchel.search.settings import Settings
 
     def learnt(text: str) -> None:

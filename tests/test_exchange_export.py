@@ -18,7 +18,7 @@ from satchel import sealed
 from satchel.errors import SaveError
 from satchel.exchange.keras import bag_inputs, padded, save_keras, to_keras
 from satchel.exchange.onnx import to_onnx
-from satchel.features.csr import Rows
+from satchel.features.csr import CSRMatrix
 from satchel.features.spec import Features
 from satchel.inference.activations import ActivationName
 from satchel.inference.predictor import Predictor
@@ -72,7 +72,7 @@ def test_padding_keeps_every_entry(ids: list[list[int]]) -> None:
     flat = [one for row in ids for one in row]
     offsets = np.cumsum([0, *map(len, ids)]).astype(np.int64)
     values = np.arange(1, len(flat) + 1, dtype=np.float32)
-    padded_ids, padded_values = padded(Rows(offsets, np.array(flat, np.int32), values, 10))
+    padded_ids, padded_values = padded(CSRMatrix(offsets, np.array(flat, np.int32), values, 10))
     assert padded_ids.shape == padded_values.shape == (len(ids), max([1, *map(len, ids)]))
     for number, row in enumerate(ids):
         rest = padded_ids.shape[1] - len(row)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bags_strategies import KEY, TEXTS
 from satchel.errors import SettingError
 from satchel.features.counting import count
-from satchel.features.csr import Rows, stack
+from satchel.features.csr import CSRMatrix, stack
 from satchel.features.spec import Features, Weighting
 from satchel.features.tokenizer import tokenize
 from satchel.features.vocabulary import transform
@@ -35,7 +35,7 @@ DOCUMENTS = [
 ]
 
 
-def dense(rows: Rows) -> np.ndarray:
+def dense(rows: CSRMatrix) -> np.ndarray:
     return rows.to_scipy().toarray()
 
 
@@ -183,7 +183,7 @@ def test_class_entropy_by_its_definition(
     from scipy.sparse import csr_matrix
 
     sparse = csr_matrix(matrix)
-    rows = Rows(
+    rows = CSRMatrix(
         sparse.indptr.astype(np.int64),
         sparse.indices.astype(np.int32),
         sparse.data.astype(np.float32),
@@ -219,7 +219,7 @@ def test_unknown_weightings_are_refused() -> None:
 @given(st.lists(st.lists(st.integers(0, 5), max_size=5), max_size=6), st.data())
 def test_rows_are_taken_as_scipy_takes_them(columns: list[list[int]], data) -> None:
     parts = [
-        Rows(
+        CSRMatrix(
             np.array([0, len(set(row))]),
             np.array(sorted(set(row)), np.int32),
             np.arange(1, len(set(row)) + 1, dtype=np.float32),

@@ -11,12 +11,12 @@ from msgspec.structs import replace
 from satchel.features.spec import Features
 from satchel.progress import silent
 from satchel.search.dataset import Corpus
-from satchel.search.plan import Extra, Plan
+from satchel.search.plan import EnsembleOption, Plan
 from satchel.search.recipe import BayesRecipe, Candidate, LinearRecipe, Recipe, ViewRecipe
 from satchel.search.selection import add_members, choose
 from satchel.search.settings import Settings
 from satchel.search.targets import encode
-from satchel.search.validation import Bench, Clock, Fold
+from satchel.search.validation import Clock, CrossValidator, Fold
 
 pytestmark = pytest.mark.fast
 
@@ -33,13 +33,13 @@ def logits(right: np.ndarray, sure: float = 1.0) -> np.ndarray:
     return (sure * np.eye(2)[named]).astype(np.float32)
 
 
-def bench(held_out: dict[Candidate, np.ndarray], budget: float | None = None) -> Bench:
+def bench(held_out: dict[Candidate, np.ndarray], budget: float | None = None) -> CrossValidator:
     """Held-out scores of candidates as if they had been trained on two folds."""
     texts = [f"document {number}" for number in range(N)]
     corpus = Corpus(texts, encode([str(c) for c in TRUTH]), Features())
     halves = np.array_split(np.arange(N), 2)
     folds = [Fold(learn=halves[1], judge=halves[0]), Fold(learn=halves[0], judge=halves[1])]
-    made = Bench(corpus, folds, Settings(), Clock(budget), silent)
+    made = CrossValidator(corpus, folds, Settings(), Clock(budget), silent)
     made._logits = {each: np.split(scores, 2) for each, scores in held_out.items()}
     return made
 
@@ -68,7 +68,7 @@ def test_a_member_that_mends_documents_is_added_and_others_are_not(budget: float
     mends = np.where(place[:, None] < 40, logits(np.ones(N, bool), 3.0), 0.0).astype(np.float32)
     harms = logits(place % 2 == 0, 0.1)
     made = bench({SOLVER: unsure, BAYES: mends, SINGLE: harms}, budget)
-    kinds = (Extra("words", BayesRecipe()), Extra("single words", LinearRecipe()))
+    kinds = (EnsembleOption("words", BayesRecipe()), EnsembleOption("single words", LinearRecipe()))
     recipe = add_members(kinds, Recipe((SOLVER,), (1.0,)), made)
     assert recipe.candidates == (SOLVER, BAYES)
     assert made.measure(recipe) == 1.0
@@ -83,9 +83,9 @@ def test_nothing_is_added_where_nothing_helps() -> None:
     place = np.arange(N)
     made = bench({SOLVER: logits(place >= 40), BAYES: logits(place < 40, 0.1)})
     recipe = Recipe((SOLVER,), (1.0,))
-    assert add_members((Extra("words", BayesRecipe()),), recipe, made) == recipe
+    assert add_members((EnsembleOption("words", BayesRecipe()),), recipe, made) == recipe
     # Characters are not among what was chosen, so that nothing on them can be added.
-    assert add_members((Extra("characters", BayesRecipe()),), recipe, made) == recipe
+    assert add_members((EnsembleOption("characters", BayesRecipe()),), recipe, made) == recipe
 
 
 @pytest.mark.parametrize("fields_help", [True, False])

@@ -24,7 +24,7 @@ from satchel.sealed.assembly import contents_of
 from satchel.sealed.schema import RowType
 from satchel.search import calibration as combine
 from satchel.search import fitting
-from satchel.search.dataset import Corpus, LeftOut, fit_vocabulary
+from satchel.search.dataset import Corpus, DroppedDocuments, fit_vocabulary
 from satchel.search.members import TrainedMember, WeightedMember, assemble
 from satchel.search.plan import plan
 from satchel.search.recipe import ViewRecipe
@@ -235,7 +235,7 @@ def test_documents_that_teach_nothing_are_counted_with_the_reason() -> None:
     rare = ["uniqueword otherunique", "neverseenbefore"]
     targets = encode([*labels, *labels[:4]])
     fitted_model = fitting.fit([*texts, *rare, "", " \n"], targets, asked())
-    assert fitted_model.left_out == LeftOut(without_words=2, without_shared_words=2)
+    assert fitted_model.left_out == DroppedDocuments(without_words=2, without_shared_words=2)
     assert fitted_model.model.training.documents == 9_000
     assert len(fitted_model.left_out) == 4
     lines = fitted_model.left_out.lines()

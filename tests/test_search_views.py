@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from satchel.features.csr import Rows
+from satchel.features.csr import CSRMatrix
 from satchel.features.hashing import CHARACTER_KIND, FIELD_KIND
 from satchel.features.spec import Features, Weighting
 from satchel.search.dataset import Counted, fit_vocabulary, strongest
@@ -31,13 +31,13 @@ def counted_of(table: np.ndarray, kinds: np.ndarray | None = None) -> Counted:
     offsets = np.r_[0, np.cumsum(np.bincount(rows, minlength=len(table)))].astype(np.int64)
     values = table[rows, ids].astype(np.float32)
     return Counted(
-        Rows(offsets, ids.astype(np.int32), values, table.shape[1]),
+        CSRMatrix(offsets, ids.astype(np.int32), values, table.shape[1]),
         np.arange(table.shape[1], dtype=np.uint64) * 7 + 3,
         np.ones(table.shape[1], np.uint8) if kinds is None else kinds,
     )
 
 
-def dense(rows: Rows) -> np.ndarray:
+def dense(rows: CSRMatrix) -> np.ndarray:
     table = np.zeros((len(rows), rows.columns))
     table[np.repeat(np.arange(len(rows)), rows.lengths), rows.ids] = rows.values
     return table

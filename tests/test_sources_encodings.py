@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from satchel.errors import SettingError
-from satchel.sources.documents import Remarks
+from satchel.sources.documents import ReadReport
 from satchel.sources.encodings import Decoder, choose_fallback, not_text
 from satchel.sources.reading import read_documents
 
 pytestmark = pytest.mark.fast
 
 
-def decode(*documents: bytes, encoding: str | None = None) -> tuple[list[str], Remarks]:
-    remarks = Remarks()
+def decode(*documents: bytes, encoding: str | None = None) -> tuple[list[str], ReadReport]:
+    remarks = ReadReport()
     decoder = Decoder(remarks, encoding)
     texts = [decoder.decode(i, str(i), data) for i, data in enumerate(documents)]
     for index, text in decoder.finish().items():
@@ -29,7 +29,7 @@ def decode(*documents: bytes, encoding: str | None = None) -> tuple[list[str], R
 def test_utf_8_is_read_as_it_is_and_without_a_remark(text: str) -> None:
     texts, remarks = decode(text.encode())
     assert texts == [text.removeprefix("\ufeff")]
-    assert remarks == Remarks()
+    assert remarks == ReadReport()
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from satchel.errors import SettingError
-from satchel.features.csr import Rows
+from satchel.features.csr import CSRMatrix
 from satchel.training.bag_layer import BagLayer
 
 
 @st.composite
-def bags(draw: st.DrawFn) -> tuple[Rows, np.ndarray]:
+def bags(draw: st.DrawFn) -> tuple[CSRMatrix, np.ndarray]:
     """Rows, some of them empty, and the same as a dense matrix."""
     documents, columns = draw(st.integers(1, 9)), draw(st.integers(1, 12))
     generator = np.random.default_rng(draw(st.integers(0, 2**32)))
@@ -22,11 +22,11 @@ def bags(draw: st.DrawFn) -> tuple[Rows, np.ndarray]:
     return sparse(dense), dense
 
 
-def sparse(dense: np.ndarray) -> Rows:
+def sparse(dense: np.ndarray) -> CSRMatrix:
     places, ids = np.nonzero(dense)
     offsets = np.concatenate([[0], np.cumsum(np.bincount(places, minlength=len(dense)))])
     values = dense[places, ids].astype(np.float32)
-    return Rows(offsets.astype(np.int64), ids.astype(np.int32), values, dense.shape[1])
+    return CSRMatrix(offsets.astype(np.int64), ids.astype(np.int32), values, dense.shape[1])
 
 
 @settings(deadline=None)

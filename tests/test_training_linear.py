@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn import linear_model, svm
 
 from satchel.errors import LabelError, SettingError
-from satchel.features.csr import Rows
+from satchel.features.csr import CSRMatrix
 from satchel.sealed.schema import Task
 from satchel.training import linear
 from satchel.training.linear import LinearMember, LinearProblem
@@ -27,7 +27,9 @@ def problem(seed: int, classes: int, documents: int = 60, columns: int = 30):
     return dense.astype(np.float32), targets
 
 
-def train_linear(rows: Rows, targets: np.ndarray, *, n_classes: int, **options) -> LinearMember:
+def train_linear(
+    rows: CSRMatrix, targets: np.ndarray, *, n_classes: int, **options
+) -> LinearMember:
     """All classes, solved at once."""
     return LinearProblem(rows, targets, n_classes=n_classes, **options).solve(0, n_classes)
 

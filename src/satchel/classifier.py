@@ -12,7 +12,7 @@ import numpy as np
 from satchel import errors
 from satchel.containers import is_indicator, targets_like, targets_of, texts_of, weights_of
 from satchel.errors import LabelError, MissingDependencyError, SettingError
-from satchel.features.csr import Rows
+from satchel.features.csr import CSRMatrix
 from satchel.model import Model, evaluate_predictions
 from satchel.progress import Progress, silent
 from satchel.search.fitting import learn_targets
@@ -226,7 +226,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         documents, columns = np.nonzero(holds)
         offsets = np.searchsorted(documents, np.arange(len(holds) + 1))
         ones = np.ones(len(columns), np.float32)
-        rows = Rows(offsets, columns.astype(np.int32), ones, holds.shape[1])
+        rows = CSRMatrix(offsets, columns.astype(np.int32), ones, holds.shape[1])
         return rows.to_scipy().astype(np.int64)
 
     def predict_proba(self, X: Texts) -> np.ndarray:

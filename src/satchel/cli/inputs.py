@@ -21,7 +21,7 @@ from satchel.errors import (
     SourceNotFoundError,
 )
 from satchel.progress import Progress
-from satchel.sources.documents import Documents, Remarks
+from satchel.sources.documents import Documents, ReadReport
 from satchel.sources.encodings import Decoder
 from satchel.sources.reading import locate, read_documents
 from satchel.sources.splitting import split, text_keys
@@ -254,7 +254,7 @@ def _standard_input() -> Documents:
     if sys.stdin is not None and sys.stdin.isatty():
         end = "Ctrl-Z and Enter" if os.name == "nt" else "Ctrl-D"
         terminal.remark(f"reading a text from the terminal: end it with {end} on a line of its own")
-    remarks = Remarks()
+    remarks = ReadReport()
     decoder = Decoder(remarks)
     text = decoder.decode(0, STANDARD_INPUT, read_input())
     return Documents([STANDARD_INPUT], [decoder.finish().get(0, text)], None, remarks)

@@ -14,7 +14,7 @@ from typing import Any
 
 from satchel import files
 from satchel.cli import terminal
-from satchel.cli.predict import Answer, Choice
+from satchel.cli.predict import Answer, ScoredLabel
 from satchel.errors import MissingDependencyError, SettingError
 from satchel.escaping import Cell, json_text, table_row
 
@@ -154,13 +154,13 @@ def plain_fields(answer: Answer) -> dict[str, Any]:
     return found
 
 
-def _plain_choice(choice: Choice) -> dict[str, Any]:
+def _plain_choice(choice: ScoredLabel) -> dict[str, Any]:
     return {"label": choice.label, "probability": choice.probability}
 
 
 def terminal_cells(answer: Answer) -> list[str]:
     """Return the cells of a row for people: the document, then labels with their probabilities."""
-    choices: Sequence[Choice] = answer.top or answer.holding or ()
+    choices: Sequence[ScoredLabel] = answer.top or answer.holding or ()
     if answer.best is not None and not choices:
         choices = (answer.best,)
     cells = [answer.file]

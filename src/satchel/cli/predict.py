@@ -27,7 +27,7 @@ _MUCH_TEXT = 2_500_000  # code points from which the kernels are worth their sta
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ScoredLabel:
     """A label and its probability."""
 
     label: str
@@ -52,9 +52,9 @@ class Answer:
 
     file: str
     known: int
-    best: Choice | None
-    holding: tuple[Choice, ...] | None = None
-    top: tuple[Choice, ...] | None = None
+    best: ScoredLabel | None
+    holding: tuple[ScoredLabel, ...] | None = None
+    top: tuple[ScoredLabel, ...] | None = None
     id: str | None = None
     columns: dict[str, Any] = field(default_factory=dict)
     explanation: Explanation | None = None
@@ -111,8 +111,8 @@ def answers_of(
     progress("predicting", len(texts), len(texts))
 
 
-def _choice(label: str, probability: float) -> Choice:
-    return Choice(label, round(probability, 6))
+def _choice(label: str, probability: float) -> ScoredLabel:
+    return ScoredLabel(label, round(probability, 6))
 
 
 def _explained(model: Model, documents: Documents, number: int) -> Explanation:

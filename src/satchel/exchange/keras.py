@@ -16,12 +16,12 @@ import numpy as np
 
 from satchel import files
 from satchel.errors import MissingDependencyError
-from satchel.features.csr import Rows
+from satchel.features.csr import CSRMatrix
 from satchel.inference.structure import Ensemble, Layer, Member
 from satchel.model import Model
 
 
-def padded(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+def padded(rows: CSRMatrix) -> tuple[np.ndarray, np.ndarray]:
     """Return rectangular arrays for weighed rows.
 
     Args:

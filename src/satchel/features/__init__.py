@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from satchel.features.counting import Counts, count
-from satchel.features.csr import Rows, stack
+from satchel.features.csr import CSRMatrix, stack
 from satchel.features.embedding_bag import TextEncoder, View
 from satchel.features.preprocess import prepare
 from satchel.features.spec import Features, Weighting
@@ -12,10 +12,10 @@ from satchel.features.vocabulary import HashIndex, Vocabulary, transform
 from satchel.features.weighting import weigh
 
 __all__ = [
+    "CSRMatrix",
     "Counts",
     "Features",
     "HashIndex",
-    "Rows",
     "TextEncoder",
     "Token",
     "View",

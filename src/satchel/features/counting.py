@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from satchel.features.batches import Chunk, check_chunk, chunks, peek_work, thread_count
-from satchel.features.csr import Rows, stack
+from satchel.features.csr import CSRMatrix, stack
 from satchel.features.kernels import use_kernels
 from satchel.features.plain import feature_counts
 from satchel.features.spec import Features
@@ -67,7 +67,7 @@ def merge_ranked(parts: Sequence[Counts]) -> tuple[Counts, list[np.ndarray]]:
     return merged, np.split(ranks, ends)
 
 
-def _count_plain(chunk: Chunk, features: Features) -> tuple[Counts, Rows]:
+def _count_plain(chunk: Chunk, features: Features) -> tuple[Counts, CSRMatrix]:
     """The vocabulary and the rows of one chunk."""
     check_chunk(chunk)
     found = [feature_counts(text, features) for text in chunk.texts]
@@ -78,7 +78,7 @@ def _count_plain(chunk: Chunk, features: Features) -> tuple[Counts, Rows]:
     )
     kinds = np.concatenate([kinds for _, kinds, _ in found])[firsts]
     values = np.concatenate([counts for _, _, counts in found])
-    rows = Rows(offsets, ids.astype(np.int32), values, len(hashes))
+    rows = CSRMatrix(offsets, ids.astype(np.int32), values, len(hashes))
     return Counts(hashes, kinds, rows.column_counts(), len(found)), rows
 
 
@@ -99,7 +99,7 @@ def count(
     *,
     threads: int | None = None,
     progress: Progress = silent,
-) -> tuple[Counts, Rows]:
+) -> tuple[Counts, CSRMatrix]:
     """Count the features of documents, in one pass over the texts.
 
     Args:
@@ -122,7 +122,7 @@ def count(
 
         return count_with_rows(stream, features, workers, tell)
     counts: list[Counts] = []
-    rows: list[Rows] = []
+    rows: list[CSRMatrix] = []
     for chunk in stream:
         counted, counted_rows = _count_plain(chunk, features)
         counts.append(counted)
@@ -130,7 +130,7 @@ def count(
         tell(chunk)
     merged, ranks = merge_ranked(counts)
     moved = [
-        Rows(part.offsets, rank[part.ids], part.values, len(merged))
+        CSRMatrix(part.offsets, rank[part.ids], part.values, len(merged))
         for part, rank in zip(rows, ranks, strict=True)
     ]
     return merged, stack(moved, len(merged))

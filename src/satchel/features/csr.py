@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Rows:
+class CSRMatrix:
     """Sparse rows (CSR): one row a document, ids ascending within a row.
 
     Attributes:
@@ -38,7 +38,7 @@ class Rows:
         """The number of entries of each row, int64 [n]."""
         return np.diff(self.offsets)
 
-    def __getitem__(self, index: int | slice | np.ndarray) -> Rows:
+    def __getitem__(self, index: int | slice | np.ndarray) -> CSRMatrix:
         """Take some rows, in the order asked for.
 
         Args:
@@ -60,9 +60,9 @@ class Rows:
             entries: slice | np.ndarray = slice(int(starts[0]), int(starts[0] + offsets[-1]))
         else:
             entries = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
-        return Rows(offsets, self.ids[entries], self.values[entries], self.columns)
+        return CSRMatrix(offsets, self.ids[entries], self.values[entries], self.columns)
 
-    def select_columns(self, kept: np.ndarray) -> Rows:
+    def select_columns(self, kept: np.ndarray) -> CSRMatrix:
         """Keep some columns and number them anew, in the same order.
 
         Args:
@@ -83,7 +83,7 @@ class Rows:
         stays = kept[self.ids]
         before = np.zeros(len(stays) + 1, np.int64)
         np.cumsum(stays, out=before[1:])
-        return Rows(
+        return CSRMatrix(
             before[self.offsets],
             number[self.ids[stays]],
             self.values[stays],
@@ -107,7 +107,7 @@ class Rows:
         )
 
 
-def stack(parts: Iterable[Rows], columns: int) -> Rows:
+def stack(parts: Iterable[CSRMatrix], columns: int) -> CSRMatrix:
     """Put rows under each other.
 
     Args:
@@ -123,9 +123,9 @@ def stack(parts: Iterable[Rows], columns: int) -> Rows:
     lengths = [part.lengths for part in parts]
     offsets = np.zeros(sum(map(len, lengths)) + 1, np.int64)
     if not parts:
-        return Rows(offsets, np.zeros(0, np.int32), np.zeros(0, np.float32), columns)
+        return CSRMatrix(offsets, np.zeros(0, np.int32), np.zeros(0, np.float32), columns)
     np.cumsum(np.concatenate(lengths), out=offsets[1:])
-    return Rows(
+    return CSRMatrix(
         offsets,
         np.concatenate([part.ids for part in parts]),
         np.concatenate([part.values for part in parts]),

@@ -12,7 +12,7 @@ import numpy as np
 
 from satchel.errors import SettingError
 from satchel.features.batches import chunks, is_long, work_in
-from satchel.features.csr import Rows, stack
+from satchel.features.csr import CSRMatrix, stack
 from satchel.features.hashing import NO_KEY
 from satchel.features.kernels import numba_available, use_kernels
 from satchel.features.preprocess import check_text
@@ -66,7 +66,7 @@ class View:
             rows *= self.scales
         return rows
 
-    def sums(self, weighed: Rows) -> np.ndarray:
+    def sums(self, weighed: CSRMatrix) -> np.ndarray:
         """Add up the rows of weighed documents, in the order of the ids.
 
         Args:
@@ -173,7 +173,7 @@ class _Group:
 
         return PackedEmbeddings(self.features, self.views, self.joined)
 
-    def counts(self, texts: Sequence[str]) -> list[Rows]:
+    def counts(self, texts: Sequence[str]) -> list[CSRMatrix]:
         """The counts of each view's features, by the kernels."""
         rows = transform(texts, self.features, self.joined)
         columns = np.zeros((len(self.views), len(self.joined)), np.bool_)
@@ -181,7 +181,7 @@ class _Group:
             own[self.joined.find(view.vocabulary.hashes)[0]] = True
         return [rows.select_columns(own) for own in columns]
 
-    def counts_plain(self, texts: Sequence[str], first: int = 0) -> list[Rows]:
+    def counts_plain(self, texts: Sequence[str], first: int = 0) -> list[CSRMatrix]:
         """The counts of each view's features, by the plain path."""
         knowns = [view.vocabulary.index for view in self.views]
         parts = [
@@ -303,7 +303,7 @@ class TextEncoder:
                 sums[place] = one
         return sums, known
 
-    def counts(self, texts: Sequence[str]) -> list[Rows]:
+    def counts(self, texts: Sequence[str]) -> list[CSRMatrix]:
         """Count each view's features.
 
         Args:
@@ -329,7 +329,7 @@ class TextEncoder:
     def _work_in(self, texts: Sequence[str]) -> int:
         return max(work_in(texts, group.features) for group in self._groups)
 
-    def _in_order(self, of_groups: Iterable[list[Rows]]) -> list[Rows]:
+    def _in_order(self, of_groups: Iterable[list[CSRMatrix]]) -> list[CSRMatrix]:
         found = {
             place: rows
             for group, counts in zip(self._groups, of_groups, strict=True)

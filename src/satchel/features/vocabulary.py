@@ -19,7 +19,7 @@ from satchel.features.batches import (
     thread_count,
     work_through,
 )
-from satchel.features.csr import Rows, stack
+from satchel.features.csr import CSRMatrix, stack
 from satchel.features.hashing import FIELD_KIND
 from satchel.features.kernels import use_kernels
 from satchel.features.plain import hash_counts
@@ -103,7 +103,9 @@ class HashIndex:
         return places[known], known
 
 
-def transform_plain(chunk: Chunk, features: Features, knowns: Sequence[HashIndex]) -> list[Rows]:
+def transform_plain(
+    chunk: Chunk, features: Features, knowns: Sequence[HashIndex]
+) -> list[CSRMatrix]:
     """``transform`` for one chunk, without kernels, in several vocabularies at once.
 
     Args:
@@ -129,7 +131,7 @@ def transform_plain(chunk: Chunk, features: Features, knowns: Sequence[HashIndex
     return [_known_rows(found, known) for known in knowns]
 
 
-def _known_rows(found: list[tuple[np.ndarray, np.ndarray]], known: HashIndex) -> Rows:
+def _known_rows(found: list[tuple[np.ndarray, np.ndarray]], known: HashIndex) -> CSRMatrix:
     ids, values = [], []
     for hashes, counts in found:
         places, is_known = known.find(hashes)
@@ -137,7 +139,7 @@ def _known_rows(found: list[tuple[np.ndarray, np.ndarray]], known: HashIndex) ->
         values.append(counts[is_known])
     offsets = np.zeros(len(ids) + 1, np.int64)
     np.cumsum([len(row) for row in ids], out=offsets[1:])
-    return Rows(offsets, np.concatenate(ids), np.concatenate(values), len(known))
+    return CSRMatrix(offsets, np.concatenate(ids), np.concatenate(values), len(known))
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,7 +185,7 @@ class Vocabulary:
         fields: np.ndarray = self.kinds >= FIELD_KIND
         return fields
 
-    def weigh(self, counts: Rows) -> Rows:
+    def weigh(self, counts: CSRMatrix) -> CSRMatrix:
         """Turn the counts of the features into values: weighed and normed."""
         return weigh(counts, self.weights, self.weighting, self.is_field)
 
@@ -208,7 +210,7 @@ def transform(
     hashes: np.ndarray | HashIndex,
     *,
     threads: int | None = None,
-) -> Rows:
+) -> CSRMatrix:
     """Count the known features of documents; what is not in the vocabulary is dropped.
 
     Args:
@@ -234,7 +236,7 @@ def transform(
 
     characters, settings = tables(features.rules), settings_of(features)
 
-    def look_up(_: None, chunk: Chunk) -> Rows:
+    def look_up(_: None, chunk: Chunk) -> CSRMatrix:
         if any(map(is_long, chunk.texts)):
             return transform_plain(chunk, features, [known])[0]
         packed = pack(chunk.texts, chunk.first)
@@ -251,7 +253,7 @@ def transform(
         np.cumsum(lengths, out=offsets[1:])
         entries = entries[: offsets[-1]]
         counts = entries.astype(np.uint32).astype(np.float32)
-        return Rows(offsets, (entries >> np.uint64(32)).astype(np.int32), counts, len(known))
+        return CSRMatrix(offsets, (entries >> np.uint64(32)).astype(np.int32), counts, len(known))
 
     parts = work_through(stream, [None] * workers, look_up)
     return stack((rows for _, rows in parts), len(known))

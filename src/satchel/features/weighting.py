@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from satchel.errors import SettingError
-from satchel.features.csr import Rows
+from satchel.features.csr import CSRMatrix
 from satchel.features.spec import Weighting
 
 BLOCK = 1 << 19
@@ -21,8 +21,8 @@ FIELD_LENGTH = 0.5
 
 
 def weigh(
-    rows: Rows, weights: np.ndarray, weighting: Weighting, fields: np.ndarray | None = None
-) -> Rows:
+    rows: CSRMatrix, weights: np.ndarray, weighting: Weighting, fields: np.ndarray | None = None
+) -> CSRMatrix:
     """Turn counts into values.
 
     Args:
@@ -50,11 +50,11 @@ def weigh(
         if first < last:
             block = slice(int(rows.offsets[first]), int(rows.offsets[last]))
             values[block] = _weigh_block(rows[first:last], weights, weighting, fields)
-    return Rows(rows.offsets, rows.ids, values, rows.columns)
+    return CSRMatrix(rows.offsets, rows.ids, values, rows.columns)
 
 
 def _weigh_block(
-    rows: Rows, weights: np.ndarray, weighting: Weighting, fields: np.ndarray | None
+    rows: CSRMatrix, weights: np.ndarray, weighting: Weighting, fields: np.ndarray | None
 ) -> np.ndarray:
     values = term_frequencies(rows, weighting)
     values *= weights[rows.ids]
@@ -71,7 +71,7 @@ def _weigh_block(
     return values
 
 
-def _inverse_lengths(squares: np.ndarray, rows: Rows) -> np.ndarray:
+def _inverse_lengths(squares: np.ndarray, rows: CSRMatrix) -> np.ndarray:
     """One over the Euclidean length of each row, float32 [n]; 1 for a row that has hardly one."""
     lengths = np.sqrt(_row_sums(squares, rows.offsets))
     inverse: np.ndarray = np.divide(
@@ -89,7 +89,7 @@ def _row_sums(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     return sums
 
 
-def term_frequencies(rows: Rows, weighting: Weighting) -> np.ndarray:
+def term_frequencies(rows: CSRMatrix, weighting: Weighting) -> np.ndarray:
     """The values of the rows before weights and norm, a new float32 array [nnz]."""
     if weighting.term_frequency == "binary":
         return np.ones_like(rows.values)
@@ -132,7 +132,9 @@ def keras_inverse_document_frequency(document_frequency: np.ndarray, documents: 
     return np.log(1.0 + documents / (1.0 + frequency)).astype(np.float32)
 
 
-def class_entropy(rows: Rows, classes: np.ndarray, n_classes: int, *, base: float) -> np.ndarray:
+def class_entropy(
+    rows: CSRMatrix, classes: np.ndarray, n_classes: int, *, base: float
+) -> np.ndarray:
     """How much a feature tells of the class: ``base`` if it lives in one, less 1 if in all alike.
 
     Args:

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from satchel.errors import LabelError, SettingError
-from satchel.features.csr import Rows
+from satchel.features.csr import CSRMatrix
 from satchel.features.embedding_bag import View
 from satchel.inference.activations import ACTIVATIONS, Activation
 from satchel.inference.occurrences import (
@@ -218,7 +218,7 @@ class Explainable(Protocol):
 
     model: Ensemble
 
-    def counts(self, texts: Iterable[str]) -> list[Rows]:
+    def counts(self, texts: Iterable[str]) -> list[CSRMatrix]:
         """Return how often each known feature occurs in texts, for each view."""
 
     def logits_of_sums(self, sums: Sequence[np.ndarray]) -> np.ndarray:
@@ -322,13 +322,13 @@ def explain(
     )
 
 
-def _blocks(view: View, bag: Rows) -> list[slice]:
+def _blocks(view: View, bag: CSRMatrix) -> list[slice]:
     """Parts of a bag whose rows, expanded, are of bounded size."""
     size = max(1, _BLOCK // max(view.width, 1))
     return [slice(first, first + size) for first in range(0, len(bag.ids), size)]
 
 
-def _bag_sum(view: View, bag: Rows) -> np.ndarray:
+def _bag_sum(view: View, bag: CSRMatrix) -> np.ndarray:
     """Return the sum of one document's rows, float64 [width]."""
     total = np.zeros(view.width)
     for block in _blocks(view, bag):
@@ -336,7 +336,7 @@ def _bag_sum(view: View, bag: Rows) -> np.ndarray:
     return total
 
 
-def _shares(view: View, bag: Rows, effect: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def _shares(view: View, bag: CSRMatrix, effect: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Return what one occurrence of each feature of a document adds, float64 [n]."""
     shares = np.empty(len(bag.ids))
     for block in _blocks(view, bag):

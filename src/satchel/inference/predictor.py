@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from satchel.errors import PredictionError, SettingError, TextError
-from satchel.features.csr import Rows
+from satchel.features.csr import CSRMatrix
 from satchel.features.embedding_bag import TextEncoder
 from satchel.inference.explain import Explanation, explain
 from satchel.inference.structure import Ensemble
@@ -190,7 +190,7 @@ class Predictor:
         known: np.ndarray = np.max([rows.lengths for rows in self.counts(texts)], axis=0)
         return known
 
-    def counts(self, texts: Iterable[str]) -> list[Rows]:
+    def counts(self, texts: Iterable[str]) -> list[CSRMatrix]:
         """Return how often each known feature occurs in texts, for each view.
 
         Args:
@@ -201,7 +201,7 @@ class Predictor:
         """
         return self._encoder.counts(_documents(texts))
 
-    def weighed(self, texts: Iterable[str]) -> list[Rows]:
+    def weighed(self, texts: Iterable[str]) -> list[CSRMatrix]:
         """Return the values of the known features of texts, weighed and normed, for each view.
 
         Args:

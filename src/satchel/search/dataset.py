@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from satchel.errors import TextError
 from satchel.features.counting import count
-from satchel.features.csr import Rows
+from satchel.features.csr import CSRMatrix
 from satchel.features.hashing import (
     CHARACTER_KIND,
     FIELD_KIND,
@@ -40,7 +40,7 @@ class Counted:
         kinds: uint8 array of shape ``(columns,)``.
     """
 
-    rows: Rows
+    rows: CSRMatrix
     hashes: np.ndarray
     kinds: np.ndarray
 
@@ -50,7 +50,7 @@ class Counted:
     def __getitem__(self, index: np.ndarray) -> Counted:
         return Counted(self.rows[index], self.hashes, self.kinds)
 
-    def weighed(self, vocabulary: Vocabulary) -> Rows:
+    def weighed(self, vocabulary: Vocabulary) -> CSRMatrix:
         """The documents as weighed rows over a vocabulary, whose features are all counted here."""
         columns = np.zeros(len(self.hashes), np.bool_)
         columns[np.searchsorted(self.hashes, vocabulary.hashes)] = True
@@ -58,7 +58,7 @@ class Counted:
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class DroppedDocuments:
     """Documents that teach nothing, and why.
 
     Attributes:
@@ -107,7 +107,7 @@ class Corpus:
     minimum_documents: int = 1
     threads: int | None = None
     progress: Progress = silent
-    left_out: LeftOut = LeftOut()
+    left_out: DroppedDocuments = DroppedDocuments()
     _lengths: dict[Features, np.ndarray] = field(default_factory=dict)
     _counted: dict[Features, Counted] = field(default_factory=dict)
 
@@ -155,7 +155,7 @@ class Corpus:
             self.minimum_documents,
             self.threads,
             self.progress,
-            LeftOut(wordless, len(counted) - len(filled) - wordless),
+            DroppedDocuments(wordless, len(counted) - len(filled) - wordless),
         )
         kept._counted = {family: each[filled] for family, each in self._counted.items()}
         return kept
@@ -221,7 +221,7 @@ def _allowed(kinds: np.ndarray, recipe: ViewRecipe) -> np.ndarray:
 
 
 def _weigh(
-    rows: Rows, documents: np.ndarray, n: int, targets: Targets, recipe: ViewRecipe
+    rows: CSRMatrix, documents: np.ndarray, n: int, targets: Targets, recipe: ViewRecipe
 ) -> np.ndarray:
     if recipe.weights == "none":
         return np.ones(rows.columns)

@@ -13,7 +13,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from satchel.errors import InputError, LabelError, SettingError
-from satchel.features.csr import Rows
+from satchel.features.csr import CSRMatrix
 from satchel.features.vocabulary import Vocabulary, transform
 from satchel.inference.structure import Ensemble, Training
 from satchel.model import Model
@@ -22,8 +22,8 @@ from satchel.sealed.compress import compress
 from satchel.sealed.schema import RowType
 from satchel.search.dataset import (
     Corpus,
+    DroppedDocuments,
     Fingerprint,
-    LeftOut,
     fingerprint,
     fit_vocabulary,
     strongest,
@@ -33,16 +33,16 @@ from satchel.search.members import (
     TrainedMember,
     WeightedMember,
     assemble,
-    linear_machines,
+    linear_trainer,
     processors,
     train_network_member,
 )
 from satchel.search.plan import MOST_LEARNT, gather, plan
 from satchel.search.recipe import Candidate, LinearRecipe, NetRecipe, ViewRecipe, describe
-from satchel.search.selection import Choice, choose
+from satchel.search.selection import SelectedRecipe, choose
 from satchel.search.settings import Settings
 from satchel.search.targets import Targets, encode
-from satchel.search.validation import Bench, Clock, make_folds
+from satchel.search.validation import Clock, CrossValidator, make_folds
 from satchel.sources.splitting import split
 
 Validation = tuple[Sequence[str], Targets]
@@ -86,8 +86,8 @@ class Watch:
         self._sides = (sides.train, sides.test)
 
     def divided(
-        self, vocabulary: Vocabulary, rows: Rows
-    ) -> tuple[np.ndarray | None, tuple[Rows, Targets] | None]:
+        self, vocabulary: Vocabulary, rows: CSRMatrix
+    ) -> tuple[np.ndarray | None, tuple[CSRMatrix, Targets] | None]:
         """Divide the training documents.
 
         Args:
@@ -112,7 +112,7 @@ def monitors_validation(callbacks: Sequence[object]) -> bool:
     return any(str(getattr(each, "monitor", "")).startswith("val_") for each in callbacks)
 
 
-def _rows_of(vocabulary: Vocabulary, texts: Sequence[str]) -> Rows:
+def _rows_of(vocabulary: Vocabulary, texts: Sequence[str]) -> CSRMatrix:
     """New texts as weighed rows over a vocabulary that was fitted without them."""
     return vocabulary.weigh(transform(texts, vocabulary.features, vocabulary.index))
 
@@ -137,9 +137,9 @@ class Fitted:
     """
 
     model: Ensemble
-    choice: Choice
+    choice: SelectedRecipe
     history: tuple[Mapping[str, list[float]], ...]
-    left_out: LeftOut
+    left_out: DroppedDocuments
 
 
 def fit(
@@ -180,12 +180,12 @@ def fit(
         most_judged=min(MOST_LEARNT, max(FEWEST_JUDGED, MOST_LOGITS // len(targets.labels))),
         seed=settings.seed,
     )
-    bench = Bench(corpus, folds, settings, clock, progress)
+    bench = CrossValidator(corpus, folds, settings, clock, progress)
     return _train(choose(chosen, bench), corpus, data, settings, progress, validation)
 
 
 def refit(
-    choice: Choice,
+    choice: SelectedRecipe,
     texts: Sequence[str],
     targets: Targets,
     settings: Settings,
@@ -212,7 +212,7 @@ def refit(
 
 
 def _train(
-    choice: Choice,
+    choice: SelectedRecipe,
     corpus: Corpus,
     data: Fingerprint,
     settings: Settings,
@@ -234,7 +234,7 @@ def _train(
 
 
 def _final_fit(
-    choice: Choice,
+    choice: SelectedRecipe,
     corpus: Corpus,
     settings: Settings,
     row_type: RowType,
@@ -299,7 +299,7 @@ def _import_keras(settings: Settings) -> None:
 
 
 def _final_vocabulary(
-    recipe: ViewRecipe, corpus: Corpus, choice: Choice, settings: Settings
+    recipe: ViewRecipe, corpus: Corpus, choice: SelectedRecipe, settings: Settings
 ) -> Vocabulary:
     """Fit a vocabulary on all documents, and prune it where the model would be too large.
 
@@ -320,7 +320,7 @@ def _final_vocabulary(
     )
     rows = counted.weighed(vocabulary)
     rough = replace(solver, passes=RANKING_PASSES)
-    machines = linear_machines(rough, rows, corpus.targets, settings, seed=settings.seed)
+    machines = linear_trainer(rough, rows, corpus.targets, settings, seed=settings.seed)
     totals, squares = np.zeros(len(vocabulary)), np.zeros(len(vocabulary))
     for block in machines.blocks():
         table = machines.columns(*block).rows
@@ -332,7 +332,9 @@ def _final_vocabulary(
     return vocabulary.take(strongest(np.ones(len(vocabulary), np.bool_), worth, most))
 
 
-def _training(choice: Choice, targets: Targets, settings: Settings, data: Fingerprint) -> Training:
+def _training(
+    choice: SelectedRecipe, targets: Targets, settings: Settings, data: Fingerprint
+) -> Training:
     backend = "none"
     if choice.recipe.networks:
         from satchel.training.backends import use_backend
@@ -373,9 +375,9 @@ class Trained:
     """
 
     model: Model
-    choice: Choice
+    choice: SelectedRecipe
     history: tuple[Mapping[str, list[float]], ...]
-    left_out: LeftOut
+    left_out: DroppedDocuments
 
 
 def learn(
@@ -425,7 +427,7 @@ def learn_targets(
 
 
 def learn_again(
-    choice: Choice,
+    choice: SelectedRecipe,
     texts: Sequence[str],
     labels: Sequence[Any],
     settings: Settings,

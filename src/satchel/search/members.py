@@ -30,7 +30,7 @@ from satchel.search.settings import Settings
 from satchel.search.targets import Targets
 
 if TYPE_CHECKING:
-    from satchel.features.csr import Rows
+    from satchel.features.csr import CSRMatrix
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class TrainedMember:
     scales: np.ndarray | None = None
     history: Mapping[str, list[float]] = field(default_factory=dict)
 
-    def logits(self, vocabulary: Vocabulary, rows: Rows) -> np.ndarray:
+    def logits(self, vocabulary: Vocabulary, rows: CSRMatrix) -> np.ndarray:
         """The logits of documents, by the arithmetic that will answer for the finished model.
 
         Args:
@@ -155,7 +155,7 @@ def _side_by_side(arrays: Sequence[np.ndarray], axis: int) -> np.ndarray:
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=axis)
 
 
-class Machines(Protocol):
+class LinearTrainer(Protocol):
     """A linear member whose columns are trained some classes at a time, to bound the memory."""
 
     def blocks(self) -> list[tuple[int, int]]:
@@ -165,14 +165,14 @@ class Machines(Protocol):
         """Train the classes ``begin`` to ``end``; the same numbers whatever the block."""
 
 
-def linear_machines(
+def linear_trainer(
     recipe: LinearRecipe | BayesRecipe,
-    rows: Rows,
+    rows: CSRMatrix,
     targets: Targets,
     settings: Settings,
     *,
     seed: int,
-) -> Machines:
+) -> LinearTrainer:
     """Set up a linear member.
 
     Args:
@@ -205,7 +205,7 @@ class LinearSum:
     def __init__(
         self,
         shares: Sequence[tuple[LinearRecipe | BayesRecipe, float]],
-        rows: Rows,
+        rows: CSRMatrix,
         targets: Targets,
         settings: Settings,
         *,
@@ -213,7 +213,7 @@ class LinearSum:
         row_type: RowType,
     ) -> None:
         self._machines = [
-            (linear_machines(recipe, rows, targets, settings, seed=seed), np.float32(scale))
+            (linear_trainer(recipe, rows, targets, settings, seed=seed), np.float32(scale))
             for recipe, scale in shares
         ]
         self.blocks = max((machines.blocks() for machines, _ in self._machines), key=len)
@@ -249,13 +249,13 @@ class LinearSum:
 
 def train_network_member(
     recipe: NetRecipe,
-    rows: Rows,
+    rows: CSRMatrix,
     targets: Targets,
     settings: Settings,
     *,
     seed: int,
     final: bool = False,
-    validation: tuple[Rows, Targets] | None = None,
+    validation: tuple[CSRMatrix, Targets] | None = None,
     progress: Progress = silent,
 ) -> TrainedMember:
     """Train a network.
@@ -354,7 +354,7 @@ def _network_targets(targets: Targets) -> np.ndarray:
     return targets.classes if targets.task == "single" else targets.table()
 
 
-def _watched(rows: Rows, targets: Targets) -> tuple[Rows, np.ndarray, np.ndarray | None]:
+def _watched(rows: CSRMatrix, targets: Targets) -> tuple[CSRMatrix, np.ndarray, np.ndarray | None]:
     return rows, _network_targets(targets), targets.weights
 
 
@@ -364,7 +364,7 @@ class _Solver:
     def __init__(
         self,
         recipe: LinearRecipe,
-        rows: Rows,
+        rows: CSRMatrix,
         targets: Targets,
         class_weight: np.ndarray | None,
         seed: int,
@@ -398,7 +398,7 @@ class _Solver:
 class _Bayes:
     """Complement naive Bayes."""
 
-    def __init__(self, rows: Rows, targets: Targets) -> None:
+    def __init__(self, rows: CSRMatrix, targets: Targets) -> None:
         from satchel.training.linear import ComplementBayes
 
         self._bayes = ComplementBayes(

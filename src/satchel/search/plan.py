@@ -34,7 +34,7 @@ SAMPLE = 2_000
 
 
 @dataclass(frozen=True)
-class Facts:
+class DatasetStats:
     """Facts of the training documents.
 
     Attributes:
@@ -52,7 +52,7 @@ class Facts:
     structure: float
 
 
-def gather(texts: Sequence[str], targets: Targets) -> Facts:
+def gather(texts: Sequence[str], targets: Targets) -> DatasetStats:
     """Look at the training documents.
 
     Args:
@@ -60,7 +60,7 @@ def gather(texts: Sequence[str], targets: Targets) -> Facts:
         targets: Their labels.
     """
     sample = texts[:: max(1, len(texts) // SAMPLE)]
-    return Facts(
+    return DatasetStats(
         documents=len(texts),
         classes=len(targets.labels),
         task=targets.task,
@@ -119,7 +119,7 @@ Topic = Literal["words", "fields", "entropy", "characters", "cost"]
 
 
 @dataclass(frozen=True)
-class Extra:
+class EnsembleOption:
     """A member that may be added to a sum.
 
     Attributes:
@@ -134,10 +134,14 @@ class Extra:
     entropy: bool = True
 
 
-BAYES = Extra("words", BayesRecipe())
-CHEAP = (BAYES, Extra("single words", LinearRecipe()), Extra("characters", BayesRecipe()))
+BAYES = EnsembleOption("words", BayesRecipe())
+CHEAP = (
+    BAYES,
+    EnsembleOption("single words", LinearRecipe()),
+    EnsembleOption("characters", BayesRecipe()),
+)
 THOROUGH = tuple(
-    Extra(view, member, entropy)
+    EnsembleOption(view, member, entropy)
     for view in ("words", "single words", "parts", "bare", "characters")
     for entropy in (True, False)
     for member in (LinearRecipe(), BayesRecipe())
@@ -164,7 +168,7 @@ class Plan:
     characters: ViewRecipe | None = None
     nets: tuple[NetRecipe, ...] = ()
     topics: tuple[Topic, ...] = ()
-    extra: tuple[Extra, ...] = ()
+    extra: tuple[EnsembleOption, ...] = ()
     folds: int = 1
     maximum_features: int | None = None
 
@@ -191,7 +195,7 @@ def _keyed(view: ViewRecipe, key: int) -> ViewRecipe:
     return replace(view, features=replace(view.features, hash_key=key))
 
 
-def plan(facts: Facts, settings: Settings) -> Plan:
+def plan(facts: DatasetStats, settings: Settings) -> Plan:
     """Choose what to try.
 
     Args:
@@ -234,7 +238,7 @@ def plan(facts: Facts, settings: Settings) -> Plan:
     )
 
 
-def _network(facts: Facts, settings: Settings) -> NetRecipe:
+def _network(facts: DatasetStats, settings: Settings) -> NetRecipe:
     recipe = NetRecipe(
         hidden=settings.hidden or 64,
         epochs=settings.epochs or _epochs(facts.documents),
@@ -273,12 +277,12 @@ def _refuse_network_settings(settings: Settings, why: str) -> None:
         )
 
 
-def _words(facts: Facts) -> int:
+def _words(facts: DatasetStats) -> int:
     """Pairs where they mostly win over words alone."""
     return 2 if facts.documents >= MANY_A_CLASS * facts.classes else 1
 
 
-def _view(facts: Facts, settings: Settings) -> ViewRecipe:
+def _view(facts: DatasetStats, settings: Settings) -> ViewRecipe:
     rich = facts.documents >= MANY_DOCUMENTS or (
         facts.characters >= LONG_DOCUMENT and facts.documents >= FEW_FOR_RARE
     )
@@ -297,7 +301,7 @@ def _view(facts: Facts, settings: Settings) -> ViewRecipe:
     )
 
 
-def _characters(facts: Facts, settings: Settings, view: ViewRecipe) -> ViewRecipe | None:
+def _characters(facts: DatasetStats, settings: Settings, view: ViewRecipe) -> ViewRecipe | None:
     if settings.characters is not None:
         return None
     short = facts.characters < LONG_DOCUMENT
@@ -321,13 +325,13 @@ def _epochs(documents: int) -> int:
     return 2
 
 
-def _folds(facts: Facts, best: bool) -> int:
+def _folds(facts: DatasetStats, best: bool) -> int:
     if facts.documents < 1_000:
         return 5
     return 3 if facts.documents < FEW_DOCUMENTS or best else 1
 
 
-def _passes(facts: Facts) -> int:
+def _passes(facts: DatasetStats) -> int:
     """With few documents the machines are solved in about 12 passes, which cost nothing there.
 
     Fewer leave copies of a text that have different labels to the order of the documents.
@@ -336,7 +340,7 @@ def _passes(facts: Facts) -> int:
 
 
 def _topics(
-    facts: Facts, settings: Settings, view: ViewRecipe, characters: ViewRecipe | None
+    facts: DatasetStats, settings: Settings, view: ViewRecipe, characters: ViewRecipe | None
 ) -> tuple[Topic, ...]:
     topics: list[Topic] = []
     best = settings.effort == "best"
@@ -356,7 +360,7 @@ def _topics(
     return tuple(topics)
 
 
-def _extra(facts: Facts, best: bool) -> tuple[Extra, ...]:
+def _extra(facts: DatasetStats, best: bool) -> tuple[EnsembleOption, ...]:
     if facts.task == "multiple":
         return ()
     extra = THOROUGH if best else CHEAP if facts.documents < MANY_DOCUMENTS else (BAYES,)

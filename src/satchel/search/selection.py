@@ -11,15 +11,15 @@ from msgspec.structs import replace
 from satchel.features.spec import Features
 from satchel.inference.structure import Trial
 from satchel.search.calibration import fit_scale, fit_thresholds, sigmoid
-from satchel.search.plan import LINEAR_SCALE, MANY_A_CLASS, MANY_DOCUMENTS, Extra, Plan
+from satchel.search.plan import LINEAR_SCALE, MANY_A_CLASS, MANY_DOCUMENTS, EnsembleOption, Plan
 from satchel.search.recipe import Candidate, LinearRecipe, Recipe, ViewRecipe
-from satchel.search.validation import Bench
+from satchel.search.validation import CrossValidator
 
 HOPEFUL = 0.75
 """A member is added if the sum gains more than so many standard errors."""
 
 
-def add_members(kinds: Sequence[Extra], recipe: Recipe, bench: Bench) -> Recipe:
+def add_members(kinds: Sequence[EnsembleOption], recipe: Recipe, bench: CrossValidator) -> Recipe:
     """Add members bit by bit, always the one that helps most, while one helps at all.
 
     Args:
@@ -45,7 +45,7 @@ def add_members(kinds: Sequence[Extra], recipe: Recipe, bench: Bench) -> Recipe:
     return recipe
 
 
-def _candidates(kinds: Sequence[Extra], recipe: Recipe) -> list[Candidate]:
+def _candidates(kinds: Sequence[EnsembleOption], recipe: Recipe) -> list[Candidate]:
     """The candidates that a plan may add to what was chosen.
 
     They see the chosen words with the chosen weights, and characters where those were chosen.
@@ -69,7 +69,7 @@ def _candidates(kinds: Sequence[Extra], recipe: Recipe) -> list[Candidate]:
     return [each for each in dict.fromkeys(added) if each not in recipe.candidates]
 
 
-def _affordable(candidate: Candidate, bench: Bench) -> bool:
+def _affordable(candidate: Candidate, bench: CrossValidator) -> bool:
     if not bench.clock.allows():
         return False
     alone = Recipe((candidate,), (1.0,))
@@ -99,7 +99,7 @@ HARM = 0.001
 
 
 @dataclass(frozen=True)
-class Choice:
+class SelectedRecipe:
     """What validation decided: all that is needed to train it on any documents of the task.
 
     Attributes:
@@ -129,7 +129,7 @@ class Choice:
         return np.array([known.get(label, middle) for label in labels.tolist()])
 
 
-def choose(plan: Plan, bench: Bench) -> Choice:
+def choose(plan: Plan, bench: CrossValidator) -> SelectedRecipe:
     """Answer the plan's questions in turn, then bring the sum to probabilities.
 
     Args:
@@ -146,7 +146,7 @@ def choose(plan: Plan, bench: Bench) -> Choice:
             recipe = _add_nets(plan, recipe, bench)
         bench.log("the sum of all members", bench.measure(recipe), chosen=True)
         recipe, thresholds = _calibrated(recipe, bench)
-    return Choice(
+    return SelectedRecipe(
         recipe,
         targets.labels,
         thresholds,
@@ -157,7 +157,7 @@ def choose(plan: Plan, bench: Bench) -> Choice:
     )
 
 
-def _best_first(options: Sequence[tuple[str, Recipe]], bench: Bench) -> Recipe:
+def _best_first(options: Sequence[tuple[str, Recipe]], bench: CrossValidator) -> Recipe:
     """The first option that none beats by more than a tie; no further trials after the budget."""
     judged: list[Recipe] = []
     if bench.clock.budget is None:
@@ -171,7 +171,7 @@ def _best_first(options: Sequence[tuple[str, Recipe]], bench: Bench) -> Recipe:
     return next(recipe for recipe in judged if not bench.beats(best, recipe, SURE))
 
 
-def _choose_linear(plan: Plan, linear: LinearRecipe, bench: Bench) -> Recipe:
+def _choose_linear(plan: Plan, linear: LinearRecipe, bench: CrossValidator) -> Recipe:
     view = plan.view
 
     def ask(name: str, views: Iterable[tuple[object, ViewRecipe]]) -> ViewRecipe:
@@ -215,7 +215,7 @@ def _choose_linear(plan: Plan, linear: LinearRecipe, bench: Bench) -> Recipe:
     return recipe
 
 
-def _choose_cost(recipe: Recipe, linear: LinearRecipe, bench: Bench) -> Recipe:
+def _choose_cost(recipe: Recipe, linear: LinearRecipe, bench: CrossValidator) -> Recipe:
     """One cost for every linear member, that of characters never above the first one's."""
     options = []
     for factor in (1.0, 0.3, 3.0):
@@ -229,7 +229,7 @@ def _choose_cost(recipe: Recipe, linear: LinearRecipe, bench: Bench) -> Recipe:
     return _best_first(options, bench)
 
 
-def _kept_unless_harmful(name: str, added: Recipe, recipe: Recipe, bench: Bench) -> Recipe:
+def _kept_unless_harmful(name: str, added: Recipe, recipe: Recipe, bench: CrossValidator) -> Recipe:
     if not bench.clock.allows():
         return recipe
     without, result = bench.measure(recipe), bench.measure(added)
@@ -237,7 +237,7 @@ def _kept_unless_harmful(name: str, added: Recipe, recipe: Recipe, bench: Bench)
     return added if result >= without - HARM else recipe
 
 
-def _add_nets(plan: Plan, recipe: Recipe, bench: Bench) -> Recipe:
+def _add_nets(plan: Plan, recipe: Recipe, bench: CrossValidator) -> Recipe:
     """The networks, as a group, on words."""
     if not plan.nets:
         return recipe
@@ -256,7 +256,7 @@ def _add_nets(plan: Plan, recipe: Recipe, bench: Bench) -> Recipe:
     return _kept_unless_harmful("networks", added, recipe, bench)
 
 
-def _calibrated(recipe: Recipe, bench: Bench) -> tuple[Recipe, np.ndarray]:
+def _calibrated(recipe: Recipe, bench: CrossValidator) -> tuple[Recipe, np.ndarray]:
     """Bring the sum to the scale on which its probabilities are honest (Guo et al. 2017).
 
     Returns:

@@ -17,7 +17,7 @@ from satchel.progress import Progress
 from satchel.search.calibration import fit_thresholds
 from satchel.search.dataset import Corpus, fit_vocabulary
 from satchel.search.members import (
-    linear_machines,
+    linear_trainer,
     processors,
     train_network_member,
 )
@@ -132,7 +132,7 @@ class Clock:
 
 
 @dataclass
-class Bench:
+class CrossValidator:
     """Where candidates are judged: folds, the logits they gave there, and a log of trials.
 
     Attributes:
@@ -212,7 +212,7 @@ class Bench:
                 candidate.member, rows, targets, self.settings, seed=seed
             )
             return network.logits(vocabulary, judged)
-        machines = linear_machines(candidate.member, rows, targets, self.settings, seed=seed)
+        machines = linear_trainer(candidate.member, rows, targets, self.settings, seed=seed)
         logits = np.empty((len(judged), len(targets.labels)), np.float32)
         for begin, end in machines.blocks():
             logits[:, begin:end] = machines.columns(begin, end).logits(vocabulary, judged)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from satchel.sources.documents import Documents, Labels, Remarks
+from satchel.sources.documents import Documents, Labels, ReadReport
 from satchel.sources.reading import read, read_documents
 
-__all__ = ["Documents", "Labels", "Remarks", "read", "read_documents"]
+__all__ = ["Documents", "Labels", "ReadReport", "read", "read_documents"]

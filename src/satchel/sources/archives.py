@@ -24,8 +24,8 @@ from satchel.progress import Progress
 from satchel.sources.documents import (
     MAX_DOCUMENT_BYTES,
     Bounded,
-    Remarks,
-    Trouble,
+    ReadReport,
+    Skipped,
     bomb,
     brief,
     counted,
@@ -219,7 +219,9 @@ _LOCAL_HEADER = 30  # bytes before a zip member's name and data
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError)
 
 
-def read_archive(path: str, inside: str, remarks: Remarks, progress: Progress) -> dict[str, bytes]:
+def read_archive(
+    path: str, inside: str, remarks: ReadReport, progress: Progress
+) -> dict[str, bytes]:
     """Read the files of an archive.
 
     Args:
@@ -269,19 +271,19 @@ def _below(name: str, inside: str) -> str:
     return name[len(inside) + 1 :] if name.startswith(f"{inside}/") else ""
 
 
-def _name(raw: str, remarks: Remarks) -> str:
+def _name(raw: str, remarks: ReadReport) -> str:
     """Return a member's path without ``.`` parts; empty where it is unsafe or none."""
     parts = raw.split("/")
     if "\0" in raw or not raw.strip("/."):
-        remarks.special.append(Trouble(raw, "no name that a file could have"))
+        remarks.special.append(Skipped(raw, "no name that a file could have"))
         return ""
     if raw.startswith("/") or ".." in parts:
-        remarks.special.append(Trouble(raw, "name that leads out of the archive"))
+        remarks.special.append(Skipped(raw, "name that leads out of the archive"))
         return ""
     return "/".join(part for part in parts if part not in ("", "."))
 
 
-def _wanted(name: str, inside: str, remarks: Remarks) -> str:
+def _wanted(name: str, inside: str, remarks: ReadReport) -> str:
     """Return the path below ``inside`` if the member is to be read; notes hidden ones."""
     below = _below(name, inside)
     if below and any(map(hidden, below.split("/"))):
@@ -305,7 +307,7 @@ def _read_tar(
     inside: str,
     files: dict[str, bytes],
     seen: set[str],
-    remarks: Remarks,
+    remarks: ReadReport,
     progress: Progress,
 ) -> None:
     with _open(path) as stream:
@@ -314,7 +316,7 @@ def _read_tar(
             if number % _STEP == 0:
                 progress("reading", number, None, os.path.basename(path))
             if member.fault:
-                remarks.unreadable.append(Trouble(f"{member.name[:40]}…", member.fault))
+                remarks.unreadable.append(Skipped(f"{member.name[:40]}…", member.fault))
                 continue
             if member.kind == "folder" or not (name := _name(member.name, remarks)):
                 continue
@@ -322,9 +324,9 @@ def _read_tar(
             if not (below := _wanted(name, inside, remarks)):
                 continue
             if member.kind != "file":
-                remarks.special.append(Trouble(name, member.kind))
+                remarks.special.append(Skipped(name, member.kind))
             elif member.size > MAX_DOCUMENT_BYTES:
-                remarks.unreadable.append(Trouble(name, too_large(member.size)))
+                remarks.unreadable.append(Skipped(name, too_large(member.size)))
             else:
                 files[below] = bounded.read(member.size)
         if not bounded.last:
@@ -359,7 +361,7 @@ def _read_zip(
     inside: str,
     files: dict[str, bytes],
     seen: set[str],
-    remarks: Remarks,
+    remarks: ReadReport,
     progress: Progress,
 ) -> None:
     size = os.path.getsize(path)
@@ -374,7 +376,7 @@ def _read_zip(
             raw = _zip_name(member)
             if len(raw) > MAX_NAME_BYTES:
                 fault = f"its name has {len(raw):,} characters, more than {MAX_NAME_BYTES:,}"
-                remarks.unreadable.append(Trouble(f"{raw[:40]}…", fault))
+                remarks.unreadable.append(Skipped(f"{raw[:40]}…", fault))
                 continue
             if raw.endswith("/") or not (name := _name(raw, remarks)):
                 continue
@@ -384,15 +386,15 @@ def _read_zip(
             mode = member.external_attr >> 16
             if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
                 what = "link" if stat.S_ISLNK(mode) else "not an ordinary file"
-                remarks.special.append(Trouble(name, what))
+                remarks.special.append(Skipped(name, what))
             elif member.flag_bits & 1:
-                remarks.unreadable.append(Trouble(name, "encrypted"))
+                remarks.unreadable.append(Skipped(name, "encrypted"))
             elif member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 remarks.unreadable.append(
-                    Trouble(name, "compressed by another method than deflate")
+                    Skipped(name, "compressed by another method than deflate")
                 )
             elif member.file_size > MAX_DOCUMENT_BYTES:
-                remarks.unreadable.append(Trouble(name, too_large(member.file_size)))
+                remarks.unreadable.append(Skipped(name, too_large(member.file_size)))
             else:
                 # Told how much to read, it also decompresses no more than that at once.
                 with archive.open(member) as file:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from satchel.errors import LabelError
-from satchel.sources.columns import Wanted
+from satchel.sources.columns import Columns
 from satchel.sources.documents import Documents, brief, counted, label_sets
 from satchel.sources.reading import read_documents
 from satchel.sources.splitting import text_keys
@@ -153,14 +153,14 @@ def check(
         LabelError: Texts have no labels, or not one each.
     """
     texts = () if text is None else (text,) if isinstance(text, str) else tuple(text)
-    wanted = Wanted(texts, label)
+    wanted = Columns(texts, label)
     documents = _documents(source, labels, wanted, "frame")
     held_out = None if test is None else _documents(test, test_labels, wanted, "test frame")
     return check_documents(documents, held_out)
 
 
 def _documents(
-    source: object, labels: Sequence[object] | None, wanted: Wanted, name: str
+    source: object, labels: Sequence[object] | None, wanted: Columns, name: str
 ) -> Documents:
     """Return the documents of whatever holds some."""
     if isinstance(source, Documents):

@@ -18,9 +18,9 @@ from satchel.escaping import printable
 from satchel.sources.documents import (
     MAX_DOCUMENT_BYTES,
     Documents,
-    Remarks,
+    ReadReport,
+    Skipped,
     Taken,
-    Trouble,
     counted,
     quoted,
     too_large,
@@ -80,7 +80,7 @@ def recognised(name: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Columns:
     """What the user asked of a table.
 
     Attributes:
@@ -299,7 +299,7 @@ MAX_COLUMNS = 10_000
 """A table with more columns is no table of documents."""
 
 
-class Rows:
+class CSRMatrix:
     """Collects the usable rows of one table, and notes why the others are not.
 
     Args:
@@ -318,7 +318,7 @@ class Rows:
     """
 
     def __init__(
-        self, source: str, wanted: Wanted, remarks: Remarks, encoding: str | None = None
+        self, source: str, wanted: Columns, remarks: ReadReport, encoding: str | None = None
     ) -> None:
         self.source = source
         self.remarks = remarks
@@ -343,7 +343,7 @@ class Rows:
 
     def reject(self, line: int, reason: str) -> None:
         """Note a row that cannot be used."""
-        self.remarks.rejected.append(Trouble(self.source, reason, line))
+        self.remarks.rejected.append(Skipped(self.source, reason, line))
 
     def recoded(self, encoding: str) -> None:
         """Note that the table as a whole has another encoding than UTF-8."""

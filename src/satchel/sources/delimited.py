@@ -13,7 +13,7 @@ from typing import IO, TypeAlias
 
 from satchel.errors import SourceError
 from satchel.escaping import printable
-from satchel.sources.columns import Rows, Wanted, recognised, unique_names
+from satchel.sources.columns import Columns, CSRMatrix, recognised, unique_names
 from satchel.sources.documents import MAX_DOCUMENT_BYTES, Taken
 from satchel.sources.encodings import decode_name
 
@@ -35,7 +35,7 @@ class Header:
 
 def find_header(
     sample: Sequence[Sequence[str]],
-    wanted: Wanted,
+    wanted: Columns,
     source: str,
     notes: list[str],
     encoding: str | None,
@@ -90,8 +90,8 @@ def _hint(first: Sequence[str]) -> str:
 
 
 def _headless(
-    sample: Sequence[Sequence[str]], wanted: Wanted, numbers: list[str], source: str
-) -> Wanted | None:
+    sample: Sequence[Sequence[str]], wanted: Columns, numbers: list[str], source: str
+) -> Columns | None:
     """Return the numbers of the columns to read, or None where the first row may be a header.
 
     Raises:
@@ -156,7 +156,7 @@ class DelimitedRows:
         width: The number of cells that a row must have; 0 until the first row is known.
     """
 
-    def __init__(self, open_text: OpenText, tabs: bool, wanted: Wanted, rows: Rows) -> None:
+    def __init__(self, open_text: OpenText, tabs: bool, wanted: Columns, rows: CSRMatrix) -> None:
         self.width = 0
         self._open_text = open_text
         self._tabs = tabs
@@ -341,7 +341,7 @@ def _is_quoted_throughout(lines: Iterable[str]) -> bool:
     return len(widths) < 2
 
 
-def _delimiter(sample: list[str], likely: str, wanted: Wanted) -> str:
+def _delimiter(sample: list[str], likely: str, wanted: Columns) -> str:
     """Return what separates the cells.
 
     It is what gives the first row the most names that are wanted or recognised; where it has none,

@@ -42,7 +42,7 @@ def examples(names: Iterable[str], total: int) -> str:
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Skipped:
     """Something that was not read.
 
     Attributes:
@@ -61,7 +61,7 @@ class Trouble:
 
 
 @dataclass
-class Remarks:
+class ReadReport:
     """All that a reader wants to know about how a source was read; nothing is dropped in silence.
 
     Attributes:
@@ -81,10 +81,10 @@ class Remarks:
     recoded: dict[str, list[str]] = field(default_factory=dict)
     replaced: dict[str, int] = field(default_factory=dict)
     not_western: bool = False
-    unreadable: list[Trouble] = field(default_factory=list)
-    binary: list[Trouble] = field(default_factory=list)
-    special: list[Trouble] = field(default_factory=list)
-    rejected: list[Trouble] = field(default_factory=list)
+    unreadable: list[Skipped] = field(default_factory=list)
+    binary: list[Skipped] = field(default_factory=list)
+    special: list[Skipped] = field(default_factory=list)
+    rejected: list[Skipped] = field(default_factory=list)
     unlabelled: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -187,7 +187,7 @@ class Documents:
     names: list[str]
     texts: list[str]
     labels: Labels | None
-    remarks: Remarks = field(default_factory=Remarks)
+    remarks: ReadReport = field(default_factory=ReadReport)
     ids: list[str] | None = None
     columns: dict[str, list[Any]] | None = None
     taken: Taken | None = None

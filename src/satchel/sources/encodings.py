@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 
 from satchel.errors import SettingError
-from satchel.sources.documents import Remarks
+from satchel.sources.documents import ReadReport
 
 # UTF-32's mark begins with UTF-16's, so it comes first.
 _MARKS = (
@@ -128,7 +128,7 @@ class Decoder:
         SettingError: The encoding is unknown.
     """
 
-    def __init__(self, remarks: Remarks, encoding: str | None = None) -> None:
+    def __init__(self, remarks: ReadReport, encoding: str | None = None) -> None:
         self._remarks = remarks
         self._encoding = known_encoding(encoding)
         self._waiting: dict[int, tuple[str, bytes]] = {}

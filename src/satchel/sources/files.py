@@ -13,8 +13,8 @@ from satchel.errors import SourceError
 from satchel.escaping import printable
 from satchel.sources.documents import (
     MAX_DOCUMENT_BYTES,
-    Remarks,
-    Trouble,
+    ReadReport,
+    Skipped,
     brief,
     counted,
     examples,
@@ -66,7 +66,7 @@ def _is_part(name: str) -> bool:
     return not _PART_WORDS.isdisjoint(re.split(r"[^a-z]+", name.lower()))
 
 
-def find_root(paths: Sequence[str], source: str, remarks: Remarks) -> str:
+def find_root(paths: Sequence[str], source: str, remarks: ReadReport) -> str:
     """Find the folder whose sub-folders are the labels.
 
     It is the top one, unless the top holds a single folder that wraps several: then that one, and
@@ -127,7 +127,7 @@ def find_root(paths: Sequence[str], source: str, remarks: Remarks) -> str:
 
 
 def split_labels(
-    paths: Sequence[str], prefix: str, remarks: Remarks
+    paths: Sequence[str], prefix: str, remarks: ReadReport
 ) -> tuple[list[str], list[str]]:
     """Give each file its label: the first folder below the prefix, however deep the file lies.
 
@@ -199,7 +199,7 @@ def reason(error: OSError) -> str:
     return error.strerror or type(error).__name__
 
 
-def find_files(root: str, remarks: Remarks) -> list[str]:
+def find_files(root: str, remarks: ReadReport) -> list[str]:
     """List the files below a folder.
 
     Args:
@@ -224,7 +224,7 @@ def find_files(root: str, remarks: Remarks) -> list[str]:
             identity = _identity(path)
             if identity in visited:
                 remarks.special.append(
-                    Trouble(prefix, "link to a folder that is read already or holds the source")
+                    Skipped(prefix, "link to a folder that is read already or holds the source")
                 )
                 continue
             visited.add(identity)
@@ -232,7 +232,7 @@ def find_files(root: str, remarks: Remarks) -> list[str]:
                 for entry in entries:
                     _sort_in(entry, prefix, found, folders, linked, remarks)
         except OSError as error:
-            remarks.unreadable.append(Trouble(prefix or root, reason(error)))
+            remarks.unreadable.append(Skipped(prefix or root, reason(error)))
     found.sort(key=by_bytes)
     remarks.hidden.sort(key=by_bytes)
     for troubles in (remarks.special, remarks.unreadable):
@@ -251,7 +251,7 @@ def _sort_in(
     found: list[str],
     folders: list[str],
     linked: list[str],
-    remarks: Remarks,
+    remarks: ReadReport,
 ) -> None:
     name = prefix + entry.name
     if hidden(entry.name):
@@ -264,17 +264,17 @@ def _sort_in(
         try:
             mode = entry.stat().st_mode
         except OSError as error:
-            remarks.unreadable.append(Trouble(name, f"link that leads nowhere: {reason(error)}"))
+            remarks.unreadable.append(Skipped(name, f"link that leads nowhere: {reason(error)}"))
             return
         if stat.S_ISREG(mode):
             found.append(name)
         elif stat.S_ISDIR(mode):
             linked.append(name + "/")
         else:
-            remarks.special.append(Trouble(name, kind(mode)))
+            remarks.special.append(Skipped(name, kind(mode)))
 
 
-def read_file(path: str, name: str, remarks: Remarks) -> bytes | None:
+def read_file(path: str, name: str, remarks: ReadReport) -> bytes | None:
     """Read one regular file.
 
     Args:
@@ -288,22 +288,22 @@ def read_file(path: str, name: str, remarks: Remarks) -> bytes | None:
     try:
         descriptor = os.open(path, _FLAGS)
     except OSError as error:
-        remarks.unreadable.append(Trouble(name, reason(error)))
+        remarks.unreadable.append(Skipped(name, reason(error)))
         return None
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            remarks.special.append(Trouble(name, kind(status.st_mode)))
+            remarks.special.append(Skipped(name, kind(status.st_mode)))
             return None
         size = status.st_size
         if size > MAX_DOCUMENT_BYTES:
-            remarks.unreadable.append(Trouble(name, too_large(size)))
+            remarks.unreadable.append(Skipped(name, too_large(size)))
             return None
         data = os.read(descriptor, size + 1)
         while len(data) < size and (more := os.read(descriptor, size - len(data))):
             data += more
     except OSError as error:
-        remarks.unreadable.append(Trouble(name, reason(error)))
+        remarks.unreadable.append(Skipped(name, reason(error)))
         return None
     finally:
         os.close(descriptor)

@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from satchel.errors import MissingDependencyError, SourceError
 from satchel.escaping import printable
-from satchel.sources.columns import MAX_COLUMNS, Rows, Wanted
+from satchel.sources.columns import MAX_COLUMNS, Columns, CSRMatrix
 from satchel.sources.documents import BYTES_PER_ROW, Taken, bomb, expansion_limit, quoted
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ _BASE_SECONDS = 30
 _BYTES_PER_SECOND = 4 << 20  # a slow machine unpacks ten times as fast
 
 
-def read_parquet(path: str, wanted: Wanted, rows: Rows, tick: Callable[[int], None]) -> None:
+def read_parquet(path: str, wanted: Columns, rows: CSRMatrix, tick: Callable[[int], None]) -> None:
     """Read a Parquet file's rows.
 
     Args:

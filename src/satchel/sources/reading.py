@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from satchel.errors import MissingDependencyError, SourceError, SourceNotFoundError
 from satchel.escaping import printable
 from satchel.progress import Progress, silent
-from satchel.sources.columns import Wanted
+from satchel.sources.columns import Columns
 from satchel.sources.documents import (
     ARCHIVES,
     TABLES,
     Documents,
-    Remarks,
-    Trouble,
+    ReadReport,
+    Skipped,
     counted,
     is_archive,
     is_fasttext,
@@ -37,7 +37,7 @@ _LONGEST_NAME = 255
 
 
 @dataclass(frozen=True)
-class Place:
+class SourceLocation:
     """Where a source is.
 
     Attributes:
@@ -51,7 +51,7 @@ class Place:
     inside: str = ""
 
 
-def locate(source: str | os.PathLike[str]) -> Place:
+def locate(source: str | os.PathLike[str]) -> SourceLocation:
     """Find out what a source is.
 
     Args:
@@ -77,7 +77,7 @@ def locate(source: str | os.PathLike[str]) -> Place:
         path, inside = parent, f"{name}/{inside}" if inside else name
     inside = inside.strip("/")
     if os.path.isdir(path) and not inside:
-        return Place("folder", path)
+        return SourceLocation("folder", path)
     if os.path.exists(path) and not os.path.isdir(path):
         if not os.path.isfile(path):
             what = kind(os.stat(path).st_mode)
@@ -85,9 +85,9 @@ def locate(source: str | os.PathLike[str]) -> Place:
                 f"{printable(whole)}: expected a folder, an archive or a table, found a {what}."
             )
         if is_archive(path):
-            return Place("archive", path, inside)
+            return SourceLocation("archive", path, inside)
         if not inside:
-            return Place("table" if is_table(path) or is_fasttext(path) else "file", path)
+            return SourceLocation("table" if is_table(path) or is_fasttext(path) else "file", path)
     raise SourceNotFoundError(_not_found(whole, path, inside))
 
 
@@ -160,17 +160,17 @@ def read_documents(
     """
     texts = () if text is None else (text,) if isinstance(text, str) else tuple(text)
     kept: tuple[str, ...] | Literal["all"] = "all" if keep == "all" else tuple(keep)
-    wanted = Wanted(texts, label, id, labelled, kept)
+    wanted = Columns(texts, label, id, labelled, kept)
     return _read(source, wanted, encoding, progress)
 
 
 def _read(
-    source: str | os.PathLike[str], wanted: Wanted, encoding: str | None, progress: Progress
+    source: str | os.PathLike[str], wanted: Columns, encoding: str | None, progress: Progress
 ) -> Documents:
     place = locate(source)
     named = printable(os.fspath(source))
     known_encoding(encoding)
-    remarks = Remarks()
+    remarks = ReadReport()
     if place.kind == "table":
         from satchel.sources.tables import read_table
 
@@ -186,10 +186,10 @@ def _read(
 
 
 def _read_files(
-    place: Place,
+    place: SourceLocation,
     named: str,
     labelled: bool,
-    remarks: Remarks,
+    remarks: ReadReport,
     progress: Progress,
     encoding: str | None,
 ) -> Documents:
@@ -232,7 +232,7 @@ def _read_files(
         if data is None:
             continue
         if reason := not_text(data):
-            remarks.binary.append(Trouble(name, reason))
+            remarks.binary.append(Skipped(name, reason))
             continue
         texts.append(decoder.decode(len(texts), name, data))
         names.append(name[len(prefix) :])
@@ -243,7 +243,7 @@ def _read_files(
     return Documents(names, texts, kept if labels is not None else None, remarks)
 
 
-def _refuse_tables(paths: list[str], place: Place, named: str) -> None:
+def _refuse_tables(paths: list[str], place: SourceLocation, named: str) -> None:
     """Raise where a folder holds tables and no labelled folder: one of them is what is meant."""
     if any("/" in path for path in paths):
         return
@@ -298,7 +298,7 @@ def read(
     from satchel.sources.tables import series
 
     texts = () if text is None else (text,) if isinstance(text, str) else tuple(text)
-    wanted = Wanted(texts, label, labelled=labelled, whole=True)
+    wanted = Columns(texts, label, labelled=labelled, whole=True)
     documents = _read(source, wanted, encoding, progress)
     for line in documents.remarks.lines():
         logging.getLogger("satchel").warning("%s: %s", printable(os.fspath(source)), line)

@@ -23,7 +23,7 @@ import msgspec
 from satchel.errors import LabelError, SourceError
 from satchel.escaping import printable
 from satchel.progress import Progress
-from satchel.sources.columns import MAX_COLUMNS, Rows, Wanted, undecoded, unique_names
+from satchel.sources.columns import MAX_COLUMNS, Columns, CSRMatrix, undecoded, unique_names
 from satchel.sources.delimited import DelimitedRows, Header, Row, find_header
 from satchel.sources.documents import (
     BYTES_PER_ROW,
@@ -31,7 +31,7 @@ from satchel.sources.documents import (
     MAX_DOCUMENT_BYTES,
     Bounded,
     Documents,
-    Remarks,
+    ReadReport,
     Taken,
     brief,
     expansion_limit,
@@ -190,7 +190,7 @@ def is_frame(source: object) -> TypeGuard[Any]:
     return hasattr(source, "columns") and hasattr(source, "__getitem__")
 
 
-def frame_documents(frame: Any, wanted: Wanted, name: str = "frame") -> Documents:
+def frame_documents(frame: Any, wanted: Columns, name: str = "frame") -> Documents:
     """Take the documents of a data frame.
 
     Args:
@@ -202,7 +202,7 @@ def frame_documents(frame: Any, wanted: Wanted, name: str = "frame") -> Document
         SourceError: A column is missing, or most rows cannot be used.
     """
     columns, repeated = unique_names([str(column) for column in frame.columns])
-    rows = Rows(name, wanted, Remarks())
+    rows = CSRMatrix(name, wanted, ReadReport())
     rows.taken = taken = wanted.choose(columns, name, rows.remarks.notes, repeated)
     rows.splits = True
     own = dict(zip(columns, frame.columns, strict=True))
@@ -239,7 +239,7 @@ def text_documents(texts: Any, labels: Any, name: str = "texts") -> Documents:
     texts, labels = list(texts), list(labels)
     if len(texts) != len(labels):
         raise LabelError(f"expected one label a text, found {len(texts):,} and {len(labels):,}")
-    rows = Rows(name, Wanted(), Remarks())
+    rows = CSRMatrix(name, Columns(), ReadReport())
     for number, (text, label) in enumerate(zip(texts, labels, strict=True), 1):
         rows.add(number, [_cell(text)], _cell(label))
     return rows.finish()
@@ -264,7 +264,7 @@ Tick: TypeAlias = Callable[[int], None]
 
 
 def read_table(
-    path: str, wanted: Wanted, remarks: Remarks, progress: Progress, encoding: str | None = None
+    path: str, wanted: Columns, remarks: ReadReport, progress: Progress, encoding: str | None = None
 ) -> Documents:
     """Read a table whose format its suffix names; a file without such a suffix is fastText's.
 
@@ -284,7 +284,7 @@ def read_table(
         MissingDependencyError: Parquet needs polars.
     """
     name = os.path.basename(path)
-    rows = Rows(name, wanted, remarks, encoding)
+    rows = CSRMatrix(name, wanted, remarks, encoding)
 
     def tick(done: int) -> None:
         if done % _STEP == 0:
@@ -306,7 +306,7 @@ def read_table(
 
 
 @contextlib.contextmanager
-def _open_text(path: str, rows: Rows, newline: str) -> Iterator[IO[str]]:
+def _open_text(path: str, rows: CSRMatrix, newline: str) -> Iterator[IO[str]]:
     """Open a table as text; bytes that are not UTF-8 pass as surrogate escapes."""
     with open(path, "rb") as file:
         stream: io.BufferedReader = file
@@ -323,7 +323,7 @@ def _open_text(path: str, rows: Rows, newline: str) -> Iterator[IO[str]]:
             yield io.TextIOWrapper(stream, encoding, "replace", newline=newline)
 
 
-def _read_delimited(path: str, wanted: Wanted, rows: Rows, tick: Tick) -> None:
+def _read_delimited(path: str, wanted: Columns, rows: CSRMatrix, tick: Tick) -> None:
     before = csv.field_size_limit(MAX_DOCUMENT_BYTES)
     try:
         _read_cells(path, wanted, rows, tick)
@@ -331,7 +331,7 @@ def _read_delimited(path: str, wanted: Wanted, rows: Rows, tick: Tick) -> None:
         csv.field_size_limit(before)
 
 
-def _read_cells(path: str, wanted: Wanted, rows: Rows, tick: Tick) -> None:
+def _read_cells(path: str, wanted: Columns, rows: CSRMatrix, tick: Tick) -> None:
     tabs = path.lower().removesuffix(".gz").endswith(".tsv")
     table = DelimitedRows(functools.partial(_open_text, path, rows, ""), tabs, wanted, rows)
     # The file is closed here, and not when the iterator happens to be collected.
@@ -353,7 +353,7 @@ def _read_cells(path: str, wanted: Wanted, rows: Rows, tick: Tick) -> None:
         _add_cells(itertools.chain(sample, records), header, rows, tick)
 
 
-def _add_cells(records: Iterator[Row], header: Header, rows: Rows, tick: Tick) -> None:
+def _add_cells(records: Iterator[Row], header: Header, rows: CSRMatrix, tick: Tick) -> None:
     rows.taken = taken = header.taken
     rows.splits = True
     at = {name: place for place, name in enumerate(header.names)}
@@ -381,7 +381,7 @@ def _some(records: Iterator[Row]) -> Iterator[Row]:
             return
 
 
-def _read_json(path: str, wanted: Wanted, rows: Rows, tick: Tick) -> None:
+def _read_json(path: str, wanted: Columns, rows: CSRMatrix, tick: Tick) -> None:
     pass
 
     with _open_text(path, rows, newline="\n") as stream:
@@ -405,7 +405,7 @@ def _read_json(path: str, wanted: Wanted, rows: Rows, tick: Tick) -> None:
 
 
 def _add_object(
-    line: int, record: dict[str, Any], wanted: Wanted, taken: Taken, rows: Rows
+    line: int, record: dict[str, Any], wanted: Columns, taken: Taken, rows: CSRMatrix
 ) -> None:
     label, text = taken.label, taken.text
     if label is not None and label not in record:
@@ -431,7 +431,7 @@ def _add_object(
     )
 
 
-def _read_fasttext(path: str, wanted: Wanted, rows: Rows, tick: Tick) -> None:  # noqa: ARG001
+def _read_fasttext(path: str, wanted: Columns, rows: CSRMatrix, tick: Tick) -> None:  # noqa: ARG001
     """Read lines of words, of which those that begin with ``__label__`` are labels."""
     rows.remarks.notes.append(
         f"{printable(rows.source)}: read as lines of fastText; labels begin with {FASTTEXT_LABEL}."
@@ -458,13 +458,13 @@ def _read_fasttext(path: str, wanted: Wanted, rows: Rows, tick: Tick) -> None:  
             rows.add(number, [text], labels[0] if len(labels) == 1 else labels or None)
 
 
-def _read_parquet(path: str, wanted: Wanted, rows: Rows, tick: Tick) -> None:
+def _read_parquet(path: str, wanted: Columns, rows: CSRMatrix, tick: Tick) -> None:
     from satchel.sources.parquet import read_parquet
 
     read_parquet(path, wanted, rows, tick)
 
 
-_READERS: dict[str, Callable[[str, Wanted, Rows, Tick], None]] = {
+_READERS: dict[str, Callable[[str, Columns, CSRMatrix, Tick], None]] = {
     ".csv": _read_delimited,
     ".tsv": _read_delimited,
     ".json": _read_json,

@@ -19,7 +19,7 @@ from satchel.training.bag_kernels import (
 )
 
 if TYPE_CHECKING:
-    from satchel.features.csr import Rows
+    from satchel.features.csr import CSRMatrix
 
 
 _MASK_64 = (1 << 64) - 1
@@ -89,7 +89,7 @@ class BagLayer:
 
     def forward(
         self,
-        rows: Rows,
+        rows: CSRMatrix,
         documents: np.ndarray | None = None,
         *,
         out: np.ndarray | None = None,
@@ -127,7 +127,7 @@ class BagLayer:
 
     def update(
         self,
-        rows: Rows,
+        rows: CSRMatrix,
         documents: np.ndarray | None,
         gradient: np.ndarray,
         rate: float,
@@ -188,11 +188,11 @@ class BagLayer:
         step = self._bias_means / (np.sqrt(self._bias_squares) + self._epsilon)
         self.bias -= np.float32(rate * correction) * step
 
-    def _work(self, rows: Rows, places: np.ndarray) -> int:
+    def _work(self, rows: CSRMatrix, places: np.ndarray) -> int:
         return self.width * int((rows.offsets[places + 1] - rows.offsets[places]).sum())
 
 
-def _places(rows: Rows, documents: np.ndarray | None) -> np.ndarray:
+def _places(rows: CSRMatrix, documents: np.ndarray | None) -> np.ndarray:
     if documents is None:
         return np.arange(len(rows.offsets) - 1, dtype=np.int64)
     return np.ascontiguousarray(documents, np.int64)

@@ -14,7 +14,7 @@ from satchel.training.linear_kernels import dual_pass
 from satchel.training.targets import check_targets
 
 if TYPE_CHECKING:
-    from satchel.features.csr import Rows
+    from satchel.features.csr import CSRMatrix
 
 
 BLOCK_BYTES = 256 * 2**20
@@ -75,7 +75,7 @@ class LinearProblem:
 
     def __init__(
         self,
-        rows: Rows,
+        rows: CSRMatrix,
         targets: np.ndarray | Callable[[int, int], np.ndarray],
         *,
         n_classes: int,
@@ -186,7 +186,7 @@ def class_blocks(n_classes: int, bytes_each: int) -> list[tuple[int, int]]:
     return [(start, min(start + count, n_classes)) for start in range(0, max(1, n_classes), count)]
 
 
-def _squared_lengths(rows: Rows) -> np.ndarray:
+def _squared_lengths(rows: CSRMatrix) -> np.ndarray:
     sums = np.zeros(len(rows.values) + 1)
     np.cumsum(np.square(rows.values, dtype=np.float64), out=sums[1:])
     return np.asarray(sums[rows.offsets[1:]] - sums[rows.offsets[:-1]])
@@ -227,7 +227,7 @@ class ComplementBayes:
 
     def __init__(
         self,
-        rows: Rows,
+        rows: CSRMatrix,
         classes: np.ndarray,
         n_classes: int,
         *,

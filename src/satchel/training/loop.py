@@ -19,7 +19,7 @@ from satchel.training.steps import Step
 from satchel.training.targets import correct, target_rows
 
 if TYPE_CHECKING:
-    from satchel.features.csr import Rows
+    from satchel.features.csr import CSRMatrix
 
 
 class WatchedModel(keras.Model):  # type: ignore[misc]
@@ -83,7 +83,7 @@ class WatchedModel(keras.Model):  # type: ignore[misc]
         )
 
 
-Watched = tuple["Rows", np.ndarray, np.ndarray | None]
+Watched = tuple["CSRMatrix", np.ndarray, np.ndarray | None]
 """Bags, targets and weights of documents to judge each epoch by; None weighs all alike."""
 _ANSWER_ROWS = 1024
 _BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
@@ -111,7 +111,7 @@ class Loop:
         progress: Told of each epoch.
     """
 
-    rows: Rows
+    rows: CSRMatrix
     targets: np.ndarray
     weights: np.ndarray
     validation: Watched | None
@@ -219,7 +219,7 @@ class Loop:
         return {"loss": total / seen, "accuracy": right / seen}
 
     def _validate(
-        self, rows: Rows, targets: np.ndarray, weights: np.ndarray | None
+        self, rows: CSRMatrix, targets: np.ndarray, weights: np.ndarray | None
     ) -> dict[str, float]:
         """Judge the network; loss and accuracy are means over the documents, as in training."""
         documents = len(targets)

@@ -28,7 +28,7 @@ from satchel.training.steps import deterministic, make_step
 from satchel.training.targets import check_targets, document_weights
 
 if TYPE_CHECKING:
-    from satchel.features.csr import Rows
+    from satchel.features.csr import CSRMatrix
 
 EPSILON = 1e-7
 Loss = str | Callable[..., Any]
@@ -69,7 +69,7 @@ class TrainedNetwork:
 
 
 def train_network(
-    rows: Rows,
+    rows: CSRMatrix,
     targets: np.ndarray,
     *,
     n_classes: int,

@@ -10,7 +10,7 @@ from numba import types
 
 from satchel.features.batches import Chunk, pack, work_through
 from satchel.features.counting import Counts, merge_ranked
-from satchel.features.csr import Rows
+from satchel.features.csr import CSRMatrix
 from satchel.features.kernels.bag import (
     document_bag,
     grown,
@@ -244,7 +244,7 @@ class _Worker:
 
 def count_with_rows(
     stream: Iterator[Chunk], features: Features, threads: int, tell: Callable[[Chunk], None]
-) -> tuple[Counts, Rows]:
+) -> tuple[Counts, CSRMatrix]:
     """The vocabulary and the rows of a stream of documents.
 
     Args:
@@ -273,4 +273,4 @@ def count_with_rows(
         finish_rows(entries, rows, ranks[worker], len(merged), ids[target], values[target])
 
     work_through(range(len(parts)), [None] * threads, finish)
-    return merged, Rows(offsets, ids, values, len(merged))
+    return merged, CSRMatrix(offsets, ids, values, len(merged))
