@@ -81,7 +81,10 @@ def operations(sample: str) -> Iterator[tuple[str, Operation]]:
     yield "prediction", lambda text: model.predict([text])
     yield "explanation", lambda text: shown(model.explain(text))
     yield "copies", lambda text: text_keys([text, f"{text} "])
-    yield "check", lambda text: check_documents(Documents(["a", "b"], [text, text.upper()], ["x", "y"]))
+    yield (
+        "check",
+        lambda text: check_documents(Documents(["a", "b"], [text, text.upper()], ["x", "y"])),
+    )
     yield "conversation", conversation
     yield "name spaces", lambda text: name_spaces(text.lower())
     for part in ("headers", "signatures", "quotes"):

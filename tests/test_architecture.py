@@ -250,7 +250,7 @@ def test_loading_a_model_and_predicting_loads_nothing_heavy() -> None:
 
 def test_the_public_names_are_these() -> None:
     assert satchel.__all__ == [
-        "Satchel",
+        "Model",
         "SatchelError",
         "TextClassifier",
         "check",
