@@ -18,7 +18,7 @@ import pytest
 
 from satchel import sealed
 from satchel.cli import main
-from satchel.sealed.assembly import Contents
+from satchel.sealed.assembly import Contents, ensemble_of
 from small_models import make_contents
 
 
@@ -86,7 +86,7 @@ def refused(*arguments: object, given: str | None = None) -> str:
     return answer.stderr
 
 
-def write_model(path: Path, parts: Contents | None = None) -> Path:
+def write_model(path: Path, contents: Contents | None = None) -> Path:
     """A model of four labels with random numbers, written without training."""
-    sealed.write(path, make_contents() if parts is None else parts)
+    sealed.write(path, ensemble_of(make_contents() if contents is None else contents))
     return path

@@ -199,7 +199,7 @@ def _training() -> Iterator[Operation]:
 
     def learnt(text: str) -> None:
         texts = [text, *(f"{word} {number}" for word in "ab" for number in range(12))]
-        fit_ensemble(texts, ["a"] + ["a"] * 12 + ["b"] * 12, Settings(effort="fast", threads=1))
+        learn(texts, ["a"] + ["a"] * 12 + ["b"] * 12, Settings(effort="fast", threads=1))
 
     learnt("warm")
     yield learnt

@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 
 import satchel
 from corpora import LABELS, corpus
-from satchel import TextClassifier
+from satchel import TextClassifier, sealed
 from satchel.errors import LabelError, NotFittedError, TextError
 
 TEXTS, TRUE = corpus(90)
@@ -32,7 +32,7 @@ def quick(**settings: Any) -> TextClassifier:
 
 
 def sealed_bytes(classifier: TextClassifier) -> bytes:
-    return satchel.pack(classifier.model_.ensemble)
+    return sealed.dumps(classifier.model_.ensemble)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_the_constructor_stores_its_arguments_untouched() -> None:
 def test_clone_and_set_params(fast: TextClassifier) -> None:
     copied = clone(fast)
     assert copied.get_params() == fast.get_params()
-    assert not hasattr(copied, "satchel_")
+    assert not hasattr(copied, "model_")
     assert copied.set_params(hidden=5, seed=3) is copied
     assert (copied.hidden, copied.seed) == (5, 3)
     with pytest.raises(ValueError, match="nonsense"):
@@ -179,7 +179,7 @@ def test_the_fast_effort_loads_no_keras(tmp_path: Path) -> None:
         "from satchel.search.fitting import learn\n"
         "from satchel.search.settings import Settings\n"
         "texts, labels = json.load(sys.stdin)\n"
-        "learn(texts, labels, Settings(effort='fast')).satchel.save(sys.argv[1])\n"
+        "learn(texts, labels, Settings(effort='fast')).model.save(sys.argv[1])\n"
         "print({'keras', 'jax', 'torch', 'tensorflow', 'sklearn'} & set(sys.modules))"
     )
     path = tmp_path / "m.satchel"
@@ -201,7 +201,7 @@ def test_history_is_kept_of_every_network(balanced: TextClassifier, fast: TextCl
     assert history["loss"][-1] < history["loss"][0]
     assert fast.history_ == []
     two = TextClassifier("best", epochs=2, hidden=8, budget=1e-6).fit(TEXTS, TRUE)
-    nets = [member for member in two.model_.manifest.members if member.layers]
+    nets = [member for member in two.model_.ensemble.members if member.layers]
     assert len(two.history_) == len(nets)
 
 
@@ -218,8 +218,8 @@ def test_a_loaded_model_answers_to_the_bit(balanced: TextClassifier, tmp_path: P
     path = tmp_path / "model.satchel"
     balanced.save(path)
     loaded = satchel.load(path)
-    scores = balanced.model_.model.scores(NEW)
-    np.testing.assert_array_equal(loaded.model.scores(NEW), scores)
+    logits = balanced.model_.predictor.logits(NEW)
+    np.testing.assert_array_equal(loaded.predictor.logits(NEW), logits)
     np.testing.assert_array_equal(loaded.predict_proba(NEW), balanced.predict_proba(NEW))
     assert loaded.predict(NEW).tolist() == balanced.predict(NEW).tolist()
     assert loaded.classes_.tolist() == balanced.classes_.tolist()
@@ -255,7 +255,9 @@ def test_the_order_of_the_training_documents_matters_only_a_little(
     other = TextClassifier().fit([TEXTS[i] for i in order], [TRUE[i] for i in order])
     assert sealed_bytes(other) != sealed_bytes(balanced)
     assert other.predict(NEW).tolist() == balanced.predict(NEW).tolist()
-    weights = [np.sort(each.model_.ensemble.arrays["view0.weights"]) for each in (other, balanced)]
+    weights = [
+        np.sort(each.model_.ensemble.views[0].vocabulary.weights) for each in (other, balanced)
+    ]
     np.testing.assert_allclose(weights[0], weights[1], rtol=1e-6)
 
 

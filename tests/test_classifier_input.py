@@ -40,7 +40,7 @@ def test_empty_documents_are_left_out_and_answered_with_the_prior(effort: Effort
     classifier = of_effort(effort)
     classifier.fit([*TEXTS, "", " \n", "\t"], [*TRUE, *LABELS])
     assert classifier.n_documents_ == 90
-    assert sum(classifier.model_.manifest.training.class_counts) == 90
+    assert sum(classifier.model_.ensemble.training.class_counts) == 90
     without = of_effort(effort).fit(TEXTS, TRUE)
     np.testing.assert_array_equal(classifier.predict_proba(NEW), without.predict_proba(NEW))
 
@@ -62,10 +62,10 @@ def test_unknown_words_give_the_prior() -> None:
     # The first label holds twice as many documents as either other.
     more, _ = corpus(90, seed=2)
     classifier = quick().fit([*texts, *more[::3]], [*labels, *labels[::3]])
-    model = classifier.model_.model
+    predictor = classifier.model_.predictor
     unknown = ["zzyzx qwrtp", "", "ксанф"]
-    assert model.known(unknown).tolist() == [0, 0, 0]
-    assert (model.known(NEW) > 0).all()
+    assert predictor.known(unknown).tolist() == [0, 0, 0]
+    assert (predictor.known(NEW) > 0).all()
     prior = classifier.predict_proba(unknown)
     assert (prior == prior[0]).all()
     assert classifier.predict(unknown).tolist() == [labels[0]] * 3
@@ -108,7 +108,7 @@ def test_several_labels_a_document(effort: Effort, tmp_path: Path) -> None:
     probabilities = classifier.predict_proba(texts)
     assert ((probabilities >= 0) & (probabilities <= 1)).all()
     assert (probabilities.sum(axis=1) > 1.5).any()
-    thresholds = classifier.model_.manifest.thresholds
+    thresholds = classifier.model_.ensemble.thresholds
     assert len(thresholds) == 3
     said = [tuple(np.array(sorted(LABELS))[row >= thresholds].tolist()) for row in probabilities]
     assert said == answers.tolist()

@@ -14,9 +14,8 @@ import pytest
 from msgspec import structs
 from sklearn.base import clone
 
-import satchel
 from corpora import corpus
-from satchel import TextClassifier
+from satchel import TextClassifier, sealed
 from satchel.errors import LabelError, SettingError, UnsupportedHeadError
 from satchel.features.hashing import CHARACTER_KIND
 from satchel.training.heads import default_head
@@ -40,20 +39,19 @@ def quick(**settings: Any) -> TextClassifier:
 
 
 def sealed_bytes(classifier: TextClassifier) -> bytes:
-    return satchel.pack(classifier.model_.ensemble)
+    return sealed.dumps(classifier.model_.ensemble)
 
 
 def answering_bytes(classifier: TextClassifier) -> bytes:
     """The file without the history of its training: what answers depend on."""
-    parts = classifier.model_.ensemble
-    training = structs.replace(parts.manifest.training, history=())
-    manifest = structs.replace(parts.manifest, training=training)
-    return satchel.pack(replace(parts, manifest=manifest))
+    ensemble = classifier.model_.ensemble
+    training = structs.replace(ensemble.training, history=())
+    return sealed.dumps(replace(ensemble, training=training))
 
 
 def kinds(classifier: TextClassifier) -> set[int]:
-    arrays = classifier.model_.ensemble.arrays
-    return {k for name in arrays if name.endswith(".kinds") for k in arrays[name].tolist()}
+    views = classifier.model_.ensemble.views
+    return {kind for view in views for kind in view.vocabulary.kinds.tolist()}
 
 
 class Watch(keras.callbacks.Callback):
@@ -95,23 +93,23 @@ def test_every_argument_has_a_test_here() -> None:
 
 
 def test_effort_decides_how_much_is_tried(fast: TextClassifier) -> None:
-    assert fast.model_.manifest.training.effort == "fast"
+    assert fast.model_.ensemble.training.effort == "fast"
     balanced = TextClassifier(hidden=16, epochs=4).fit(TEXTS, TRUE)
-    assert balanced.model_.manifest.training.effort == "balanced"
-    trials = balanced.model_.manifest.training.trials
-    assert len(trials) > len(fast.model_.manifest.training.trials)
+    assert balanced.model_.ensemble.training.effort == "balanced"
+    trials = balanced.model_.ensemble.training.trials
+    assert len(trials) > len(fast.model_.ensemble.training.trials)
     assert all(trial.name and 0 <= trial.value <= 1 for trial in trials)
 
 
 def test_preset_tutorial_is_the_old_program() -> None:
     watch = Watch()
     classifier = TextClassifier(preset="tutorial", callbacks=[watch]).fit(TEXTS, TRUE)
-    manifest = classifier.model_.manifest
-    assert manifest.training.effort == "tutorial"
-    (view,) = manifest.views
-    assert view.features.rules == "keras"
-    assert view.features.words == 1
-    (member,) = manifest.members
+    ensemble = classifier.model_.ensemble
+    assert ensemble.training.effort == "tutorial"
+    (view,) = ensemble.views
+    assert view.vocabulary.features.rules == "keras"
+    assert view.vocabulary.features.words == 1
+    (member,) = ensemble.members
     assert [layer.units for layer in member.layers if layer.kind == "dense"] == [512, 3]
     assert watch.width == 512
     assert len(watch.epochs) == 30
@@ -135,7 +133,7 @@ def test_head_may_be_a_callable() -> None:
 
     classifier = quick(head=head, epochs=12).fit(TEXTS, TRUE)
     assert set(seen) == {((None, 16), 3)}
-    (member,) = classifier.model_.manifest.members
+    (member,) = classifier.model_.ensemble.members
     kept = [(layer.kind, layer.units, layer.activation) for layer in member.layers]
     assert kept == [
         ("layer_normalization", 16, "linear"), ("dense", 9, "gelu"), ("dense", 3, "linear"),
@@ -175,7 +173,7 @@ def test_hidden_is_the_width_of_the_network() -> None:
     watch = Watch()
     classifier = quick(hidden=11, callbacks=[watch]).fit(TEXTS, TRUE)
     assert watch.width == 11
-    assert classifier.model_.manifest.views[0].width == 11
+    assert classifier.model_.ensemble.views[0].width == 11
 
 
 def test_epochs_are_passes() -> None:
@@ -194,8 +192,8 @@ def test_characters_add_n_grams(fast: TextClassifier) -> None:
     classifier = linear(characters=(3, 4)).fit(TEXTS, TRUE)
     assert CHARACTER_KIND in kinds(classifier)
     # Words that nobody wrote, made of pieces that they share with words known.
-    assert (classifier.model_.model.known(["goaliexyz"]) > 0).all()
-    assert (fast.model_.model.known(["goaliexyz"]) == 0).all()
+    assert (classifier.model_.predictor.known(["goaliexyz"]) > 0).all()
+    assert (fast.model_.predictor.known(["goaliexyz"]) == 0).all()
 
 
 def test_strip_removes_parts_in_training_and_in_answers() -> None:
@@ -203,8 +201,8 @@ def test_strip_removes_parts_in_training_and_in_answers() -> None:
         f"> {'puck goal' if i % 2 else 'oven butter'}\n{text}" for i, text in enumerate(TEXTS)
     ]
     classifier = linear(strip=["quotes"]).fit(quoted, TRUE)
-    for view in classifier.model_.manifest.views:
-        assert view.features.strip == ("quotes",)
+    for view in classifier.model_.ensemble.views:
+        assert view.vocabulary.features.strip == ("quotes",)
     np.testing.assert_array_equal(
         classifier.predict_proba(["orbit of the moon"]),
         classifier.predict_proba(["> puck goal skate\norbit of the moon"]),
@@ -234,7 +232,7 @@ def test_class_weight_may_name_every_label() -> None:
     named = linear(class_weight=even).fit(texts, labels)
     balanced = linear(class_weight="balanced").fit(texts, labels)
     plain = linear().fit(texts, labels)
-    rows = [each.model_.ensemble.arrays["view0.rows"] for each in (named, balanced, plain)]
+    rows = [each.model_.ensemble.views[0].rows for each in (named, balanced, plain)]
     np.testing.assert_array_equal(rows[0], rows[1])
     assert not np.array_equal(rows[0], rows[2])
     with pytest.raises(SettingError, match="'hockey'"):
@@ -354,7 +352,7 @@ def test_validation_data_is_watched_and_not_learnt_from(network: TextClassifier)
     classifier = quick().fit(TEXTS, TRUE, validation_data=(NEW, NEW_TRUE))
     assert answering_bytes(classifier) == answering_bytes(network)
     (history,) = classifier.history_
-    (kept,) = classifier.model_.manifest.training.history
+    (kept,) = classifier.model_.ensemble.training.history
     assert {name: list(values) for name, values in kept.logs.items()} == history
     assert history["val_accuracy"][-1] == pytest.approx(network.score(NEW, NEW_TRUE), abs=0.05)
     probabilities = network.predict_proba(NEW)
@@ -378,7 +376,7 @@ def test_a_checkpoint_keeps_the_best_without_more_ado(tmp_path: Path) -> None:
 def test_budget_ends_the_search_with_its_best_so_far() -> None:
     free = TextClassifier(hidden=16, epochs=4).fit(TEXTS, TRUE)
     short = TextClassifier(hidden=16, epochs=4, budget=1e-6).fit(TEXTS, TRUE)
-    assert len(short.model_.manifest.training.trials) < len(free.model_.manifest.training.trials)
+    assert len(short.model_.ensemble.training.trials) < len(free.model_.ensemble.training.trials)
     assert short.score(NEW, NEW_TRUE) > 0.95
 
 
@@ -412,8 +410,8 @@ def test_backend_is_recorded_and_cannot_change_under_way(
     network: TextClassifier, fast: TextClassifier
 ) -> None:
     loaded = keras.backend.backend()
-    assert network.model_.manifest.training.backend == loaded
-    assert fast.model_.manifest.training.backend == "none"
+    assert network.model_.ensemble.training.backend == loaded
+    assert fast.model_.ensemble.training.backend == "none"
     assert sealed_bytes(quick(backend=loaded).fit(TEXTS, TRUE)) == sealed_bytes(network)
     other = "torch" if loaded != "torch" else "jax"
     with pytest.raises(SettingError, match=f"runs on '{loaded}'"):
@@ -425,7 +423,7 @@ def test_seed_decides(fast: TextClassifier, network: TextClassifier) -> None:
         assert sealed_bytes(make(seed=0).fit(TEXTS, TRUE)) == sealed_bytes(first)
         other = make(seed=1).fit(TEXTS, TRUE)
         assert not np.array_equal(other.predict_proba(NEW), first.predict_proba(NEW))
-        assert other.model_.manifest.training.seed == 1
+        assert other.model_.ensemble.training.seed == 1
 
 
 def test_threads_are_no_more_than_asked_and_change_nothing() -> None:

@@ -15,15 +15,25 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from satchel.bags.features import Features
-from satchel.cli.answers import answers_of
 
 from cli_runs import refused, run, write_model
+from satchel.cli.predict import answers_of
+from satchel.features.spec import Features
 from satchel.inference.structure import Task
+from satchel.model import Model, load
+from satchel.sealed.assembly import ensemble_of
 from satchel.sealed.schema import LayerEntry
-from satchel.sealed.store import read_contents
 from satchel.sources.documents import Documents
-from small_models import LINEAR, NETWORK, TEXTS, Head, make_contents, vocabulary, with_rows
+from small_models import (
+    LINEAR,
+    NETWORK,
+    TEXTS,
+    Head,
+    make_contents,
+    predictor,
+    vocabulary,
+    with_rows,
+)
 
 SUFFIXES = ("csv", "tsv", "jsonl", "json")
 
@@ -36,7 +46,7 @@ def single(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def several(tmp_path_factory: pytest.TempPathFactory) -> Path:
     parts = make_contents((NETWORK,), task="multiple")
-    probabilities = Model(parts).predict_proba(TEXTS)
+    probabilities = predictor(parts).probabilities(TEXTS)
     lowest = probabilities[probabilities.sum(axis=1).argmin()]  # a document that gets no label
     thresholds = tuple(np.minimum(lowest * 1.01, 1).tolist())
     parts = replace(parts, manifest=msgspec.structs.replace(parts.manifest, thresholds=thresholds))
@@ -99,8 +109,7 @@ def test_the_label_is_the_first_of_those_that_hold(
 ) -> None:
     out = tmp_path / f"answers.{suffix}"
     run("predict", several, table, "--out", out)
-    loaded = Model(read_contents(several))
-    truth = loaded.model.decide(loaded.predict_proba(TEXTS))
+    truth = load(several).predict(TEXTS).tolist()
     rows = plain(read(out))
     assert any(len(labels) > 1 for labels in truth)
     assert not all(truth)
@@ -132,8 +141,9 @@ def test_a_row_on_the_terminal_names_no_label_that_does_not_hold(
 def test_the_best_labels_are_those_of_a_full_ranking(scores: list[float], k: int) -> None:
     parts = make_contents((LINEAR,))
     parts.arrays["member0.bias"] = np.log(np.array(scores, np.float32))
-    (answer,) = answers_of(Model(parts), Documents(["d"], [""], None), top=k)
-    probabilities = Model(parts).predict_proba([""])[0].tolist()
+    model = Model(ensemble_of(parts))
+    (answer,) = answers_of(model, Documents(["d"], [""], None), top=k)
+    probabilities = model.predict_proba([""])[0].tolist()
     ranked = sorted(range(4), key=lambda column: (-probabilities[column], column))
     labels = parts.manifest.labels
     assert answer.top is not None
@@ -144,12 +154,12 @@ def test_the_best_labels_are_those_of_a_full_ranking(scores: list[float], k: int
 def test_answers_come_in_order_whatever_the_blocks(
     single: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    satchel = Model(read_contents(single))
+    model = load(single)
     documents = Documents([str(n) for n in range(50)], (TEXTS * 6)[:50], None)
-    whole = list(answers_of(satchel, documents))
+    whole = list(answers_of(model, documents))
     monkeypatch.setattr("satchel.cli.predict._BLOCK_DOCUMENTS", 7)
     reports: list[tuple] = []
-    parts = list(answers_of(satchel, documents, progress=lambda *report: reports.append(report)))
+    parts = list(answers_of(model, documents, progress=lambda *report: reports.append(report)))
     assert [answer.file for answer in parts] == documents.names
     for one, other in zip(whole, parts, strict=True):
         assert one.best is not None

@@ -194,7 +194,7 @@ def test_the_estimator_names_what_it_needs(place: Path) -> None:
         "import sys; sys.modules['sklearn'] = None\n"
         "import satchel\n"
         "try:\n    satchel.TextClassifier\n"
-        "except satchel.ModelError as error:\n    print(error)\n"
+        "except satchel.SatchelError as error:\n    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "scikit-learn, which is not installed" in done.stdout, done.stderr

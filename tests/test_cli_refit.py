@@ -37,10 +37,10 @@ def test_the_saved_model_has_learnt_from_all_and_says_whose_the_figures_are(
     line = "judged on 30 documents held out (20 %), by a model trained on 120; the saved model was"
     assert f"{line} then trained on all 150" in said
     assert "learnt from 150 documents" in said
-    manifest = satchel.load(model).manifest
-    assert manifest.training.documents == 150
-    assert sum(manifest.training.class_counts) == 150
-    assert {score.part for score in manifest.scores} == {
+    ensemble = satchel.load(model).ensemble
+    assert ensemble.training.documents == 150
+    assert sum(ensemble.training.class_counts) == 150
+    assert {score.part for score in ensemble.scores} == {
         "held-out documents, before training on them too"
     }
     facts = json.loads(train(source, "-o", model, "--json").stdout)
@@ -53,7 +53,7 @@ def test_the_saved_model_is_what_was_chosen_trained_on_all(source: Path, tmp_pat
     both, judged = tmp_path / "both.satchel", tmp_path / "judged.satchel"
     train(source, "-o", both)
     train(source, "-o", judged, "--no-refit")
-    one, other = satchel.load(both).manifest, satchel.load(judged).manifest
+    one, other = satchel.load(both).ensemble, satchel.load(judged).ensemble
     # The search was not repeated: the same trials, settings and scales.
     assert one.training.trials == other.training.trials
     assert one.training.settings == other.training.settings
@@ -65,9 +65,9 @@ def test_no_refit_keeps_the_model_that_was_judged(source: Path, tmp_path: Path) 
     model = tmp_path / "m.satchel"
     said = train(source, "-o", model, "--no-refit").stdout
     assert "by a model trained on 120, which is the model saved" in said
-    manifest = satchel.load(model).manifest
-    assert manifest.training.documents == 120
-    assert {score.part for score in manifest.scores} == {"test"}
+    ensemble = satchel.load(model).ensemble
+    assert ensemble.training.documents == 120
+    assert {score.part for score in ensemble.scores} == {"test"}
 
 
 def test_with_a_test_of_its_own_or_none_there_is_nothing_to_refit(

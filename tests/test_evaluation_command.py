@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from satchel.model import Model
+from satchel.sealed.assembly import ensemble_of
 from small_models import LINEAR, TEXTS, make_contents
 
 
@@ -18,7 +19,7 @@ from small_models import LINEAR, TEXTS, make_contents
 def reported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The folder of a report of the command line, and what the command printed."""
     place = tmp_path_factory.mktemp("somewhere-on-this-machine")
-    Model(make_contents([LINEAR])).save(place / "small.satchel")
+    Model(ensemble_of(make_contents([LINEAR]))).save(place / "small.satchel")
     labels = ["cars", "graphics", "space", "sport"] * 3
     rows = [{"text": text, "label": label} for text, label in zip(TEXTS, labels, strict=False)]
     (place / "judged.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")

@@ -9,13 +9,15 @@ import pytest
 from satchel.evaluation.context import ModelReasons, Question, report_context
 from satchel.features.spec import Features
 from satchel.inference.predictor import Predictor
+from satchel.inference.structure import Task
 from satchel.model import Model
+from satchel.sealed.assembly import ensemble_of
 from small_models import LINEAR, NETWORK, TEXTS, Head, make_contents, predictor
 
 VIEWS = (Features(words=2, fields=True), Features(words=1, fields=True))
 
 
-def model_of(task: str = "single") -> Predictor:
+def model_of(task: Task = "single") -> Predictor:
     heads = [LINEAR, Head(NETWORK.layers, view=1, columns=NETWORK.columns)]
     return predictor(make_contents(heads, features=VIEWS, task=task))
 
@@ -54,8 +56,8 @@ def test_a_label_that_the_model_lacks_has_no_reasons():
 
 
 def test_an_evaluation_of_a_model_brings_its_context(tmp_path):
-    satchel = Model(make_contents([LINEAR]))
-    evaluation = satchel.evaluate(TEXTS, ["cars"] * len(TEXTS))
+    model = Model(ensemble_of(make_contents([LINEAR])))
+    evaluation = model.evaluate(TEXTS, ["cars"] * len(TEXTS))
     assert evaluation.context.trained_on == "10 documents of 4 classes"
     page = evaluation.save_report(tmp_path).read_text("utf-8")
     assert "Trained on 10 documents of 4 classes" in page
@@ -69,11 +71,11 @@ def test_facts_of_training_are_told():
 
 
 def test_judging_in_blocks_is_judging_at_once(monkeypatch):
-    satchel = Model(make_contents([LINEAR]))
+    model = Model(ensemble_of(make_contents([LINEAR])))
     texts, labels = TEXTS * 100, ["cars", "space", "sport"] * 300
-    whole = satchel.evaluate(texts, labels)
+    whole = model.evaluate(texts, labels)
     monkeypatch.setattr("satchel.model._PROBABILITIES", 4)  # 256 documents at a time
-    blocks = satchel.evaluate(texts, labels)
+    blocks = model.evaluate(texts, labels)
     assert blocks.per_class == whole.per_class
     assert blocks.log_loss == pytest.approx(whole.log_loss)
     assert blocks.calibration_error == pytest.approx(whole.calibration_error)
