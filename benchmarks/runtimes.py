@@ -29,7 +29,7 @@ BATCH = 20
 """Documents at a time: an exported model pads them all to the longest."""
 
 
-def _numpy(model: Predictor, texts: list[str]) -> np.ndarray:
+def _numpy(model: Model, texts: list[str]) -> np.ndarray:
     from satchel.inference.forward import probabilities
 
     from satchel.features.embedding_bag import TextEncoder
@@ -38,13 +38,13 @@ def _numpy(model: Predictor, texts: list[str]) -> np.ndarray:
     return probabilities(model.scores_of_bags(sums), model.task)
 
 
-def _numba(model: Predictor, texts: list[str]) -> np.ndarray:
+def _numba(model: Model, texts: list[str]) -> np.ndarray:
     model.warm_up()
     return model.predict_proba(texts)
 
 
 def _in_batches(
-    model: Predictor, texts: list[str], predict: Callable[[dict[str, np.ndarray]], Any]
+    model: Model, texts: list[str], predict: Callable[[dict[str, np.ndarray]], Any]
 ) -> np.ndarray:
     from satchel.exchange.keras import bag_inputs
 
@@ -54,25 +54,25 @@ def _in_batches(
     )
 
 
-def _onnx(model: Predictor, texts: list[str]) -> np.ndarray:
+def _onnx(model: Model, texts: list[str]) -> np.ndarray:
     import onnxruntime
 
     from satchel.exchange.onnx import to_onnx
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.onnx")
-        to_onnx(model.parts, path)
+        to_onnx(model.ensemble, path)
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return _in_batches(model, texts, lambda given: session.run(["probabilities"], given)[0])
 
 
-def _keras(model: Predictor, texts: list[str]) -> np.ndarray:
+def _keras(model: Model, texts: list[str]) -> np.ndarray:
     import keras
 
     from satchel.exchange.keras import to_keras
 
     assert keras.backend.backend() == os.environ["KERAS_BACKEND"]
-    network = to_keras(model.parts)
+    network = to_keras(model.ensemble)
     return _in_batches(model, texts, network.predict_on_batch)
 
 
@@ -95,7 +95,7 @@ MODULES = {
 
 def one(runtime: str, model: str, texts: str) -> list[list[float]]:
     """Return the probabilities of one runtime: one row per document of a JSON list of texts."""
-    from satchel.sealed.store import read
+    from satchel import load
 
     documents = json.loads(Path(texts).read_text("utf-8"))
     rows: list[list[float]] = RUNTIMES[runtime](load(model), documents).tolist()
