@@ -23,19 +23,17 @@ import numpy as np
 from benchmarks import measure, peers, report
 
 if TYPE_CHECKING:
-    from satchel.inference.predictor import Predictor
+    from satchel.model import Model
 
 BATCH = 20
 """Documents at a time: an exported model pads them all to the longest."""
 
 
 def _numpy(model: Model, texts: list[str]) -> np.ndarray:
-    from satchel.inference.forward import probabilities
-
     from satchel.features.embedding_bag import TextEncoder
 
-    sums, _ = TextEncoder(model.views).read_plain(texts)
-    return probabilities(model.scores_of_bags(sums), model.task)
+    sums, _ = TextEncoder(model.ensemble.views).read_plain(texts)
+    return model.ensemble.probabilities(model.predictor.logits_of_sums(sums))
 
 
 def _numba(model: Model, texts: list[str]) -> np.ndarray:
