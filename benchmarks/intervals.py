@@ -115,8 +115,11 @@ def several_labels(case: Case, generator: np.random.Generator) -> tuple[float, I
         while True:
             has = generator.random((n, case.classes)) < share
             given = generator.random((n, case.classes)) < np.where(has, recall, false_rate)
-            sides = (Assigned(*np.nonzero(side), n) for side in (has, given))
-            yield Outcomes(tuple(range(case.classes)), case.classes, True, *sides)
+            true, predicted = (
+                Assigned(documents, labels, n)
+                for documents, labels in (np.nonzero(side) for side in (has, given))
+            )
+            yield Outcomes(tuple(range(case.classes)), case.classes, True, true, predicted)
 
     return truth, draw()
 

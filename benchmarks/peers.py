@@ -348,7 +348,7 @@ def load_satchel(path: Path, threads: int, *, warm: bool = False) -> Program:
 
     model = library.load(path)
     if warm:
-        model.model.warm_up()
+        model.warm_up()
     return Program(
         "Satchel",
         threads,

@@ -36,7 +36,7 @@ import numpy as np
 from benchmarks import data, measure, peers, report
 
 if TYPE_CHECKING:
-    from satchel.features.embedding_bag import BagTable
+    from satchel.features.embedding_bag import View
 
 ABOUT_2_KB = (1_500, 2_500)
 WARM_UP = 200
@@ -167,19 +167,21 @@ def stages(path: Path, texts: list[str], rounds: int) -> dict[str, Any]:
     from satchel.features.embedding_bag import TextEncoder
 
     loaded = load(path)
-    model = loaded.model
-    views = model.views
+    predictor = loaded.predictor
+    views = loaded.ensemble.views
     full = TextEncoder(views)
     narrow = TextEncoder([_cut(view, view.size) for view in views])
     single = TextEncoder([_cut(view, 1) for view in views])
     sums, counts = full.read_fused(texts, threads=1)
 
     def packing() -> None:
-        for chunk in chunks(texts, views[0].features):
+        for chunk in chunks(texts, views[0].vocabulary.features):
             pack(chunk.texts, chunk.first)
 
     def head() -> np.ndarray:
-        return np.array(model.decide(model.scores_of_bags(sums)))
+        logits = predictor.logits_of_sums(sums)
+        labels: np.ndarray = loaded.classes_[loaded.ensemble.probabilities(logits).argmax(axis=1)]
+        return labels
 
     timed = measure.interleaved(
         {
@@ -212,23 +214,23 @@ def stages(path: Path, texts: list[str], rounds: int) -> dict[str, Any]:
             for count, view in zip(known, views, strict=True)
         )
         / len(texts),
-        "vocabulary_mb": sum(v.known.hashes.nbytes + v.weights.nbytes for v in views) / 1e6,
+        "vocabulary_mb": sum(
+            v.vocabulary.hashes.nbytes + v.vocabulary.weights.nbytes for v in views
+        )
+        / 1e6,
         "matrix_mb": sum(view.rows.nbytes for view in views) / 1e6,
         "copy_gb_per_s": copy_bandwidth(rounds),
     }
 
 
-def _cut(view: BagTable, size: int) -> BagTable:
+def _cut(view: View, size: int) -> View:
     """A view with its first features alone, and rows of one number."""
-    from satchel.features.vocabulary import HashIndex
+    from satchel.features.embedding_bag import View
 
-    return replace(
-        view,
-        known=HashIndex(view.known.hashes[:size]),
-        weights=view.weights[:size],
-        rows=view.rows[:size, :1].copy(),
-        scales=None if view.scales is None else view.scales[:1],
-        fields=None if view.fields is None else view.fields[:size],
+    return View(
+        view.vocabulary.take(np.arange(size)),
+        view.rows[:size, :1].copy(),
+        None if view.scales is None else view.scales[:1],
     )
 
 

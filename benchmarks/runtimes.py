@@ -116,7 +116,7 @@ def main() -> None:
     arguments = parser.parse_args()
     about = measure.machine()
     try:
-        views = load(arguments.model).manifest.views
+        views = load(arguments.model).ensemble.views
         documents = read_documents(str(arguments.source))
     except SatchelError as error:
         raise SystemExit(str(error)) from None

@@ -195,6 +195,7 @@ def _evaluation() -> Iterator[Operation]:
 
 
 def _training() -> Iterator[Operation]:
+    from satchel.search.fitting import learn
     from satchel.search.settings import Settings
 
     def learnt(text: str) -> None:

@@ -328,7 +328,7 @@ def test_an_answer_that_overflows_is_refused(
     task: str, more: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     layers = tuple(LayerEntry(kind="dense", units=4) for _ in range(6))
-    parts = make_contents([Head(layers)], task=task)  # type: ignore[arg-type]
+    parts = make_contents([Head(layers)], task=task)
     for number in range(6):
         kernel = np.full((4, 4), 1e9, np.float32)
         kernel[::2] *= number < 5  # the last one turns infinity into NaN, multiplied by zero

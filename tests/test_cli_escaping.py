@@ -30,7 +30,7 @@ LABELS = tuple(f"{number}{EVIL}".replace("\ud800", "") for number in range(4))
 def evil_parts(task: str = "single") -> Contents:
     """A model that says something evil wherever a model can say something."""
     evil = EVIL.replace("\ud800", "")
-    parts = make_contents(task=task)  # type: ignore[arg-type]
+    parts = make_contents(task=task)
     training = msgspec.structs.replace(
         parts.manifest.training,
         backend=evil,

@@ -354,7 +354,7 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
     with pytest.raises(LabelError, match="control character"):
         rescue(tmp_path / "tokenizer.pickle", tmp_path / "my_model.h5", ["cars", "cars\0", "x"])
     with pytest.raises(SettingError, match="mode"):
-        rescue(tmp_path / "tokenizer.pickle", tmp_path / "my_model.h5", LABELS, "tf-idf")  # type: ignore[arg-type]
+        rescue(tmp_path / "tokenizer.pickle", tmp_path / "my_model.h5", LABELS, "tf-idf")
 
 
 def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:
@@ -451,7 +451,7 @@ def refused(path: Path, reason: str) -> None:
         ([plain("Lambda", "l", function="evil")], "'Lambda'"),
         ([dense("a", 2), plain("LSTM", "l")], "'LSTM'"),
         ([dense("a", 2, "hard_sigmoid")], "hard_sigmoid"),
-        ([dense("a", 2, {"class_name": "Evil"})], "activation"),  # type: ignore[arg-type]
+        ([dense("a", 2, {"class_name": "Evil"})], "activation"),
         ([plain("Activation", "x", activation="relu"), dense("a", 2)], "before the first"),
         ([plain("Dropout", "x")], "no Dense"),
         ([plain("Dropout", f"x{number}") for number in range(99)], "limit"),

@@ -164,7 +164,7 @@ def test_labels_that_do_not_fit_are_refused() -> None:
     with pytest.raises(LabelError, match="itself"):
         explain(model, "card", label="cars", against="cars")
     with pytest.raises(TextError):
-        explain(model, None)  # type: ignore[arg-type]
+        explain(model, None)
 
 
 def test_several_labels_are_explained_one_at_a_time() -> None:

@@ -27,10 +27,7 @@ pytestmark = [
 def posts() -> list[str]:
     with tarfile.open(ARCHIVE) as archive:
         members = [member for member in archive if member.isfile()]
-        return [
-            archive.extractfile(member).read().decode("latin-1")  # type: ignore[union-attr]
-            for member in members[::5]
-        ]
+        return [archive.extractfile(member).read().decode("latin-1") for member in members[::5]]
 
 
 def test_stripping_is_scikit_learns(posts: list[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,6 +38,11 @@ DOCUMENTS = [
 
 def dense(rows: CSRMatrix) -> np.ndarray:
     return rows.to_scipy().toarray()
+
+
+def dense_of(matrix: Any) -> np.ndarray:
+    found: np.ndarray = matrix.toarray()
+    return found
 
 
 def in_hash_order(matrix, names, features: Features) -> np.ndarray:
@@ -97,7 +103,7 @@ def test_tfidf_is_scikit_learns(sublinear: bool, norm: str | None) -> None:
     counts, rows = count(DOCUMENTS, WORDS)
     weights = inverse_document_frequency(counts.document_frequency, counts.documents)
     weighed = weigh(rows, weights, weighting)
-    np.testing.assert_allclose(dense(weighed), expected.toarray(), rtol=2e-6)
+    np.testing.assert_allclose(dense(weighed), dense_of(expected), rtol=2e-6)
     again = weigh(transform(DOCUMENTS, WORDS, counts.hashes), weights, weighting)
     assert np.array_equal(dense(again), dense(weighed))
 
@@ -149,7 +155,7 @@ def test_the_four_modes_of_keras(mode: str, num_words: int | None) -> None:
     counts, rows = count(texts, recipe.features)
     counted = Counted(rows, counts.hashes, counts.kinds)
     view = fit_vocabulary(counted, encode(["a", "b", "a", "b"]), recipe)
-    rows = view.rows(counted)
+    rows = counted.weighed(view)
     names = {token.hash: token.text for text in texts for token in tokenize(text, recipe.features)}
     found = {
         (document, names[int(view.hashes[column])]): rows.values[entry]

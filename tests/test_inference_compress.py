@@ -98,7 +98,8 @@ def test_members_go_where_little_else_fits() -> None:
 def test_members_that_stay_answer_as_before(kept: list[int], rows: str) -> None:
     model = make_ensemble(MIXED, features=TWO_VIEWS, rows=rows)
     sums, _ = TextEncoder(model.views).read_plain(TEXTS)
-    expected = sum(model.members[m](sums[model.members[m].view]) for m in kept)
+    each = [model.members[m](sums[model.members[m].view]) for m in kept]
+    expected = np.sum(each, axis=0)
     fewer = keep_members(model, kept)
     assert len(dumps(fewer)) <= len(dumps(model))
     spoken = Predictor(fewer).known(TEXTS) > 0  # what is unknown gets the prior, whoever is left

@@ -208,7 +208,7 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert blocks.predict(texts) == whole.predict(texts)
     assert blocks.predict([]) == blocks.rank([]) == []
     with pytest.raises(TextError, match="document 20 is not a string"):
-        blocks.predict([*texts[:20], None])  # type: ignore[list-item]
+        blocks.predict([*texts[:20], None])
     with pytest.raises(TextError, match="document 21 holds the lone surrogate"):
         blocks.predict([*texts[:21], "\ud800"])
 

@@ -150,7 +150,7 @@ def test_pruning_keeps_the_strongest(monkeypatch: pytest.MonkeyPatch, effort: st
     for view in parts.views:
         assert view.size == 40
     kept = set(parts.views[0].vocabulary.hashes.tolist())
-    features = parts.views[0].features
+    features = parts.views[0].vocabulary.features
 
     def survivors(words: list[str]) -> int:
         return sum(token.hash in kept for token in tokenize(" ".join(words), features))

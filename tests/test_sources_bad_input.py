@@ -337,11 +337,11 @@ def test_members_of_a_zip_without_a_usable_name_are_skipped(tmp_path: Path) -> N
             "n/" * 3000: b"x",
         }.items():
             archive.writestr(name, data)
-    data = path.read_bytes()
+    packed = path.read_bytes()
     # No name at all, only dots, a NUL.
     for name, other in ((b"a/2", b""), (b"b/2", b"./."), (b"a/3", b"\0/3")):
-        data = data.replace(name, other.ljust(3, b"\0"))
-    path.write_bytes(data)
+        packed = packed.replace(name, other.ljust(3, b"\0"))
+    path.write_bytes(packed)
     documents = read_documents(path)
     assert documents.names == list(GOOD)
     assert [each.reason for each in documents.remarks.special] == [
@@ -384,7 +384,7 @@ def test_zip_members_that_share_their_bytes_are_refused(tmp_path: Path) -> None:
                 setattr(again, field, getattr(info, field))
             archive.filelist.append(again)
             archive.NameToInfo[again.filename] = again
-        archive._didModify = True
+        archive._didModify = True  # type: ignore[attr-defined]
     with pytest.raises(SourceError, match="looks like a decompression bomb"):
         read_documents(path)
 

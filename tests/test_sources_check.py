@@ -23,7 +23,7 @@ pytestmark = pytest.mark.fast
 def documents(rows: list[tuple[object, str]], prefix: str = "d") -> Documents:
     names = [f"{prefix}{i}" for i in range(len(rows))]
     labels = [label for label, _ in rows]
-    return Documents(names, [text for _, text in rows], labels)  # type: ignore[arg-type]
+    return Documents(names, [text for _, text in rows], labels)
 
 
 def plenty(*more: tuple[object, str]) -> Documents:
@@ -185,7 +185,7 @@ def test_data_frames_may_lack_cells_and_have_lists(tmp_path: Path) -> None:
         "labels": [["x"], ["x"], ["x", "y"], ["y"], None, Pandas.NAType(), np.array(["y"]), "x|y"],
         7: list(range(8)),
     }
-    result = check(Pandas(data))  # type: ignore[arg-type]
+    result = check(Pandas(data))
     assert result.classes == {"x": 3, "y": 3}
     (line,) = [line for line in result.remarks if line.startswith("Rejected")]
     assert line.startswith("Rejected 4 rows: frame:2 (expected text, found nothing), frame:4 (")
@@ -199,7 +199,7 @@ def test_texts_need_a_label_each() -> None:
     with pytest.raises(LabelError, match="one label a text, found 2 and 1"):
         check(["a", "b"], ["x"])
     with pytest.raises(LabelError, match="array of 2 dimensions"):
-        check(["a", "b"], np.eye(2))  # type: ignore[arg-type]
+        check(["a", "b"], np.eye(2))
 
 
 @pytest.mark.parametrize(

@@ -261,7 +261,7 @@ def test_ids_and_other_columns_are_kept_on_request(tmp_path: Path) -> None:
     polars = pytest.importorskip("polars")
     rows = [(7, "a", "x", "p"), (8, "b", "y", "q"), (9, "c", "x", "r")]
     records = [dict(zip(("ID", "text", "label", "more"), row, strict=True)) for row in rows]
-    (tmp_path / "t.csv").write_bytes(csv_bytes([["ID", "text", "label", "more"], *map(list, rows)]))  # type: ignore[list-item]
+    (tmp_path / "t.csv").write_bytes(csv_bytes([["ID", "text", "label", "more"], *map(list, rows)]))
     (tmp_path / "t.jsonl").write_bytes(jsonl_bytes(records))
     (tmp_path / "t.json").write_text(json.dumps(records))
     polars.DataFrame(records).write_parquet(tmp_path / "t.parquet")

@@ -125,4 +125,4 @@ def test_the_starting_table_is_uniform_within_its_limit():
 
 def test_settings_are_checked():
     with pytest.raises(SettingError, match="adagrad"):
-        BagLayer(3, 2, 0, optimizer="sgd")  # type: ignore[arg-type]
+        BagLayer(3, 2, 0, optimizer="sgd")

@@ -13,7 +13,7 @@ from sklearn import linear_model, svm
 
 from satchel.errors import LabelError, SettingError
 from satchel.features.csr import CSRMatrix
-from satchel.sealed.schema import Task
+from satchel.inference.structure import Task
 from satchel.training import linear
 from satchel.training.linear import LinearMember, LinearProblem
 from test_training_bag_layer import sparse
