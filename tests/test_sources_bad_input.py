@@ -339,8 +339,8 @@ def test_members_of_a_zip_without_a_usable_name_are_skipped(tmp_path: Path) -> N
             archive.writestr(name, data)
     packed = path.read_bytes()
     # No name at all, only dots, a NUL.
-    for name, other in ((b"a/2", b""), (b"b/2", b"./."), (b"a/3", b"\0/3")):
-        packed = packed.replace(name, other.ljust(3, b"\0"))
+    for wanted, other in ((b"a/2", b""), (b"b/2", b"./."), (b"a/3", b"\0/3")):
+        packed = packed.replace(wanted, other.ljust(3, b"\0"))
     path.write_bytes(packed)
     documents = read_documents(path)
     assert documents.names == list(GOOD)
