@@ -28,7 +28,6 @@ import os
 import resource
 import string
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -314,9 +313,9 @@ def single(arguments: argparse.Namespace) -> None:
             lines.append([name, path, f"{middle:.0f}", f"{high:.0f}"])
     starts = ""
     for purpose in STARTS:
-        with tempfile.TemporaryDirectory() as folder:
-            first = _start_seconds(purpose, folder)
-            later = min(_start_seconds(purpose, folder) for _ in range(5))
+        with measure.empty_cache() as cache:
+            first = _start_seconds(purpose, cache)
+            later = min(_start_seconds(purpose, cache) for _ in range(5))
         for when, (wall, cpu) in (("first", first), ("later", later)):
             found[f"{when} start, {purpose}"] = [wall, cpu]
             starts += f"- {when} start, {purpose}: {wall:.2f} s ({cpu:.2f} s of processor)\n"
@@ -329,10 +328,10 @@ def _always(answer: bool) -> Callable[..., bool]:
     return lambda *_: answer
 
 
-def _start_seconds(purpose: str, folder: str) -> tuple[float, float]:
+def _start_seconds(purpose: str, cache: dict[str, str]) -> tuple[float, float]:
     """Wall and processor seconds of a process that loads the kernels."""
     command = [sys.executable, "-c", START.format(step=STARTS[purpose])]
-    done = measure.run(command, {**measure.import_path(), "NUMBA_CACHE_DIR": folder})
+    done = measure.run(command, {**measure.import_path(), **cache})
     wall, cpu = map(float, done.output.split())
     return wall, cpu
 

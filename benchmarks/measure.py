@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -188,6 +188,18 @@ def import_path() -> dict[str, str]:
     """Return the variable by which a process finds the benchmarks and this checkout's Satchel."""
     folders = [str(REPOSITORY), str(REPOSITORY / "src"), os.environ.get("PYTHONPATH", "")]
     return {"PYTHONPATH": os.pathsep.join(filter(None, folders))}
+
+
+@contextlib.contextmanager
+def empty_cache() -> Iterator[dict[str, str]]:
+    """Make an empty folder for machine code; give the variable that names it.
+
+    It lies below the home folder: where others can write, Satchel keeps no machine code.
+    """
+    parent = Path.home() / ".cache"
+    parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="satchel-benchmark-", dir=parent) as folder:
+        yield {"NUMBA_CACHE_DIR": folder}
 
 
 @dataclass(frozen=True)

@@ -253,7 +253,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, help="bulk rounds, at least 5")
     parser.add_argument("--latency-rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--documents", type=int, help="how many test documents (default: all)")
+    parser.add_argument(
+        "--documents", type=int, help="how many test documents, to try it (default: all)"
+    )
     report.add_results_argument(parser)
     arguments = parser.parse_args()
     if arguments.rounds < 5:

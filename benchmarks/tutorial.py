@@ -176,13 +176,9 @@ def main() -> None:
     arguments = parser.parse_args()
     about = measure.machine()
     text = "no program has that name"
-    with tempfile.TemporaryDirectory() as scratch:
-        environment = {
-            **measure.import_path(),
-            "KERAS_BACKEND": "jax",
-            # A folder of our own: the first run of Satchel then shows what compiling costs.
-            "NUMBA_CACHE_DIR": str(Path(scratch, "numba")),
-        }
+    # With an empty cache the first run of Satchel shows what compiling costs.
+    with tempfile.TemporaryDirectory() as scratch, measure.empty_cache() as cache:
+        environment = {**measure.import_path(), **cache, "KERAS_BACKEND": "jax"}
         chosen = [
             program
             for program in programs(
