@@ -122,3 +122,13 @@ def test_places_hold_the_token(text: str, rules) -> None:
         stretch = text[token.start : token.end]
         # A token may hold one half of what İ becomes; a stretch alone may end in another sigma.
         assert token.text.replace("ς", "σ") in stretch.lower().replace("ς", "σ")
+
+
+def test_short_chunks_beside_a_very_long_one_are_counted_whole() -> None:
+    features = Features(words=0, characters=(6, 9), hash_key=1)
+    long = "b" * 600_000
+    found = set(feature_counts(f"aaa {long} cc", features)[0].tolist())
+    for part in ("aaa", "cc", long):
+        own = feature_counts(part, features)[0].tolist()
+        assert own
+        assert found.issuperset(own)

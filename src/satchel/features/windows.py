@@ -423,8 +423,16 @@ def character_windows(lowered: str, features: Features, placed: bool) -> Iterato
             end = stop if space is None else stop - 1
             yield Window(end, list(_grams_of_chunks(lowered, start, stop, sizes, hash_of, placed)))
         else:
-            for chunk in _CHUNK.finditer(lowered, start, stop):
-                yield from _grams_of_long_chunk(lowered, *chunk.span(), sizes, hash_of, placed)
+            # One chunk is longer than the window; those before it are as short as any.
+            long = next(
+                chunk
+                for chunk in _CHUNK.finditer(lowered, start, stop)
+                if chunk.end() > start + WINDOW
+            )
+            first = long.start()
+            before = list(_grams_of_chunks(lowered, start, first, sizes, hash_of, placed))
+            yield Window(max(first - 1, start), before)
+            yield from _grams_of_long_chunk(lowered, *long.span(), sizes, hash_of, placed)
         start = stop
     yield Window(len(lowered), [])
 
