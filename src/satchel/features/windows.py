@@ -430,8 +430,9 @@ def character_windows(lowered: str, features: Features, placed: bool) -> Iterato
                 if chunk.end() > start + WINDOW
             )
             first = long.start()
-            before = list(_grams_of_chunks(lowered, start, first, sizes, hash_of, placed))
-            yield Window(max(first - 1, start), before)
+            if first > start:
+                before = list(_grams_of_chunks(lowered, start, first, sizes, hash_of, placed))
+                yield Window(first - 1, before)
             yield from _grams_of_long_chunk(lowered, *long.span(), sizes, hash_of, placed)
         start = stop
     yield Window(len(lowered), [])
