@@ -326,7 +326,7 @@ def demo_command(folder: str, backend: Backend | None) -> None:
     from satchel.cli.output import prepare_file, prepare_folder
     from satchel.cli.predict import answers_of
     from satchel.cli.train import print_training
-    from satchel.search.fitting import learn
+    from satchel.search.fitting import train
     from satchel.search.settings import Settings
 
     pass
@@ -342,7 +342,7 @@ def demo_command(folder: str, backend: Backend | None) -> None:
     with terminal.progress_bars() as progress:
         documents = read_documents(source, progress=progress)
         parts = divide(documents, 0.2, SET_ASIDE, seed=0, as_tutorial=False)
-        trained = learn(
+        trained = train(
             parts.train.texts, parts.train.labels or [], Settings(backend=backend), progress
         )
     assert parts.test is not None  # a share above 0 was asked for

@@ -178,7 +178,7 @@ def train_command(
     from satchel.cli.output import prepare_file, prepare_folder
 
     pass
-    from satchel.search.fitting import learn, learn_again
+    from satchel.search.fitting import retrain, train
     from satchel.search.settings import Settings
     from satchel.sources.reading import read_documents
 
@@ -205,7 +205,7 @@ def train_command(
         share = 0.0 if given is not None or no_test else 0.2
         parts = divide(documents, share, hold_out, seed, as_tutorial=preset == "tutorial")
         judged = given if given is not None else parts.test
-        trained = learn(parts.train.texts, parts.train.labels or [], settings, progress)
+        trained = train(parts.train.texts, parts.train.labels or [], settings, progress)
         model = trained.model
         evaluation = whole = None
         uncompressed = model.ensemble
@@ -224,14 +224,12 @@ def train_command(
         refitted = parts.test is not None and not no_refit
         if refitted:
             every = parts.learnable
-            trained = learn_again(
-                trained.choice, every.texts, every.labels or [], settings, progress
-            )
+            trained = retrain(trained.choice, every.texts, every.labels or [], settings, progress)
             model = trained.model
             if max_size is not None:
                 model = type(model)(compress(model.ensemble, max_bytes=limit))
     remarks = [*documents.remarks.lines(), *(given.remarks.lines() if given else [])]
-    for line in [*remarks, *trained.left_out.lines()]:
+    for line in [*remarks, *trained.dropped.lines()]:
         terminal.remark(line)
     if max_size is not None:
         small = None if evaluation is None else evaluation.accuracy
@@ -256,7 +254,7 @@ def train_command(
             "bytes": os.path.getsize(output),
             "seconds": round(seconds, 3),
             "documents": model.ensemble.training.documents,
-            "documents_left_out": len(trained.left_out),
+            "documents_left_out": len(trained.dropped),
             "labels": model.ensemble.labels,
             **training_facts(model),
         }
