@@ -150,7 +150,7 @@ def test_pruning_keeps_the_strongest(monkeypatch: pytest.MonkeyPatch, effort: st
     for view in parts.views:
         assert view.size == 40
     kept = set(parts.views[0].vocabulary.hashes.tolist())
-    features = parts.views[0].features
+    features = parts.views[0].vocabulary.features
 
     def survivors(words: list[str]) -> int:
         return sum(token.hash in kept for token in tokenize(" ".join(words), features))
@@ -170,7 +170,7 @@ def test_empty_documents_change_nothing_but_are_not_counted(effort: str) -> None
 
 
 def test_nothing_but_empty_documents_is_told() -> None:
-    with pytest.raises(TextError, match="found none that has a single one"):
+    with pytest.raises(TextError, match="found no word in any of them"):
         fitted(["", " ", "\n"], ["a", "b", "a"])
 
 
