@@ -1,4 +1,4 @@
-"""``train``: which documents the saved model was trained on, and to which model the scores belong."""
+"""``train``: the documents that the saved model was trained on, and whose the scores are."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def test_the_saved_model_is_retrained_on_all_and_the_scores_name_their_model(
 ) -> None:
     model = tmp_path / "m.satchel"
     said = train(source, "-o", model).stdout
-    line = "evaluated on 30 documents held out (20 %), with a model trained on 120; the saved model was"
-    assert f"{line} then retrained on all 150" in said
+    line = "evaluated on 30 documents held out (20 %), with a model trained on 120; the saved model"
+    assert f"{line} was then retrained on all 150" in said
     assert "trained on 150 documents" in said
     ensemble = satchel.load(model).ensemble
     assert ensemble.training.documents == 150

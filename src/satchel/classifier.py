@@ -55,8 +55,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         words: Longest word n-gram; None lets validation decide between 1 and 2.
         characters: ``(n, m)`` adds character n-grams; None lets the effort decide.
         strip: Parts removed from every document first: ``headers``, ``quotes``, ``signatures``.
-        class_weight: ``balanced`` gives every class the same total weight; a mapping gives the weight
-            of each label, 1 for labels that it lacks; None weights all documents equally.
+        class_weight: ``balanced`` gives every class the same total weight; a mapping gives the
+            weight of each label, 1 for labels that it lacks; None weights all documents equally.
         head: A Keras head of your own, ``head(h, n_classes) -> tensor`` or a ``keras.Model``; the
             classifier is then a single network with it. A model file can hold Dense, activation,
             normalisation and Dropout layers.
@@ -273,15 +273,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         return float(np.average(right, weights=weights_of(sample_weight, len(right))))
 
     def evaluate(self, texts: Texts, labels: Labels) -> Evaluation:
-        """Evaluate the classifier on unseen documents; see `satchel.Model.evaluate`."""
+        """Evaluate on unseen documents; see `satchel.Model.evaluate`."""
         fitted = self._fitted()
         documents, labels = texts_of(texts), _column(labels)
         if is_indicator(labels):
             known = fitted.ensemble.labels
             if labels.shape[1] != len(known):
                 raise LabelError(
-                    f"expected an indicator table of {len(known)} columns, as in training, found shape "
-                    f"{tuple(labels.shape)}"
+                    f"expected an indicator table of {len(known)} columns, as in training, found "
+                    f"shape {tuple(labels.shape)}"
                 )
             labels = targets_of(labels)
             rows = np.split(labels.classes, labels.offsets[1:-1])

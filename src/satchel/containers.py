@@ -84,7 +84,8 @@ def targets_like(labels: Any, known: Targets) -> Targets:
     if is_indicator(labels):
         if known.task != "multiple" or labels.shape[1] != len(known.labels):
             raise LabelError(
-                f"expected labels in the same form as in training, with {len(known.labels)} classes, "
+                f"expected labels in the same form as in training, with {len(known.labels)} "
+                "classes, "
                 f"found an indicator table of shape {tuple(labels.shape)}"
             )
         return encode_pairs(*_pairs(labels), known.labels)

@@ -85,7 +85,7 @@ class Model:
     def predict_top(
         self, texts: Sequence[str], k: int = 3, *, threads: int | None = None
     ) -> list[list[tuple[LabelValue, float]]]:
-        """The k most probable labels of each document with their probabilities, in descending order.
+        """The k most probable labels of each document with their probabilities, best first.
 
         Args:
             texts: Documents, a sequence of ``str`` of length ``n``.

@@ -152,7 +152,8 @@ def _as_tutorial(
     if hold_out > max(len(alone) - 1, 0):
         raise SettingError(
             f"expected --hold-out to be 0 to {max(len(alone) - 1, 0):,} of {len(documents):,} "
-            f"documents (only texts without a copy are held out), found {hold_out:,}: choose a smaller number"
+            f"documents (only texts without a copy are held out), found {hold_out:,}: choose "
+            "a smaller number"
         )
     aside = alone[len(alone) - hold_out :]
     rest = np.setdiff1d(np.arange(len(documents)), aside)
