@@ -195,15 +195,15 @@ def _evaluation() -> Iterator[Operation]:
 
 
 def _training() -> Iterator[Operation]:
-    from satchel.search.fitting import learn
+    from satchel.search.fitting import train
     from satchel.search.settings import Settings
 
-    def learnt(text: str) -> None:
+    def trained(text: str) -> None:
         texts = [text, *(f"{word} {number}" for word in "ab" for number in range(12))]
-        learn(texts, ["a"] + ["a"] * 12 + ["b"] * 12, Settings(effort="fast", threads=1))
+        train(texts, ["a"] + ["a"] * 12 + ["b"] * 12, Settings(effort="fast", threads=1))
 
-    learnt("warm")
-    yield learnt
+    trained("warm")
+    yield trained
 
 
 def _limit() -> None:

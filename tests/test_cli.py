@@ -37,7 +37,9 @@ def model(trained: dict) -> str:
     return trained["model"]
 
 
-def test_train_prints_one_json_document_and_judges_on_the_test(trained: dict, place: Path) -> None:
+def test_train_prints_one_json_document_and_evaluates_on_the_test(
+    trained: dict, place: Path
+) -> None:
     assert trained["documents"] == 150
     assert trained["seconds"] > 0
     assert trained["labels"] == sorted(LABELS)
@@ -50,7 +52,7 @@ def test_train_prints_one_json_document_and_judges_on_the_test(trained: dict, pl
 
 def test_evaluate_agrees_with_what_train_said(trained: dict, model: str, place: Path) -> None:
     answer = run("evaluate", model, place / "test", "--json")
-    # Only training knows the documents that were learnt from, and so which ones leak.
+    # Only training knows the training documents, and so which ones leak.
     known = {name: value for name, value in trained["test"].items() if name != "leaks"}
     said = json.loads(answer.stdout)
     # A process that has the kernels loaded sums in another order than one that has not.
@@ -90,7 +92,7 @@ def test_predict_takes_lines(model: str) -> None:
     answers = json.loads(answer.stdout)
     assert [each["label"] for each in answers][::2] == ["cooking", "宇宙"]
     assert answers[1]["known"] == 0
-    assert "1 of 3 documents holds no word that the model knows" in answer.stderr
+    assert "1 of 3 documents contains no word that the model knows" in answer.stderr
 
 
 def test_predict_shows_the_best_labels(model: str) -> None:

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli_runs import refused, run, write_model
-from satchel.cli.predict import answers_of
+from satchel.cli.predict import predictions
 from satchel.features.spec import Features
 from satchel.inference.structure import Task
 from satchel.model import Model, load
@@ -142,7 +142,7 @@ def test_the_best_labels_are_those_of_a_full_ranking(scores: list[float], k: int
     parts = make_contents((LINEAR,))
     parts.arrays["member0.bias"] = np.log(np.array(scores, np.float32))
     model = Model(ensemble_of(parts))
-    (answer,) = answers_of(model, Documents(["d"], [""], None), top=k)
+    (answer,) = predictions(model, Documents(["d"], [""], None), top=k)
     probabilities = model.predict_proba([""])[0].tolist()
     ranked = sorted(range(4), key=lambda column: (-probabilities[column], column))
     labels = parts.manifest.labels
@@ -156,10 +156,10 @@ def test_answers_come_in_order_whatever_the_blocks(
 ) -> None:
     model = load(single)
     documents = Documents([str(n) for n in range(50)], (TEXTS * 6)[:50], None)
-    whole = list(answers_of(model, documents))
+    whole = list(predictions(model, documents))
     monkeypatch.setattr("satchel.cli.predict._BLOCK_DOCUMENTS", 7)
     reports: list[tuple] = []
-    parts = list(answers_of(model, documents, progress=lambda *report: reports.append(report)))
+    parts = list(predictions(model, documents, progress=lambda *report: reports.append(report)))
     assert [answer.file for answer in parts] == documents.names
     for one, other in zip(whole, parts, strict=True):
         assert one.best is not None
@@ -282,7 +282,9 @@ def test_a_column_that_is_not_there_is_named(single: Path, table: Path, tmp_path
     said = refused("predict", single, table, "--keep", "dat", "--out", tmp_path / "o.csv")
     assert "'dat'" in said
     assert "'date'" in said
-    assert "no table" in refused("predict", single, "-", "--keep", "a", "--json", given="text")
+    assert "a table among the inputs" in refused(
+        "predict", single, "-", "--keep", "a", "--json", given="text"
+    )
     assert "--json or --out" in refused("predict", single, table, "--keep", "date")
 
 

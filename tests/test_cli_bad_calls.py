@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli_runs import run, run_process, write_model
-from satchel.cli import VERBS
+from satchel.cli import COMMANDS
 
 NOTHING = "does-not-exist"
 
@@ -155,7 +155,7 @@ CALLS = [
 def assert_clean(arguments: tuple[str, ...], status: int, output: str, said: str) -> None:
     assert status == 2, (arguments, status, output, said)
     assert "Traceback" not in said, (arguments, said)
-    assert "fault of Satchel" not in said, (arguments, said)
+    assert "bug in Satchel" not in said, (arguments, said)
     if arguments:
         assert said.splitlines()[-1].startswith("satchel: "), (arguments, said)
     assert output == "" or arguments[0] == "check", (arguments, output)
@@ -175,11 +175,11 @@ def test_a_bad_call_says_one_clear_line(
 
 
 def test_every_verb_is_among_them() -> None:
-    assert {call[0] for call in CALLS if call} >= set(VERBS)
+    assert {call[0] for call in CALLS if call} >= set(COMMANDS)
 
 
 # A process of its own meets what this one hides, such as the first import of a module.
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", COMMANDS)
 def test_a_bad_call_of_every_verb_as_a_process(verb: str, place: Path) -> None:
     calls = [call for call in CALLS if call[:1] == (verb,)]
     for arguments in (calls[0], calls[len(calls) // 2], calls[-1]):
@@ -189,7 +189,7 @@ def test_a_bad_call_of_every_verb_as_a_process(verb: str, place: Path) -> None:
 
 WORDS = st.sampled_from(
     [
-        *VERBS, *MODELS, *SOURCES, *OUTPUTS, "good.satchel", "table.csv", "one.csv", "text", "-",
+        *COMMANDS, *MODELS, *SOURCES, *OUTPUTS, "good.satchel", "table.csv", "one.csv", "text", "-",
         "--json", "--top", "--explain", "--lines", "--out", "--keep", "all", "--text", "--label",
         "--threads", "--report", "--max-size", "--test", "--to", "onnx", "-o", "--no-test",
         "--strip", "--budget", "--hold-out", "--seed", "-1", "0", "1", "9kB", "1s", "--help", "--",

@@ -115,14 +115,14 @@ def test_what_is_read_is_not_overwritten(call: tuple[str, ...], place: Path) -> 
     write_model(place / "m.csv")
     (place / "a.zip").write_bytes(b"PK")
     before = {path.name: path.read_bytes() for path in place.iterdir() if path.is_file()}
-    assert "would destroy it" in refused(*call)
+    assert "expected an output that is not an input" in refused(*call)
     assert before == {path.name: path.read_bytes() for path in place.iterdir() if path.is_file()}
 
 
 def test_what_was_there_before_is_replaced_with_a_remark(place: Path) -> None:
     (place / "o.csv").write_text("old")
     answer = run("predict", "m.satchel", "t.jsonl", "--out", "o.csv")
-    assert "o.csv is there already and will be replaced" in answer.stderr
+    assert "o.csv exists and will be replaced" in answer.stderr
     assert (place / "o.csv").read_text().startswith("file,")
     assert "will be replaced" not in run("predict", "m.satchel", "file", "--out", "n.csv").stderr
     for remark in ("", "the report in r will be replaced"):
@@ -138,7 +138,7 @@ def test_compress_onto_its_input_knows_the_size_before(place: Path) -> None:
     facts = json.loads(answer.stdout)
     assert facts["bytes_before"] == before
     assert facts["bytes_after"] == (place / "m.satchel").stat().st_size < before
-    assert "m.satchel is there already and will be replaced" in answer.stderr
+    assert "m.satchel exists and will be replaced" in answer.stderr
 
 
 def test_a_size_that_costs_much_is_warned_of(place: Path) -> None:

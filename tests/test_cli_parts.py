@@ -56,5 +56,5 @@ def test_without_copies_the_tutorials_division_is_its_shuffle() -> None:
 def test_what_cannot_be_divided_is_refused() -> None:
     with pytest.raises(LabelError, match="two distinct texts"):
         divide(made(["x"] * 9), 0.2, 0, 0, as_tutorial=True)
-    with pytest.raises(SettingError, match="expected 0 to 1 of 5 documents"):
+    with pytest.raises(SettingError, match="expected --hold-out to be 0 to 1 of 5 documents"):
         divide(made(["x", "x", "y", "z", "X"]), 0.2, 2, 0, as_tutorial=True)

@@ -1,4 +1,4 @@
-"""``train``: which documents the saved model has learnt from, and which figures are whose."""
+"""``train``: the documents that the saved model was trained on, and whose the scores are."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder(tmp_path_factory.mktemp("refit") / "posts", 150)
 
 
-def test_the_saved_model_has_learnt_from_all_and_says_whose_the_figures_are(
+def test_the_saved_model_is_retrained_on_all_and_the_scores_name_their_model(
     source: Path, tmp_path: Path
 ) -> None:
     model = tmp_path / "m.satchel"
     said = train(source, "-o", model).stdout
-    line = "judged on 30 documents held out (20 %), by a model trained on 120; the saved model was"
-    assert f"{line} then trained on all 150" in said
-    assert "learnt from 150 documents" in said
+    line = "evaluated on 30 documents held out (20 %), with a model trained on 120; the saved model"
+    assert f"{line} was then retrained on all 150" in said
+    assert "trained on 150 documents" in said
     ensemble = satchel.load(model).ensemble
     assert ensemble.training.documents == 150
     assert sum(ensemble.training.class_counts) == 150
@@ -61,10 +61,10 @@ def test_the_saved_model_is_what_was_chosen_trained_on_all(source: Path, tmp_pat
     assert [(s.name, s.value) for s in one.scores] == [(s.name, s.value) for s in other.scores]
 
 
-def test_no_refit_keeps_the_model_that_was_judged(source: Path, tmp_path: Path) -> None:
+def test_no_refit_keeps_the_evaluated_model(source: Path, tmp_path: Path) -> None:
     model = tmp_path / "m.satchel"
     said = train(source, "-o", model, "--no-refit").stdout
-    assert "by a model trained on 120, which is the model saved" in said
+    assert "with a model trained on 120, which is the model saved" in said
     ensemble = satchel.load(model).ensemble
     assert ensemble.training.documents == 120
     assert {score.part for score in ensemble.scores} == {"test"}
@@ -76,7 +76,9 @@ def test_with_a_test_of_its_own_or_none_there_is_nothing_to_refit(
     model = tmp_path / "m.satchel"
     test = folder(tmp_path / "test", 45, seed=1)
     said = train(source, "--test", test, "-o", model).stdout
-    assert "judged on 45 documents, by a model trained on 150, which is the model saved" in said
+    assert (
+        "evaluated on 45 documents, with a model trained on 150, which is the model saved" in said
+    )
     by_test = satchel.load(model)
     facts = json.loads(train(source, "--no-test", "-o", model, "--json").stdout)
     assert facts["documents"] == 150
@@ -107,10 +109,10 @@ def test_documents_left_out_are_counted_with_the_reason(tmp_path: Path) -> None:
     table.write_text("".join(json.dumps({"label": k, "text": t}) + "\n" for k, t in rows))
     model = tmp_path / "m.satchel"
     answer = train(table, "-o", model, "--no-test")
-    assert "left out of training: 25 documents without a word" in answer.stderr
-    assert "learnt from 60 documents" in answer.stdout
+    assert "dropped from training: 25 documents without a word" in answer.stderr
+    assert "trained on 60 documents" in answer.stdout
     facts = json.loads(train(table, "-o", model, "--no-test", "--json").stdout)
     assert (facts["documents"], facts["documents_left_out"]) == (60, 25)
     with_test = train(table, "-o", model)
     assert "25 documents without a word" in with_test.stderr
-    assert re.search(r"then trained on all 60\b", with_test.stdout)
+    assert re.search(r"then retrained on all 60\b", with_test.stdout)

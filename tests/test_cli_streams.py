@@ -239,7 +239,7 @@ def test_a_fault_of_ours_is_told_with_its_traceback_and_status_one() -> None:
     assert done.returncode == 1
     assert "Traceback" in done.stderr
     assert "\x1b" not in done.stderr
-    assert done.stderr.splitlines()[-1].startswith("satchel: this is a fault of Satchel")
+    assert done.stderr.splitlines()[-1].startswith("satchel: this is a bug in Satchel")
 
 
 def test_the_end_of_a_file_where_more_was_expected_is_no_interrupt() -> None:

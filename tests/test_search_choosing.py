@@ -33,12 +33,12 @@ def logits(right: np.ndarray, sure: float = 1.0) -> np.ndarray:
     return (sure * np.eye(2)[named]).astype(np.float32)
 
 
-def bench(held_out: dict[Candidate, np.ndarray], budget: float | None = None) -> CrossValidator:
+def validator(held_out: dict[Candidate, np.ndarray], budget: float | None = None) -> CrossValidator:
     """Held-out scores of candidates as if they had been trained on two folds."""
     texts = [f"document {number}" for number in range(N)]
     corpus = Corpus(texts, encode([str(c) for c in TRUTH]), Features())
     halves = np.array_split(np.arange(N), 2)
-    folds = [Fold(learn=halves[1], judge=halves[0]), Fold(learn=halves[0], judge=halves[1])]
+    folds = [Fold(train=halves[1], test=halves[0]), Fold(train=halves[0], test=halves[1])]
     made = CrossValidator(corpus, folds, Settings(), Clock(budget), silent)
     made._logits = {each: np.split(scores, 2) for each, scores in held_out.items()}
     return made
@@ -53,7 +53,7 @@ def test_only_documents_that_one_alone_gets_right_count(mine: int, yours: int, b
     place = np.arange(N)
     one = (place < mine) | (place >= N - both)
     other = ((place >= mine) & (place < mine + yours)) | (place >= N - both)
-    made = bench({SOLVER: logits(one), BAYES: logits(other)})
+    made = validator({SOLVER: logits(one), BAYES: logits(other)})
     gain, error = mine - yours, np.sqrt(mine + yours)
     for errors in (0.5, 1.0, 2.0):
         if abs(gain - errors * error) > 1e-6:
@@ -67,7 +67,7 @@ def test_a_member_that_mends_documents_is_added_and_others_are_not(budget: float
     unsure = logits(place >= 40)  # wrong on 40
     mends = np.where(place[:, None] < 40, logits(np.ones(N, bool), 3.0), 0.0).astype(np.float32)
     harms = logits(place % 2 == 0, 0.1)
-    made = bench({SOLVER: unsure, BAYES: mends, SINGLE: harms}, budget)
+    made = validator({SOLVER: unsure, BAYES: mends, SINGLE: harms}, budget)
     kinds = (EnsembleOption("words", BayesRecipe()), EnsembleOption("single words", LinearRecipe()))
     recipe = add_members(kinds, Recipe((SOLVER,), (1.0,)), made)
     assert recipe.candidates == (SOLVER, BAYES)
@@ -81,7 +81,7 @@ def test_a_member_that_mends_documents_is_added_and_others_are_not(budget: float
 
 def test_nothing_is_added_where_nothing_helps() -> None:
     place = np.arange(N)
-    made = bench({SOLVER: logits(place >= 40), BAYES: logits(place < 40, 0.1)})
+    made = validator({SOLVER: logits(place >= 40), BAYES: logits(place < 40, 0.1)})
     recipe = Recipe((SOLVER,), (1.0,))
     assert add_members((EnsembleOption("words", BayesRecipe()),), recipe, made) == recipe
     # Characters are not among what was chosen, so that nothing on them can be added.
@@ -99,7 +99,7 @@ def test_characters_see_fields_where_words_do(fields_help: bool) -> None:
     good, bad = logits(place >= 20), logits(place >= 200)
     scores = {words: good if fields_help else bad, without: bad if fields_help else good}
     scores |= {grams: good, bare: good}
-    made = bench({Candidate(view, LinearRecipe()): each for view, each in scores.items()})
+    made = validator({Candidate(view, LinearRecipe()): each for view, each in scores.items()})
     plan = Plan(words, LinearRecipe(), characters=grams, topics=("fields", "characters"))
     chosen = choose(plan, made).recipe.views
     assert chosen == ((words, grams) if fields_help else (without, bare))

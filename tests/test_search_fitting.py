@@ -170,7 +170,7 @@ def test_empty_documents_change_nothing_but_are_not_counted(effort: str) -> None
 
 
 def test_nothing_but_empty_documents_is_told() -> None:
-    with pytest.raises(TextError, match="found none that has a single one"):
+    with pytest.raises(TextError, match="found no word in any of them"):
         fitted(["", " ", "\n"], ["a", "b", "a"])
 
 
@@ -227,7 +227,7 @@ def test_thresholds_follow_their_labels_and_new_labels_get_the_median() -> None:
     assert new == np.median(list(before.values()))
 
 
-# What is left out is counted.
+# Dropped documents are counted.
 
 
 def test_documents_that_teach_nothing_are_counted_with_the_reason() -> None:
@@ -235,13 +235,13 @@ def test_documents_that_teach_nothing_are_counted_with_the_reason() -> None:
     rare = ["uniqueword otherunique", "neverseenbefore"]
     targets = encode([*labels, *labels[:4]])
     fitted_model = fitting.fit([*texts, *rare, "", " \n"], targets, asked())
-    assert fitted_model.left_out == DroppedDocuments(without_words=2, without_shared_words=2)
+    assert fitted_model.dropped == DroppedDocuments(without_words=2, without_shared_words=2)
     assert fitted_model.model.training.documents == 9_000
-    assert len(fitted_model.left_out) == 4
-    lines = fitted_model.left_out.lines()
+    assert len(fitted_model.dropped) == 4
+    lines = fitted_model.dropped.lines()
     assert "2 documents without a word" in lines[0]
     assert "2 documents none of whose words occurs in another" in lines[1]
-    assert fitting.fit(TEXTS, TARGETS, asked()).left_out.lines() == []
+    assert fitting.fit(TEXTS, TARGETS, asked()).dropped.lines() == []
 
 
 # Many classes: some at a time, with the same result.
@@ -283,8 +283,8 @@ def test_memory_does_not_grow_with_documents_times_classes(
     texts = [f"own{k} own{k // 2} w{random.integers(100)}" for k in range(classes) for _ in "ab"]
     monkeypatch.setattr(linear_solver, "BLOCK_BYTES", 2**20)
     monkeypatch.setattr(combine, "CHUNK", 2**14)
-    monkeypatch.setattr(fitting, "MOST_LOGITS", 2**14)
-    monkeypatch.setattr(fitting, "FEWEST_JUDGED", 100)
+    monkeypatch.setattr(fitting, "MAX_LOGITS", 2**14)
+    monkeypatch.setattr(fitting, "MIN_TEST_DOCUMENTS", 100)
     targets = encode(labels)
     tracemalloc.start()
     parts = fitting.fit(texts, targets, asked(words=1, threads=1)).model

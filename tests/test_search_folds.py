@@ -1,4 +1,4 @@
-"""Validation folds: nothing of the judged side is known to the learning side."""
+"""Validation folds: no text is on both sides."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ pytestmark = pytest.mark.fast
 
 
 def divide(texts: list[str], labels: list, *, count: int = 3, most: int = 1000, seed: int = 0):
-    return make_folds(
-        texts, encode(labels), count=count, most_learnt=most, most_judged=most, seed=seed
-    )
+    return make_folds(texts, encode(labels), count=count, max_train=most, max_test=most, seed=seed)
 
 
 def sides(fold: Fold) -> tuple[list[int], list[int]]:
-    return fold.learn.tolist(), fold.judge.tolist()
+    return fold.train.tolist(), fold.test.tolist()
 
 
 keys = st.lists(st.integers(0, 12), min_size=12, max_size=60).filter(
@@ -47,28 +45,28 @@ def test_copies_and_conversations_stay_on_one_side(
     if len(set(labels)) < 2:
         return
     for fold in divide(texts, labels, count=count, seed=seed):
-        learn, judge = sides(fold)
-        assert not {found[i] for i in learn} & {found[i] for i in judge}
-        assert not set(learn) & set(judge)
+        train, test = sides(fold)
+        assert not {found[i] for i in train} & {found[i] for i in test}
+        assert not set(train) & set(test)
 
 
 @given(st.integers(3, 40), st.integers(2, 4), st.integers(0, 5))
-def test_each_document_is_judged_once_where_all_can_be(n: int, count: int, seed: int) -> None:
+def test_each_document_is_held_out_once_where_all_can_be(n: int, count: int, seed: int) -> None:
     texts = [f"document {i}" for i in range(3 * n)]
     labels = ["xyz"[i % 3] for i in range(3 * n)]
     folds = divide(texts, labels, count=count, seed=seed)
     assert len(folds) == count
     assert sorted(i for fold in folds for i in sides(fold)[1]) == list(range(3 * n))
     for fold in folds:
-        learn, judge = sides(fold)
-        assert sorted(learn + judge) == list(range(3 * n))
+        train, test = sides(fold)
+        assert sorted(train + test) == list(range(3 * n))
 
 
 def test_one_fold_holds_out_a_fifth() -> None:
     texts = [f"document {i}" for i in range(100)]
     (fold,) = divide(texts, ["ab"[i % 2] for i in range(100)], count=1)
-    assert len(fold.judge) == 20
-    assert len(fold.learn) == 80
+    assert len(fold.test) == 20
+    assert len(fold.train) == 80
 
 
 def test_the_seed_decides() -> None:
@@ -82,13 +80,13 @@ def test_the_seed_decides() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_no_more_is_learnt_or_judged_than_asked(count: int) -> None:
+def test_no_fold_is_larger_than_asked(count: int) -> None:
     texts = [f"document {i}" for i in range(90)]
     for fold in divide(texts, ["ab"[i % 2] for i in range(90)], count=count, most=10):
-        learn, judge = sides(fold)
-        assert len(learn) == 10
-        assert len(judge) <= 10
-        assert learn == sorted(learn)
+        train, test = sides(fold)
+        assert len(train) == 10
+        assert len(test) <= 10
+        assert train == sorted(train)
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -103,8 +101,8 @@ def test_several_labels_a_document_are_divided_too() -> None:
     folds = divide(texts, labels, count=3)
     assert len(folds) == 3
     for fold in folds:
-        judged = {label for i in sides(fold)[1] for label in labels[i]}
-        assert judged == {"a", "b", "c"}
+        held_out = {label for i in sides(fold)[1] for label in labels[i]}
+        assert held_out == {"a", "b", "c"}
 
 
 def test_no_folds_are_made_where_none_are_asked() -> None:

@@ -1,4 +1,4 @@
-"""The estimator: texts and labels in, a sealed model out; here the stages meet."""
+"""The scikit-learn estimator: texts and labels in, a trained model out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from satchel.errors import LabelError, MissingDependencyError, SettingError
 from satchel.features.csr import CSRMatrix
 from satchel.model import Model, evaluate_predictions
 from satchel.progress import Progress, silent
-from satchel.search.fitting import learn_targets
+from satchel.search.fitting import train_targets
 from satchel.search.settings import ClassWeight, Effort, Optimizer, Preset, Settings
 from satchel.training.backends import Backend
 
@@ -35,61 +35,60 @@ Labels = Sequence[Any] | Any
 
 
 class NotFittedError(errors.NotFittedError, sklearn.exceptions.NotFittedError):  # type: ignore[misc]
-    """Both Satchel's error and scikit-learn's: an answer was asked for before ``fit``."""
+    """Raised where a prediction is requested before ``fit``; also scikit-learn's error."""
 
 
 class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
-    """A text classifier with scikit-learn's contract, trained by linear solvers and Keras.
+    """A text classifier with the scikit-learn API, trained by linear solvers and Keras.
 
-    The arguments come in four groups: how much is tried (``effort`` to ``max_size``), what is seen
-    of a document and of its class (``words`` to ``class_weight``), networks (``head`` to
-    ``callbacks``), and how it runs (``backend`` to ``progress``). Where no network is trained, with
-    ``effort="fast"`` and with several labels per document, both without a ``head``, settings of
-    networks are refused.
+    The arguments form four groups: extent of the search (``effort`` to ``max_size``), features and
+    class weights (``words`` to ``class_weight``), networks (``head`` to ``callbacks``), and
+    execution (``backend`` to ``progress``). Where no network is trained (``effort="fast"``, or
+    several labels per document, both without a ``head``), settings of networks are refused.
 
     Args:
         effort: ``fast`` (one linear member, no search, no Keras), ``balanced`` or ``best``
-            (minutes): the one dial.
-        preset: ``tutorial`` repeats the 2018 Keras tutorial, settings and all; None does not.
-        budget: Seconds after which the search stops and takes its best so far; None: the effort's.
+            (minutes).
+        preset: ``tutorial`` repeats the 2018 Keras tutorial with its settings; None for no preset.
+        budget: Seconds after which the search stops with the best recipe so far; None for no limit.
         max_size: The largest size of the saved file in bytes; None for no limit.
         words: Longest word n-gram; None lets validation decide between 1 and 2.
         characters: ``(n, m)`` adds character n-grams; None lets the effort decide.
         strip: Parts removed from every document first: ``headers``, ``quotes``, ``signatures``.
-        class_weight: ``balanced`` makes every class weigh the same; a mapping gives each label its
-            weight, 1 where it names none; None goes by documents.
+        class_weight: ``balanced`` gives every class the same total weight; a mapping gives the
+            weight of each label, 1 for labels that it lacks; None weights all documents equally.
         head: A Keras head of your own, ``head(h, n_classes) -> tensor`` or a ``keras.Model``; the
-            classifier is then one network with it. A satchel carries Dense, activations,
-            normalisation and Dropout.
+            classifier is then a single network with it. A model file can hold Dense, activation,
+            normalisation and Dropout layers.
         hidden: Width of the bag layer; None for 64.
-        epochs: Passes over the documents; None lets the size of the data decide.
-        learning_rate: The first step's; it falls linearly to 0. None: 0.1 for ``adagrad``, 0.001
-            for ``adam``, an optimizer's own otherwise.
+        epochs: Passes over the documents; None chooses by the number of documents.
+        learning_rate: The initial learning rate; it falls linearly to 0. None: 0.1 for ``adagrad``,
+            0.001 for ``adam``, else that of the given optimizer.
         batch_size: Documents per step; None for 64.
         optimizer: ``adagrad`` (None), ``adam``, or a Keras optimizer for the head; the bag layer
-            then follows with Adam for one of its family, with Adagrad for any other.
+            is then trained with Adam for optimizers of that family, with Adagrad for others.
         loss: The name of a Keras loss, a Keras loss, or a function of targets (one number per
-            class) and answers; None for the cross-entropy. ``from_logits`` follows the head.
-        validation_split: Share of the documents that a network does not learn from in the final
-            fit but is judged by after each epoch (``val_loss``, ``val_accuracy``). None: a tenth
-            where a callback monitors such a figure and ``fit`` got no ``validation_data``, else 0.
+            class) and predictions; None for cross-entropy. ``from_logits`` is set to suit the head.
+        validation_split: Share of the documents on which networks are not trained in the final fit
+            but evaluated after each epoch (``val_loss``, ``val_accuracy``). None: a tenth where a
+            callback monitors such a metric and ``fit`` got no ``validation_data``, else 0.
         callbacks: Keras callbacks for the networks' final fit.
-        backend: ``jax``, ``torch`` or ``tensorflow``; None takes the one that Keras runs on, else
+        backend: ``jax``, ``torch`` or ``tensorflow``; None for the one that Keras runs on, else
             ``$KERAS_BACKEND``, else the first that is installed.
         seed: Same data, seed, versions and machine: the same file, byte for byte.
         threads: Threads to use; None takes all cores. Results do not depend on it.
-        progress: Told how far each stage is; None is silent.
+        progress: Called with the progress of each stage; None for no reports.
 
     Attributes:
-        classes_: The labels, sorted, array of shape ``(n_classes,)``; of an indicator table the
-            names of its columns, else their numbers.
-        model_: The model that answers, a :class:`satchel.Model`.
-        history_: One dictionary per network of the final fit: ``loss``, ``accuracy`` and with
-            documents to be judged by ``val_loss`` and ``val_accuracy``, lists of one value per
+        classes_: The labels, sorted, array of shape ``(n_classes,)``; for an indicator table the
+            names of its columns, else their indices.
+        model_: The trained model, a :class:`satchel.Model`.
+        history_: One dictionary per network of the final fit: ``loss``, ``accuracy`` and,
+            with validation documents, ``val_loss`` and ``val_accuracy``: lists of one value per
             epoch. Empty where no network was trained.
-        n_documents_: How many documents were learnt from.
-        n_dropped_: How many were left out since they have no word, or none that occurs in another
-            document where only such words count.
+        n_documents_: Number of training documents.
+        n_dropped_: Number of documents dropped from training because they have no word, or none
+            that occurs in enough documents to be a feature.
 
     Example:
         >>> import satchel
@@ -154,27 +153,27 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         sample_weight: Sequence[float] | np.ndarray | None = None,
         validation_data: tuple[Texts, Labels] | None = None,
     ) -> TextClassifier:
-        """Learn from labelled documents; a second call starts afresh.
+        """Train on labelled documents; a second call starts from scratch.
 
         Args:
             X: Documents, a sequence of ``str`` of length ``n`` (a list, a NumPy array, a pandas or
                 polars column), or a table of that one column.
             y: One label per document; one list, tuple or set of labels per document; or an
                 indicator table of zeros and ones, dense or sparse, of shape ``(n, n_classes)``.
-            sample_weight: By how much each document counts, numbers of at least 0 of length ``n``:
-                in the training of every member and in what validation decides. A document of
-                weight 0 counts as not given. None weighs all alike.
-            validation_data: Texts and labels by which networks are judged after each epoch, for
-                ``history_`` and callbacks; nothing is learnt from them.
+            sample_weight: The weight of each document, numbers of at least 0 of length ``n``, used
+                in training and in validation. Documents of weight 0 are ignored. None weights all
+                equally.
+            validation_data: Texts and labels on which networks are evaluated after each epoch, for
+                ``history_`` and callbacks; they are never trained on.
 
         Returns:
             The classifier itself.
 
         Raises:
             TextError: If a document is not text.
-            LabelError: If the labels make no task, such as one class only.
-            SettingError: If a setting has a value that it cannot have.
-            UnsupportedHeadError: If a satchel could not carry your head.
+            LabelError: If the labels define no task, such as a single class.
+            SettingError: If a setting has a value that is not allowed.
+            UnsupportedHeadError: If a model file could not hold the head.
         """
         settings = dict(self.get_params(deep=False))
         progress = settings.pop("progress")
@@ -185,7 +184,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         labels = _column(y)
         weights = weights_of(sample_weight, len(documents))
         if weights is not None and not weights.all():
-            documents, labels, weights = _of_some_weight(documents, labels, weights)
+            documents, labels, weights = _with_weight(documents, labels, weights)
         targets = targets_of(labels).weighed(weights)
         validation = None
         if validation_data is not None:
@@ -193,35 +192,35 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
                 texts_of(validation_data[0]),
                 targets_like(_column(validation_data[1]), targets),
             )
-        trained = learn_targets(documents, targets, checked, progress or silent, validation)
+        trained = train_targets(documents, targets, checked, progress or silent, validation)
         self.model_ = trained.model
         self.classes_ = targets.labels
         self.history_ = [dict(history) for history in trained.history]
         self.n_documents_ = self.model_.ensemble.training.documents
-        self.n_dropped_ = len(trained.left_out)
-        self._answers_as = "sparse" if hasattr(labels, "tocsr") else "labels"
-        if self._answers_as == "labels" and is_indicator(labels):
-            self._answers_as = "dense"
+        self.n_dropped_ = len(trained.dropped)
+        self._output_form = "sparse" if hasattr(labels, "tocsr") else "labels"
+        if self._output_form == "labels" and is_indicator(labels):
+            self._output_form = "dense"
         return self
 
     def predict(self, X: Texts) -> np.ndarray | Any:
-        """The label of each document, in the form and type of the labels given.
+        """Predict the label of each document, in the form and type of the training labels.
 
         Returns:
             Array of shape ``(n,)``: labels, or, for several labels per document, tuples of them;
-            where an indicator table was given, such a table of shape ``(n, n_classes)``, dense or
-            sparse (CSR) as that was.
+            after training on an indicator table, such a table of shape ``(n, n_classes)``, dense
+            or sparse (CSR) likewise.
         """
         fitted = self._fitted()
         probabilities = self.predict_proba(X)
         if fitted.task == "single":
             return self.classes_[probabilities.argmax(axis=1)]
         holds = probabilities >= np.asarray(fitted.ensemble.thresholds, np.float32)
-        if self._answers_as == "labels":
-            answers = np.empty(len(holds), dtype=object)
-            answers[:] = [tuple(self.classes_[row].tolist()) for row in holds]
-            return answers
-        if self._answers_as == "dense":
+        if self._output_form == "labels":
+            labels = np.empty(len(holds), dtype=object)
+            labels[:] = [tuple(self.classes_[row].tolist()) for row in holds]
+            return labels
+        if self._output_form == "dense":
             return holds.astype(np.int64)
         documents, columns = np.nonzero(holds)
         offsets = np.searchsorted(documents, np.arange(len(holds) + 1))
@@ -235,23 +234,23 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         return fitted.predict_proba(texts_of(X), threads=self.threads)
 
     def decision_function(self, X: Texts) -> np.ndarray:
-        """How much speaks for each class: before softmax or sigmoid.
+        """The logits of each class, before softmax or sigmoid.
 
         Returns:
             float32 array of shape ``(n, n_classes)``; for two classes of one label per document
             of shape ``(n,)``, above 0 for ``classes_[1]``; for several labels per document above 0
-            for those that hold.
+            for those that are predicted.
         """
         fitted = self._fitted()
-        scores = fitted.predictor.logits(texts_of(X), threads=self.threads)
+        logits = fitted.predictor.logits(texts_of(X), threads=self.threads)
         if fitted.task == "multiple":
             thresholds = np.clip(np.array(fitted.ensemble.thresholds), 1e-7, 1 - 1e-7)
-            shifted: np.ndarray = scores - np.log(thresholds / (1 - thresholds)).astype(np.float32)
+            shifted: np.ndarray = logits - np.log(thresholds / (1 - thresholds)).astype(np.float32)
             return shifted
         if len(self.classes_) == 2:
-            margin: np.ndarray = scores[:, 1] - scores[:, 0]
+            margin: np.ndarray = logits[:, 1] - logits[:, 0]
             return margin
-        return scores
+        return logits
 
     def score(
         self,
@@ -259,12 +258,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         y: Labels,
         sample_weight: Sequence[float] | np.ndarray | None = None,
     ) -> float:
-        """Accuracy on labelled documents: the share whose labels are all right.
+        """Accuracy on labelled documents: the share with exactly the right labels.
 
         Args:
             X: Documents, of length ``n``.
             y: As for :meth:`fit`.
-            sample_weight: By how much each document counts; None weighs all alike.
+            sample_weight: The weight of each document; None weights all equally.
         """
         evaluation = self.evaluate(X, y)
         if sample_weight is None:
@@ -274,15 +273,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         return float(np.average(right, weights=weights_of(sample_weight, len(right))))
 
     def evaluate(self, texts: Texts, labels: Labels) -> Evaluation:
-        """Judge the classifier on documents that it has not seen; see `satchel.Model.evaluate`."""
+        """Evaluate on unseen documents; see `satchel.Model.evaluate`."""
         fitted = self._fitted()
         documents, labels = texts_of(texts), _column(labels)
         if is_indicator(labels):
             known = fitted.ensemble.labels
             if labels.shape[1] != len(known):
                 raise LabelError(
-                    f"expected a table of {len(known)} columns as in training, found shape "
-                    f"{tuple(labels.shape)}"
+                    f"expected an indicator table of {len(known)} columns, as in training, found "
+                    f"shape {tuple(labels.shape)}"
                 )
             labels = targets_of(labels)
             rows = np.split(labels.classes, labels.offsets[1:-1])
@@ -302,16 +301,18 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         against: Any | None = None,
         top: int | None = None,
     ) -> Explanation:
-        """Say how much each token moved one label against another; see `satchel.Model.explain`."""
+        """Return each token's contribution to a label; see `satchel.Model.explain`."""
         return self._fitted().explain(text, label, against, top)
 
     def save(self, path: str | Path) -> None:
-        """Seal the model in one file that :func:`satchel.load` opens without Keras."""
+        """Save the model in one file that :func:`satchel.load` opens without Keras."""
         self._fitted().save(path)
 
     def _fitted(self) -> Model:
         if not hasattr(self, "model_"):
-            raise NotFittedError("this TextClassifier has not learnt anything yet: call fit first")
+            raise NotFittedError(
+                "expected a fitted TextClassifier, found one that is not: call fit first"
+            )
         model: Model = self.model_
         return model
 
@@ -327,7 +328,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
 
 
 def _column(labels: Any) -> Any:
-    """Labels without the second dimension of a table of one column."""
+    """Labels, with a table of one column flattened."""
     if isinstance(labels, Mapping):
         raise LabelError(f"expected a sequence of labels, found {type(labels).__name__}")
     if len(getattr(labels, "shape", ())) != 2 or labels.shape[1] != 1:
@@ -340,7 +341,7 @@ def _column(labels: Any) -> Any:
     return labels.iloc[:, 0] if hasattr(labels, "iloc") else labels[:, 0]
 
 
-def _of_some_weight(
+def _with_weight(
     documents: list[str], labels: Any, weights: np.ndarray
 ) -> tuple[list[str], Any, np.ndarray]:
     """The documents whose weight is above 0."""

@@ -1,4 +1,4 @@
-"""Texts, labels and weights in the containers in which people hold them."""
+"""Conversion of texts, labels and weights from lists, arrays, tables and columns."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ def texts_of(texts: Any) -> list[str]:
             a table or array of shape ``(n, 1)``.
 
     Raises:
-        TextError: If a document is not text, or the container has no order or no length.
+        TextError: If a document is not text, or the container is unordered or has no length.
     """
     if isinstance(texts, (str, bytes)):
-        raise TextError("expected several texts but found one: put it into a list")
+        raise TextError("expected a sequence of texts, found a single text: put it into a list")
     shape = getattr(texts, "shape", None)
     if shape is not None and len(shape) > 1:
         if len(shape) > 2 or shape[1] != 1 or hasattr(texts, "tocsr"):
             raise TextError(
-                f"expected texts, or a table with one column of them; found "
-                f"{type(texts).__name__} of shape {tuple(shape)}: choose the column of the text"
+                f"expected texts, or a table with one column of them, found "
+                f"{type(texts).__name__} of shape {tuple(shape)}: select the text column"
             )
         column = texts.iloc[:, 0] if hasattr(texts, "iloc") else texts[:, 0]
         return texts_of(column)
     if shape == ():
-        raise TextError("expected several texts but found a scalar: put it into a list")
+        raise TextError("expected a sequence of texts, found a scalar: put it into a list")
     if isinstance(texts, (Mapping, Set)) or not hasattr(texts, "__len__"):
         raise TextError(
             f"expected a sequence of texts, such as a list, found {type(texts).__name__}: "
-            "make a list of it"
+            "convert it to a list"
         )
     items = texts.to_pylist() if hasattr(texts, "to_pylist") else texts
     return [check_text(text, number) for number, text in enumerate(items)]
@@ -50,10 +50,10 @@ def targets_of(labels: Any) -> Targets:
     Args:
         labels: One label per document; one collection of labels per document; or an indicator
             table of zeros and ones of shape ``(n, n_classes)``, dense or sparse, whose classes are
-            the names of its columns, else their numbers.
+            the names of its columns, else their indices.
 
     Raises:
-        LabelError: If the labels make no task.
+        LabelError: If the labels define no task.
     """
     if is_indicator(labels):
         names = getattr(labels, "columns", None)
@@ -62,30 +62,31 @@ def targets_of(labels: Any) -> Targets:
         offsets, held = _pairs(labels)
         return encode_pairs(offsets, held, classes)
     listed = _listed(labels)
-    for place, label in enumerate(listed):
+    for position, label in enumerate(listed):
         if isinstance(label, (float, np.floating)) and label == label and not label.is_integer():
             raise LabelError(
-                f"Unknown label type: continuous: expected classes, found {label} at {place}; "
-                "turn numbers of a scale into texts or whole numbers first"
+                f"Unknown label type: continuous: expected classes, found {label} at {position}: "
+                "turn such numbers into text or whole numbers first"
             )
     return encode(listed)
 
 
 def targets_like(labels: Any, known: Targets) -> Targets:
-    """Labels as targets of a task that is known.
+    """Labels as targets of a known task.
 
     Args:
-        labels: In the same form as those that made the task.
+        labels: Labels in the same form as in training.
         known: The task.
 
     Raises:
-        LabelError: If there is a label that the task does not know.
+        LabelError: If a label is not among those of the task.
     """
     if is_indicator(labels):
         if known.task != "multiple" or labels.shape[1] != len(known.labels):
             raise LabelError(
-                f"expected labels as in training, of {len(known.labels)} classes, found a table "
-                f"of shape {tuple(labels.shape)}"
+                f"expected labels in the same form as in training, with {len(known.labels)} "
+                "classes, "
+                f"found an indicator table of shape {tuple(labels.shape)}"
             )
         return encode_pairs(*_pairs(labels), known.labels)
     place = {label: column for column, label in enumerate(known.labels.tolist())}
@@ -95,7 +96,7 @@ def targets_like(labels: Any, known: Targets) -> Targets:
     try:
         held = [sorted({place[_plain(label)] for label in row}) for row in rows]
     except (KeyError, TypeError) as error:
-        raise LabelError(f"expected labels as in training, found {error}") from None
+        raise LabelError(f"expected labels that occur in training, found {error}") from None
     offsets = np.concatenate([[0], np.cumsum([len(row) for row in held])])
     classes = np.array([column for row in held for column in row], np.int64)
     return Targets(known.task, known.labels, offsets.astype(np.int64), classes)
@@ -108,7 +109,7 @@ def is_indicator(labels: Any) -> bool:
 
 
 def weights_of(sample_weight: Any, documents: int) -> np.ndarray | None:
-    """Sample weights as float64 array of shape ``(n,)``, or None where all weigh 1.
+    """Sample weights as a float64 array of shape ``(n,)``, or None where all are 1.
 
     Raises:
         SettingError: If they are not one finite number of at least 0 per document.
@@ -124,7 +125,7 @@ def weights_of(sample_weight: Any, documents: int) -> np.ndarray | None:
             f"shape {weights.shape}"
         )
     if not weights.any():
-        raise SettingError("expected a sample weight above 0, found that every weight is zero")
+        raise SettingError("expected a sample weight above 0, found only zeros")
     return weights
 
 
@@ -132,11 +133,11 @@ def _listed(labels: Any) -> list[Any]:
     if labels is None:
         raise LabelError("this estimator requires y to be passed, but the target y is None")
     if isinstance(labels, (str, bytes)):
-        raise LabelError("expected one label per document but found one text: give a list")
+        raise LabelError("expected one label per document, found a single text: put it into a list")
     if not hasattr(labels, "__len__"):
         raise LabelError(
             f"expected a sequence of labels, such as a list, found {type(labels).__name__}: "
-            "make a list of it"
+            "convert it to a list"
         )
     return list(labels.to_pylist() if hasattr(labels, "to_pylist") else labels)
 
@@ -146,7 +147,7 @@ def _plain(label: Any) -> Any:
 
 
 def _pairs(table: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Where each row's entries begin, and the columns of its ones."""
+    """The offset of each row, and the columns of its ones."""
     if hasattr(table, "tocsr"):
         rows = table.tocsr(copy=True)
         rows.sum_duplicates()
@@ -160,5 +161,5 @@ def _pairs(table: Any) -> tuple[np.ndarray, np.ndarray]:
         ones = dense[documents, columns]
     if not all(one == 1 for one in np.unique(ones).tolist()):
         wrong = next(one for one in np.unique(ones).tolist() if one != 1)
-        raise LabelError(f"expected a table of zeros and ones as labels, found {wrong!r} in it")
+        raise LabelError(f"expected a table of zeros and ones as labels, found {wrong!r}")
     return offsets.astype(np.int64), columns.astype(np.int64)

@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 Label = LabelValue | Sequence[LabelValue]
 
-_PROBABILITIES = 2**24  # held at once while a model is judged
+_PROBABILITIES = 2**24  # in memory at a time during evaluation
 
 
 class Model:
-    """A trained text classifier that is ready to answer; it needs NumPy and nothing heavier.
+    """A trained text classifier, ready to predict; it needs only NumPy.
 
     Args:
-        ensemble: The model's plain parts, as training leaves them.
+        ensemble: The arrays and metadata of the model, as training returns them.
 
     Attributes:
-        ensemble: The same: views, members, labels, and the facts of training.
-        predictor: The inference path below this class, whose labels are text and numbers.
+        ensemble: The same: views, members, labels, and facts about the training.
+        predictor: Inference below this class, with labels as text and class indices.
         classes_: The labels in the order of the columns of ``predict_proba``, an array of
             shape ``(n_classes,)`` in the type in which they were given: text (objects where a
             label is very long), int64, float64 or bool.
@@ -50,7 +50,7 @@ class Model:
         return self.ensemble.task
 
     def predict(self, texts: Sequence[str], *, threads: int | None = None) -> np.ndarray:
-        """The label of each document.
+        """Predict the label of each document.
 
         Args:
             texts: Documents, a sequence of ``str`` of length ``n``.
@@ -62,15 +62,15 @@ class Model:
 
         Raises:
             TextError: If a document is not text.
-            PredictionError: If the numbers of the model overflow.
+            PredictionError: If the logits of a document overflow.
         """
         columns = self.predictor.predict(texts, threads=threads)
         if self.task == "single":
             labels: np.ndarray = self.classes_[np.array(columns, np.intp)]
             return labels
         rows = np.empty(len(columns), dtype=object)
-        several: Any = columns
-        rows[:] = [tuple(self._values[column] for column in each) for each in several]
+        predicted: Any = columns
+        rows[:] = [tuple(self._values[column] for column in each) for each in predicted]
         return rows
 
     def predict_proba(self, texts: Sequence[str], *, threads: int | None = None) -> np.ndarray:
@@ -85,7 +85,7 @@ class Model:
     def predict_top(
         self, texts: Sequence[str], k: int = 3, *, threads: int | None = None
     ) -> list[list[tuple[LabelValue, float]]]:
-        """The k most probable labels of each document with their probabilities, the best first.
+        """The k most probable labels of each document with their probabilities, best first.
 
         Args:
             texts: Documents, a sequence of ``str`` of length ``n``.
@@ -103,14 +103,14 @@ class Model:
         ]
 
     def warm_up(self) -> None:
-        """Make single predictions quicker at the price of a start and of memory: for a server.
+        """Make single predictions faster at the cost of start-up time and memory: for a server.
 
-        Where Numba is installed it is loaded. Predictions stay the same to rounding.
+        Loads Numba where it is installed. Predictions stay the same up to rounding.
         """
         self.predictor.warm_up()
 
     def score(self, texts: Sequence[str], labels: Sequence[Label]) -> float:
-        """Accuracy on labelled documents: the share whose labels are all right."""
+        """Accuracy on labelled documents: the share with exactly the right labels."""
         return self.evaluate(texts, labels).accuracy
 
     def evaluate(
@@ -122,14 +122,14 @@ class Model:
         leaked: np.ndarray | None = None,
         threads: int | None = None,
     ) -> Evaluation:
-        """Judge the model on labelled documents that it has not seen.
+        """Evaluate the model on labelled documents that it has not seen.
 
         Args:
             texts: Documents, a sequence of length ``n``.
-            labels: True labels, or one sequence of labels a document, of length ``n``.
-            names: The documents' names, for the report's list of mistakes; None numbers them.
+            labels: True labels, or one sequence of labels per document, of length ``n``.
+            names: Names of the documents, for the report's list of errors; None numbers them.
             leaked: bool array of shape ``(n,)``: documents known to be among the training
-                documents; None where nobody looked.
+                documents; None where that is unknown.
             threads: Threads to use; None takes all cores.
 
         Returns:
@@ -153,17 +153,17 @@ class Model:
     def _probability_blocks(
         self, documents: list[str], threads: int | None
     ) -> Iterator[np.ndarray]:
-        """Yield what `predict_proba` returns, in blocks of bounded size whatever the labels."""
+        """Yield the rows of `predict_proba` in blocks of bounded size."""
         step = max(256, _PROBABILITIES // len(self._values))
         for start in range(0, len(documents), step):
             yield self.predict_proba(documents[start : start + step], threads=threads)
 
     def with_scores(self, part: str, evaluation: Evaluation) -> Model:
-        """The same model with an evaluation's figures in its file and card.
+        """The same model with the scores of an evaluation in its file and card.
 
         Args:
-            part: On which documents it was judged, such as ``test``.
-            evaluation: The figures.
+            part: Which documents it was evaluated on, such as ``test``.
+            evaluation: The evaluation.
         """
         names = ["accuracy", "macro_f1"]
         names += ["micro_f1"] if self.task == "multiple" else []
@@ -180,7 +180,7 @@ class Model:
         against: LabelValue | None = None,
         top: int | None = None,
     ) -> Explanation:
-        """Say how much each token moved one label against another.
+        """Return each token's contribution to one label relative to another.
 
         Args:
             text: One document.
@@ -193,13 +193,13 @@ class Model:
             LabelError: If the model has no such label, or the two are the same.
             SettingError: If ``top`` is negative.
             TextError: If the document is not text.
-            PredictionError: If the numbers of the model overflow.
+            PredictionError: If the logits of a document overflow.
         """
         label, against = (None if each is None else text_of(each) for each in (label, against))
         return self.predictor.explain(text, label, against, top)
 
     def save(self, path: str | Path) -> None:
-        """Seal the model in one file; a failure leaves whatever stood there whole.
+        """Save the model in one file; a failure leaves an existing file intact.
 
         Raises:
             SaveError: If the file could not be written.
@@ -210,7 +210,7 @@ class Model:
         return f"Model({len(self.classes_)} labels, {self.task})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Copies travel as the sealed file's own bytes, which hold no code.
+        # Copies are made from the bytes of the model file, which hold no code.
         return load_bytes, (sealed.dumps(self.ensemble),)
 
 
@@ -224,16 +224,16 @@ def evaluate_predictions(
     names: Sequence[str] | None = None,
     leaked: np.ndarray | None = None,
 ) -> Evaluation:
-    """Judge probabilities against the truth, for one or several labels a document.
+    """Evaluate probabilities against the true labels, for one or several labels per document.
 
     Args:
-        model: Whose probabilities they are.
+        model: The model that predicted them.
         texts: The documents, of length ``n``.
-        labels: The truth, of length ``n``.
+        labels: The true labels, of length ``n``.
         probabilities: float array of shape ``(n, n_classes)``, or its rows in blocks, in order.
-        classes: The labels in the type in which they are to be compared.
+        classes: The labels of the model, in the type in which they are compared.
         names: The documents' names, or None.
-        leaked: bool array of shape ``(n,)``, or None where nobody looked.
+        leaked: bool array of shape ``(n,)``, or None where that is unknown.
 
     Raises:
         LabelError: If documents have one label where the model may give several, or several where
@@ -248,9 +248,9 @@ def evaluate_predictions(
     by_text = {text_of(label): label for label in known}
 
     def truth(label: Any) -> Any:
-        """The model's own label where it has this one, whether it was given as text or not."""
+        """The model's own label equal to this one, whether given as text or not."""
         if label is None or label != label:
-            return label  # missing, which the evaluation says
+            return label  # missing: the evaluation raises the error
         text = text_of(label)
         return by_text.get(text, text if model.ensemble.label_type == "str" else label)
 
@@ -279,22 +279,22 @@ def evaluate_predictions(
 
 
 def _check_labels_fit(model: Model, labels: Sequence[Any]) -> None:
-    """Refuse labels of another kind than the model's: their text could be mistaken for one."""
-    several = model.task == "multiple"
+    """Refuse labels of another kind than the model's, whose text could be mistaken for a label."""
+    multiple = model.task == "multiple"
     for number, label in enumerate(labels, start=1):
         is_one = isinstance(label, str) or not isinstance(label, Iterable)
-        if is_one and several:
+        if is_one and multiple:
             raise LabelError(
-                "expected a list of labels for each document, as the model gives any number of "
-                f"them; found the one label {label!r} (document {number:,}). Give lists (in a "
-                "table, a column called labels), or judge a model of one label a document"
+                "expected a list of labels for each document, as the model predicts any number of "
+                f"them, found the single label {label!r} (document {number:,}): give lists (in a "
+                "table, a column called labels), or evaluate a model with one label per document"
             )
-        if not is_one and not several:
+        if not is_one and not multiple:
             shown = ", ".join(map(str, label)) or "none"
             raise LabelError(
-                "expected one label for each document, as the model gives; found a list of "
-                f"labels: {shown} (document {number:,}). Name a column with one label (--label), "
-                "or judge a model of several labels a document"
+                "expected one label for each document, as the model predicts, found a list of "
+                f"labels, {shown} (document {number:,}): name a column with one label (--label), "
+                "or evaluate a model with several labels per document"
             )
 
 
@@ -305,16 +305,18 @@ def load(path: str | Path) -> Model:
         path: The ``.satchel`` file.
 
     Returns:
-        A classifier that is ready to answer.
+        A classifier that is ready to predict.
 
     Raises:
-        ModelFileError: If the file is damaged, foreign or hostile.
+        ModelFileError: If the file is damaged, not a model file, or malicious.
         SourceNotFoundError: If there is no such file.
     """
     try:
         return Model(sealed.read(path))
     except FileNotFoundError:
-        raise SourceNotFoundError(f"expected a model file at {path}, found nothing") from None
+        raise SourceNotFoundError(
+            f"expected a model file at {path}, found nothing: check the path"
+        ) from None
     except ModelFileError as error:
         raise ModelFileError(f"{error.reason} (in {path})", error.member) from error
 

@@ -1,4 +1,4 @@
-"""``satchel evaluate``, and the evaluation that ``train`` and ``demo`` print and save like it."""
+"""``satchel evaluate``, and the evaluations that ``train`` and ``demo`` print and save."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from satchel.sources.documents import Documents
 
 
-def judge(
+def evaluate(
     model: Model,
     documents: Documents,
     *,
-    learnt: Sequence[str] = (),
+    trained_on: Sequence[str] = (),
     threads: int | None = None,
 ) -> Evaluation:
     """Evaluate a model on labelled documents.
@@ -33,20 +33,22 @@ def judge(
     Args:
         model: The model.
         documents: Labelled documents.
-        learnt: The texts that it learnt from, where they are at hand: copies among the documents
-            are counted, and the accuracy is told without them too.
+        trained_on: The texts that it was trained on, where known: copies among the documents are
+            counted, and the accuracy without them is reported too.
         threads: Threads to use; None takes all cores.
 
     Raises:
-        SourceError: If the documents carry no labels.
+        SourceError: If the documents have no labels.
     """
     if documents.labels is None:
-        raise SourceError("expected labelled documents to judge by, found no labels")
+        raise SourceError(
+            "expected labelled documents, found no labels: name their column with --label"
+        )
     leaked = None
-    if learnt:
-        keys = text_keys([*learnt, *documents.texts])
-        leaked = np.isin(keys[len(learnt) :], keys[: len(learnt)])
-    # Probabilities that overflow are refused there; NumPy need not say so too.
+    if trained_on:
+        keys = text_keys([*trained_on, *documents.texts])
+        leaked = np.isin(keys[len(trained_on) :], keys[: len(trained_on)])
+    # The model raises an error for probabilities that overflow; NumPy's warning adds nothing.
     with np.errstate(over="ignore", invalid="ignore"):
         return model.evaluate(
             documents.texts,
@@ -58,17 +60,17 @@ def judge(
 
 
 def check_comparable(documents: Documents, test: Documents) -> None:
-    """Refuse a test whose documents have another number of labels than those to learn from.
+    """Refuse a test source with another kind of labels than the training documents.
 
     Raises:
-        LabelError: One side has one label a document, the other lists.
+        LabelError: One side has one label per document, the other lists.
     """
     if documents.multiple != test.multiple:
-        kinds = {True: "lists of labels", False: "one label a document"}
+        kinds = {True: "lists of labels", False: "one label per document"}
         raise LabelError(
-            f"expected a test of the same kind as the documents to learn from, which have "
-            f"{kinds[documents.multiple]}; found {kinds[test.multiple]}: name other text with "
-            "--test, or another column with --label"
+            f"expected test documents with {kinds[documents.multiple]}, as in training, "
+            f"found {kinds[test.multiple]}: name another source with --test, or another column "
+            "with --label"
         )
 
 
@@ -81,38 +83,38 @@ def save_report(
     trained_on: str | None = None,
     notes: Sequence[str] = (),
 ) -> None:
-    """Write the report of an evaluation and say where it is.
+    """Write the report of an evaluation and print its path.
 
     Args:
         evaluation: What to report.
-        folder: Where to.
+        folder: The folder to write to.
         model: The model file.
-        data: What it was judged on, as the user named it.
-        trained_on: The source that it learnt from, where it is known.
-        notes: Sentences that a reader must know, such as which model was judged.
+        data: The test source, as the user named it.
+        trained_on: The source that it was trained on, where known.
+        notes: Sentences for the reader, such as which model was evaluated.
     """
     context = evaluation.context or ReportContext()
-    learnt = context.trained_on
+    training = context.trained_on
     if trained_on is not None:
         source = _last_part(trained_on)
-        learnt = source if learnt is None else f"{learnt} ({source})"
+        training = source if training is None else f"{training} ({source})"
     context = dataclasses.replace(
         context,
         model=None if model is None else _last_part(str(model)),
         data=None if data is None else _last_part(data),
-        trained_on=learnt,
+        trained_on=training,
         notes=tuple(notes),
     )
     terminal.remark(f"wrote the report: {evaluation.save_report(folder, context)}")
 
 
 def _last_part(path: str) -> str:
-    """Return the name at the end of a path; a report may travel, so no folder of this machine."""
+    """Return the last part of a path: a report may be shared, so it names no local folder."""
     return Path(path).name or path
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
-    """Print the summary of an evaluation on standard output."""
+    """Print the summary of an evaluation to standard output."""
     for line in evaluation.summary().split("\n"):
         terminal.say(line)
 
@@ -133,11 +135,9 @@ def evaluate_command(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Judge MODEL on the labelled text of SOURCE (a folder of folders, an archive or a table)."""
+    """Evaluate MODEL on the labelled text of SOURCE: a folder of folders, an archive or a table."""
     from satchel.cli.inputs import load
     from satchel.cli.output import prepare_folder
-
-    pass
     from satchel.sources.reading import read_documents
 
     if report is not None:
@@ -145,7 +145,7 @@ def evaluate_command(
     classifier = load(model)
     with terminal.progress_bars() as progress:
         documents = read_documents(source, text=text, label=label, progress=progress)
-        evaluation = judge(classifier, documents, threads=threads)
+        evaluation = evaluate(classifier, documents, threads=threads)
     for line in documents.remarks.lines():
         terminal.remark(line)
     if report is not None:

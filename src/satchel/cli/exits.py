@@ -1,6 +1,6 @@
-"""How a run ends: one line that says why, and the exit status that goes with it.
+"""How a run ends: one line that gives the reason, and the matching exit status.
 
-Errors, warnings, and a want of memory that shows itself as some other error are told apart here.
+Errors, warnings, and lack of memory that surfaces as another error are distinguished here.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import click
 from satchel.cli import signals, terminal
 from satchel.errors import SatchelError
 
-_NO_VERB = getattr(click.exceptions, "NoArgsIsHelpError", ())  # click 8.2 and later
+_NO_COMMAND = getattr(click.exceptions, "NoArgsIsHelpError", ())  # click 8.2 and later
 
 
-class Passed(Exception):  # noqa: N818  # it only carries an error
-    """Carries an error of a verb past click.
+class CommandError(Exception):
+    """Carries an error of a command past click.
 
     Args:
         error: The error.
@@ -33,7 +33,7 @@ class Passed(Exception):  # noqa: N818  # it only carries an error
 
 
 def run(program: Callable[[], object]) -> NoReturn:
-    """Run a program and exit: 0 done, 2 the input or the call is at fault, 1 a fault of ours.
+    """Run a program and exit: 0 success, 2 an error of input or usage, 1 a bug in Satchel.
 
     Args:
         program: Parses the arguments and does the work.
@@ -45,28 +45,29 @@ def run(program: Callable[[], object]) -> NoReturn:
             signals.install()
             warnings.showwarning = _show_warning
             threading.excepthook = _note_failed_thread
-            # Errors of the system in a verb come as `Passed`; others are of help or version.
+            # Operating-system errors of a command come as `CommandError`; others are from --help or
+            # --version.
             with terminal.naming_output():
                 status = program()
         except SystemExit as asked:
             status = asked.code
         terminal.flush()
     except BaseException as error:
-        _end(error.error if isinstance(error, Passed) else error)
+        _end(error.error if isinstance(error, CommandError) else error)
     sys.exit(status if isinstance(status, int) else 0)
 
 
 def _end(error: BaseException) -> NoReturn:
-    """Say why the run ended, and exit."""
+    """Print why the run ended, and exit."""
     if isinstance(error, BrokenPipeError):
-        # The reader of our output went away (``| head``): nothing is wrong, and nothing more
-        # can be said.
+        # The reader of the output closed the pipe (``| head``): that is not an error, and nothing
+        # more can be written.
         terminal.discard_output()
         sys.exit(0)
     if isinstance(error, signals.Stopped):
-        _say_last(str(error))
+        _print_last(str(error))
         signals.end_by(error.number)
-    if isinstance(error, _NO_VERB):
+    if isinstance(error, _NO_COMMAND):
         for line in str(error).split("\n"):
             terminal.remark(line)
         sys.exit(2)
@@ -76,8 +77,8 @@ def _end(error: BaseException) -> NoReturn:
         _fail(str(error), 2)
     if _short_of_memory or _is_out_of_memory(error):
         _fail(
-            "there is not enough memory for this: close other programs, use fewer --threads, "
-            "or give it less at once",
+            "not enough memory: close other programs, use fewer --threads, or process less data "
+            "at once",
             2,
         )
     if isinstance(error, OSError) and error.errno is not None:
@@ -86,11 +87,11 @@ def _end(error: BaseException) -> NoReturn:
     for line in traceback.format_exception(error):
         for each in line.rstrip("\n").split("\n"):
             terminal.remark(each)
-    _fail("this is a fault of Satchel, not of your input: please report the lines above", 1)
+    _fail("this is a bug in Satchel, not an error of your input: please report the lines above", 1)
 
 
 def _usage(error: click.ClickException) -> str:
-    """Return what is wrong with a call, and where to read how it is made."""
+    """Return what is wrong with a call, and where its usage is explained."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     if context is None:
         return error.format_message()
@@ -107,7 +108,7 @@ _NO_MEMORY = (
 
 
 def _is_out_of_memory(error: BaseException | None) -> bool:
-    """Tell whether an error, or one that it arose from, is for want of memory."""
+    """Return whether an error, or a cause of it, is lack of memory."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -125,7 +126,7 @@ _short_of_memory: list[BaseException] = []
 
 
 def _note_failed_thread(failed: threading.ExceptHookArgs) -> None:
-    """Remember a thread that failed for want of memory: what fails later is its consequence."""
+    """Remember a thread that failed for lack of memory: later errors are its consequence."""
     if failed.exc_value is not None and _is_out_of_memory(failed.exc_value):
         _short_of_memory.append(failed.exc_value)
     else:
@@ -133,17 +134,17 @@ def _note_failed_thread(failed: threading.ExceptHookArgs) -> None:
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    """Show a warning as one line: where in our code it arose is of no use to its reader."""
+    """Show a warning as one line: its place in our code is of no use to the user."""
     terminal.remark(f"warning: {message}")
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    _say_last(message)
+    _print_last(message)
     sys.exit(status)
 
 
-def _say_last(message: str) -> None:
-    """Say one line; what is still in the buffer of the output is written first."""
+def _print_last(message: str) -> None:
+    """Print one line, after flushing standard output."""
     try:
         terminal.flush()
     except (SatchelError, OSError):

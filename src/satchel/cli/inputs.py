@@ -40,13 +40,13 @@ def read_contents(path: str) -> Contents:
 
     Raises:
         SourceNotFoundError: There is no such file.
-        SourceError: The system does not let it be read.
+        SourceError: The operating system refuses to read it.
         ModelFileError: It is damaged, foreign or hostile.
     """
     from satchel.sealed import store
 
-    if not path:  # a path's own rules would make it the current folder
-        raise SourceNotFoundError("expected the path of a model file, found an empty one")
+    if not path:  # pathlib would treat it as the current folder
+        raise SourceNotFoundError("expected the path of a model file, found an empty path")
     try:
         return store.read_contents(path)
     except ModelFileError as error:
@@ -58,7 +58,8 @@ def read_contents(path: str) -> Contents:
         ) from None
     except OSError as error:
         raise SourceError(
-            f"expected a model file at {path}, which cannot be read: {error.strerror}"
+            f"expected a readable model file at {path}, found that it cannot be read: "
+            f"{error.strerror}"
         ) from error
 
 
@@ -70,7 +71,7 @@ def read_ensemble(path: str) -> Ensemble:
 
 
 def load(path: str) -> Model:
-    """Open a model file, ready to answer; see `read_contents`."""
+    """Open a model file, ready to predict; see `read_contents`."""
     from satchel.model import Model
 
     return Model(read_ensemble(path))
@@ -81,39 +82,41 @@ class Divided:
     """Documents by purpose.
 
     Attributes:
-        train: Those that the model to be judged learns from.
-        test: Those held back to judge it; None where nothing is.
-        held_out: Those that no stage sees until the end.
-        learnable: All but those held out, in the order of the source (shuffled as the tutorial
-            does, whose fit watches the last of them).
+        train: Those on which the evaluated model is trained.
+        test: Those on which it is evaluated; None for no evaluation.
+        held_out: Those used by no stage before the end.
+        refit: All but those held out, in the order of the source (shuffled with the tutorial
+            preset, whose fit validates on the last of them).
     """
 
     train: Documents
     test: Documents | None
     held_out: Documents
-    learnable: Documents
+    refit: Documents
 
 
 def divide(
     documents: Documents, test_share: float, hold_out: int, seed: int, *, as_tutorial: bool
 ) -> Divided:
-    """Divide documents: stratified and seeded, with duplicates of a text on one side.
+    """Divide documents: stratified and seeded, with copies of a text on the same side.
 
     Args:
         documents: Labelled documents.
-        test_share: Share to judge on; 0 for none.
-        hold_out: How many documents no stage sees until the end.
+        test_share: Share to evaluate on; 0 for none.
+        hold_out: How many documents are used by no stage before the end.
         seed: Seed of the shuffle.
-        as_tutorial: Shuffle and take the last share, as the 2018 tutorial did, whatever the labels;
-            but copies of a text stay together here, too, where the tutorial's test flattered.
+        as_tutorial: Shuffle and take the last share, as the 2018 tutorial did, without stratifying;
+            unlike there, copies of a text stay on the same side, so that none leaks.
 
     Raises:
         SourceError: The documents have no labels.
         LabelError: There are too few distinct texts to divide.
-        SettingError: So many cannot be held out.
+        SettingError: ``hold_out`` is larger than possible.
     """
     if documents.labels is None:
-        raise SourceError("expected labelled documents, found none with a label")
+        raise SourceError(
+            "expected labelled documents, found no labels: name their column with --label"
+        )
     if as_tutorial:
         train, test, aside = _as_tutorial(documents, test_share, hold_out, seed)
     elif test_share or hold_out:
@@ -134,36 +137,39 @@ def divide(
         train=documents.take(train),
         test=documents.take(test) if test_share else None,
         held_out=documents.take(aside),
-        learnable=documents.take(every if as_tutorial else np.sort(every)),
+        refit=documents.take(every if as_tutorial else np.sort(every)),
     )
 
 
 def _as_tutorial(
     documents: Documents, test_share: float, hold_out: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the rows to train on, to judge on and to keep aside, by one shuffle of all labels."""
+    """Return the rows to train on, to evaluate on and to hold out, by one shuffle of all rows."""
     keys, unit, sizes = np.unique(
         text_keys(documents.texts), return_inverse=True, return_counts=True
     )
     alone = np.flatnonzero(sizes[unit] == 1)
     if hold_out > max(len(alone) - 1, 0):
         raise SettingError(
-            f"hold_out: expected 0 to {max(len(alone) - 1, 0):,} of {len(documents):,} documents "
-            f"(only texts without a copy are held out), found {hold_out:,}."
+            f"expected --hold-out to be 0 to {max(len(alone) - 1, 0):,} of {len(documents):,} "
+            f"documents (only texts without a copy are held out), found {hold_out:,}: choose "
+            "a smaller number"
         )
     aside = alone[len(alone) - hold_out :]
     rest = np.setdiff1d(np.arange(len(documents)), aside)
     order = rest[np.random.default_rng(seed).permutation(len(rest))]
-    # Copies follow the first of them in the shuffled order, so that one cut divides texts.
+    # Copies follow the first of them in the shuffled order, so that no cut separates them.
     rank = np.full(len(keys), len(order))
     np.minimum.at(rank, unit[order], np.arange(len(order)))
     order = order[np.argsort(rank[unit[order]], kind="stable")]
     cut = int(len(order) * (1 - test_share))
     starts = np.flatnonzero(np.diff(unit[order], prepend=-1))  # of each text's copies
     if test_share and len(starts) < 2:
-        raise LabelError("expected two distinct texts, to learn from one and test on the other")
+        raise LabelError(
+            "expected at least two distinct texts, one to train on and one to test on, found one"
+        )
     if test_share:
-        # The nearest place between two texts, with one at least on either side.
+        # The nearest boundary between two texts, with at least one text on either side.
         cut = int(starts[1:][np.argmin(np.abs(starts[1:] - cut))])
     return order[:cut], order[cut:], aside
 
@@ -182,22 +188,22 @@ def read_inputs(
 ) -> tuple[Documents, list[str]]:
     """Read every input in the order given.
 
-    Documents get names that differ: a file's is its path as given, and where there are several
-    inputs, what lies in a folder, an archive or a table is named with its place.
+    Documents get distinct names: a file keeps its path as given, and with more than one input,
+    documents in a folder, an archive or a table are named with its path.
 
     Args:
         sources: Files, folders, archives, tables or ``-`` for standard input.
-        text: Columns of the text in tables; None takes those that are recognised.
-        label: Column of the label in tables, which prediction does not need.
-        keep: Columns of tables to carry along, besides ``id``.
-        lines: Whether every line is a document of its own.
-        progress: Told how far reading is.
+        text: Text columns of tables; None takes those that are recognised.
+        label: Label column of tables, which prediction does not need.
+        keep: Columns of tables to copy to the output, besides ``id``.
+        lines: Whether every line is a separate document.
+        progress: Called with the progress of reading.
 
     Returns:
         The documents, and remarks on how they were read.
 
     Raises:
-        InputError: If an input cannot be read or holds no document, or a column is not there.
+        InputError: If an input cannot be read or contains no document, or a column is missing.
     """
     parts: list[Documents] = []
     remarks: list[str] = []
@@ -212,14 +218,16 @@ def read_inputs(
             if kind == "file":
                 documents.names = [source]
             elif len(sources) > 1:
-                # The rows of a table have its name before their number already.
+                # The names of table rows already start with the name of the table.
                 place = os.path.dirname(source) if kind == "table" else source
                 documents.names = [os.path.join(place, name) for name in documents.names]
         parts.append(documents)
         remarks += documents.remarks.lines()
     together = parts[0] if len(parts) == 1 else _joined(parts)
     if keep and not tables:
-        raise InputError("--keep names columns of a table, and there is no table among the inputs")
+        raise InputError(
+            "expected a table among the inputs, as --keep names columns, found none: remove --keep"
+        )
     return _split_lines(together) if lines else together, remarks
 
 
@@ -239,13 +247,13 @@ def _read(
             raise
         shown = source if len(source) <= 60 else f"{source[:60]}…"
         raise SourceNotFoundError(
-            f"there is no file {shown!r}. A text itself goes in by a pipe:  "
-            f"echo 'some text' | satchel predict MODEL"
+            f"expected a file at {shown!r}, found nothing: check the path; a text itself goes in "
+            "by a pipe,  echo 'some text' | satchel predict MODEL"
         ) from error
 
 
 def _may_be_text(source: str) -> bool:
-    """Tell whether what was given for a path looks like a text to label."""
+    """Return whether what was given as a path looks like a text to label."""
     bare = not os.path.splitext(source)[1] and os.sep not in source
     return bare or any(map(str.isspace, source))
 
@@ -261,7 +269,7 @@ def _standard_input() -> Documents:
 
 
 def _joined(parts: Sequence[Documents]) -> Documents:
-    """Return the documents of all inputs; what one has no column for is None."""
+    """Return the documents of all inputs; values of columns that an input lacks are None."""
     columns: dict[str, list[Any]] = {
         name: [] for documents in parts for name in documents.columns or ()
     }
@@ -279,7 +287,7 @@ def _joined(parts: Sequence[Documents]) -> Documents:
 
 
 def _split_lines(documents: Documents) -> Documents:
-    """Return every line as a document, with the id and the columns of the one it is in."""
+    """Return every line as a document, with the id and the columns of its source document."""
     places, numbers, texts = [], [], []
     for place, text in enumerate(documents.texts):
         for number, line in enumerate(text.splitlines(), start=1):

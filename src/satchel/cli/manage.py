@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.argument("model", type=click.Path(dir_okay=False))
 @options.json_option
 def inspect_command(model: str, as_json: bool) -> None:
-    """Show what MODEL holds: labels, features, members, training facts and scores."""
+    """Show what MODEL holds: labels, features, members, training details and scores."""
     import msgspec
 
     from satchel.cli.inputs import read_contents
@@ -38,10 +38,10 @@ def inspect_command(model: str, as_json: bool) -> None:
         }
         terminal.print_json(facts)
         return
-    terminal.say(f"{model}: {os.path.getsize(model) / 1e6:.1f} MB, every checksum right")
+    terminal.say(f"{model}: {os.path.getsize(model) / 1e6:.1f} MB, all checksums correct")
     terminal.say()
     for line in printable_lines(contents.card.strip()):
-        terminal.say(f"  {line}".rstrip())  # the file's own words, set apart from ours
+        terminal.say(f"  {line}".rstrip())  # text from the file, indented to set it apart from ours
     terminal.say()
     for line in structure_lines(contents.manifest):
         terminal.say(line)
@@ -83,7 +83,7 @@ _STATUS = """\b
 Exit status:
   0  no errors; with --strict, no warnings either
   1  warnings, with --strict
-  2  errors: training on SOURCE makes no sense, or SOURCE cannot be read
+  2  errors: SOURCE is unfit for training, or cannot be read
 """
 
 
@@ -101,7 +101,7 @@ def check_command(
     label: str | None,
     as_json: bool,
 ) -> None:
-    """Look for faults in the labelled text of SOURCE: what would hurt training or flatter it."""
+    """Look for problems in the labelled text of SOURCE that harm training or inflate scores."""
     from satchel.sources.check import check_documents
     from satchel.sources.reading import read_documents
 
@@ -122,13 +122,7 @@ def check_command(
 
 @click.command("compress")
 @click.argument("model", type=click.Path(dir_okay=False))
-@click.option(
-    "--max-size",
-    type=options.SIZE,
-    required=True,
-    metavar="SIZE",
-    help="The largest size the file may have, such as 2MB.",
-)
+@options.max_size_option(required=True)
 @click.option(
     "-o",
     "--output",
@@ -140,7 +134,7 @@ def check_command(
     "--test",
     default=None,
     metavar="SOURCE",
-    help="Labelled text on which to state the accuracy before and after.",
+    help="Labelled text on which to measure the accuracy before and after.",
 )
 @options.column_options
 @options.json_option
@@ -153,8 +147,8 @@ def compress_command(
     label: str | None,
     as_json: bool,
 ) -> None:
-    """Prune the vocabulary of MODEL by worth and store it in fewer bits."""
-    from satchel.cli.evaluate import judge
+    """Prune the vocabulary of MODEL by importance and store the weights in fewer bits."""
+    from satchel.cli.evaluate import evaluate
     from satchel.cli.inputs import load
     from satchel.cli.options import features, warn_of_loss
     from satchel.cli.output import prepare_file
@@ -171,10 +165,10 @@ def compress_command(
     if test is not None:
         with terminal.progress_bars() as progress:
             documents = read_documents(test, text=text, label=label, progress=progress)
-        facts["accuracy_before"] = judge(whole, documents).accuracy
+        facts["accuracy_before"] = evaluate(whole, documents).accuracy
     small = Model(compress(whole.ensemble, max_bytes=int(max_size)))
     if documents is not None:
-        facts["accuracy_after"] = judge(small, documents).accuracy
+        facts["accuracy_after"] = evaluate(small, documents).accuracy
     small.save(target)
     facts |= {
         "bytes_after": os.path.getsize(target),
@@ -211,16 +205,13 @@ def compress_command(
     default=None,
     help="Where to put it.  [default: MODEL with the new extension]",
 )
-@click.option(
-    "--backend",
-    type=click.Choice(["jax", "torch", "tensorflow"]),
-    default=None,
-    help="Keras backend for --to keras.  [default: $KERAS_BACKEND or jax]",
-)
-def export_command(model: str, target: str, output: str | None, backend: str | None) -> None:
-    """Turn MODEL into an ONNX or a Keras model: feature ids and values in, probabilities out.
+@options.backend_option
+def export_command(model: str, target: str, output: str | None, backend: Backend | None) -> None:
+    """Convert MODEL to ONNX or Keras: feature ids and values in, probabilities out.
 
-    Text becomes ids and values with NumPy alone: in Python,
+    --backend is that of --to keras.
+
+    Text is converted to ids and values with NumPy alone, in Python:
     satchel.exchange.keras.bag_inputs(satchel.load(MODEL), texts).
     """
     from satchel.cli.inputs import read_ensemble
@@ -230,7 +221,7 @@ def export_command(model: str, target: str, output: str | None, backend: str | N
     path = f"{os.path.splitext(model)[0]}.{target}" if output is None else output
     if not path.lower().endswith(f".{target}"):
         raise SettingError(
-            f"expected --output to end in .{target}, as --to {target} writes such a file, found "
+            f"expected --output to end in .{target}, the format of --to {target}, found "
             f"{os.path.basename(path)!r}"
         )
     prepare_file(path, inputs=(model,))
@@ -265,14 +256,14 @@ def export_command(model: str, target: str, output: str | None, backend: str | N
     "--labels",
     type=click.Path(dir_okay=False),
     required=True,
-    help="The labels, one a line, in the order of the model's outputs.",
+    help="The labels, one per line, in the order of the model's outputs.",
 )
 @click.option(
     "--mode",
     type=click.Choice(["binary", "count", "freq", "tfidf"]),
     default="tfidf",
     show_default=True,
-    help="The mode given to texts_to_matrix.",
+    help="The mode passed to texts_to_matrix.",
 )
 @click.option(
     "-o",
@@ -288,7 +279,7 @@ def import_tutorial_command(
     mode: Literal["binary", "count", "freq", "tfidf"],
     output: str,
 ) -> None:
-    """Turn tokenizer.pickle, my_model.h5 and a list of labels into one safe file."""
+    """Convert tokenizer.pickle, my_model.h5 and a list of labels to one model file."""
     from satchel import sealed
     from satchel.cli.output import prepare_file
     from satchel.exchange.tutorial_files import rescue
@@ -313,23 +304,16 @@ SET_ASIDE = 5
     show_default=True,
     help="Where the model and the report go.",
 )
-@click.option(
-    "--backend",
-    type=click.Choice(["jax", "torch", "tensorflow"]),
-    default=None,
-    help="Keras backend.  [default: $KERAS_BACKEND or jax]",
-)
+@options.backend_option
 def demo_command(folder: str, backend: Backend | None) -> None:
-    """Train on 2,225 BBC articles, judge on a held-back fifth, and file a few unseen ones."""
-    from satchel.cli.evaluate import judge, print_evaluation, save_report
+    """Train on 2,225 BBC articles, evaluate on a held-out fifth, and label a few unseen ones."""
+    from satchel.cli.evaluate import evaluate, print_evaluation, save_report
     from satchel.cli.inputs import divide, load
     from satchel.cli.output import prepare_file, prepare_folder
-    from satchel.cli.predict import answers_of
+    from satchel.cli.predict import predictions
     from satchel.cli.train import print_training
-    from satchel.search.fitting import learn
+    from satchel.search.fitting import train
     from satchel.search.settings import Settings
-
-    pass
     from satchel.sources.reading import read_documents
 
     start = time.perf_counter()
@@ -342,33 +326,38 @@ def demo_command(folder: str, backend: Backend | None) -> None:
     with terminal.progress_bars() as progress:
         documents = read_documents(source, progress=progress)
         parts = divide(documents, 0.2, SET_ASIDE, seed=0, as_tutorial=False)
-        trained = learn(
+        trained = train(
             parts.train.texts, parts.train.labels or [], Settings(backend=backend), progress
         )
-    assert parts.test is not None  # a share above 0 was asked for
+    assert parts.test is not None  # the share is above 0
     for line in documents.remarks.lines():
         terminal.remark(line)
     trained_model = trained.model
     print_training(trained_model)
-    evaluation = judge(trained_model, parts.test, learnt=parts.train.texts)
+    evaluation = evaluate(trained_model, parts.test, trained_on=parts.train.texts)
     terminal.say()
     print_evaluation(evaluation)
     save_report(evaluation, target / "report", model=model, data="BBC News (held-out part)")
     trained_model.with_scores("test", evaluation).save(model)
     terminal.say()
-    terminal.say(f"Articles that no stage has seen, filed by {model} as loaded again:")
+    terminal.say(f"Unseen articles, labelled by {model} as loaded from the file:")
     aside = parts.held_out
-    for answer, truth in zip(answers_of(load(str(model)), aside), aside.labels or [], strict=True):
-        assert answer.best is not None  # one label a document
+    found = predictions(load(str(model)), aside)
+    for prediction, truth in zip(found, aside.labels or [], strict=True):
+        assert prediction.best is not None  # one label per document
         terminal.say(
-            f"  {answer.file:<28} {answer.best.label:<14} {answer.best.probability:.3f}  "
+            f"  {prediction.file:<28} {prediction.best.label:<14} "
+            f"{prediction.best.probability:.3f}  "
             f"(is: {truth})"
         )
     terminal.say()
     terminal.say(f"model            {model}  ({model.stat().st_size / 1e6:.1f} MB)")
     terminal.say(f"confusion matrix {target / 'report' / 'confusion_matrix.png'}")
     terminal.say(f"report           {target / 'report' / 'report.html'}")
-    terminal.say(f"{time.perf_counter() - start:.1f} s in all. Your turn:  satchel train FOLDER")
+    terminal.say(
+        f"{time.perf_counter() - start:.1f} s in total. Next, with your own data:  "
+        "satchel train FOLDER"
+    )
 
 
 def bbc_news() -> Path:

@@ -1,15 +1,16 @@
-"""What several commands share: options, quantities with units, and a warning of what size costs."""
+"""What several commands share: options, quantities with units, and the warning of a large loss."""
 
 from __future__ import annotations
 
 import csv
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
 from satchel.cli import terminal
+from satchel.training.backends import Backend
 
 if TYPE_CHECKING:
     from satchel.inference.structure import Ensemble
@@ -25,6 +26,12 @@ threads_option = click.option(
     type=click.IntRange(min=1),
     default=None,
     help="Threads to use.  [default: all cores]",
+)
+backend_option = click.option(
+    "--backend",
+    type=click.Choice(get_args(Backend)),
+    default=None,
+    help="Keras backend.  [default: $KERAS_BACKEND or jax]",
 )
 report_option = click.option(
     "--report",
@@ -59,7 +66,7 @@ def column_options(function: F) -> F:
 def _names(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> tuple[str, ...] | None:
-    """Return the names of all occurrences of an option; one that has a comma stands in quotes."""
+    """Return the names of all occurrences of an option; a name with a comma is quoted."""
     names: list[str] = []
     for value in values:
         try:
@@ -70,7 +77,7 @@ def _names(
         if not found:
             raise click.BadParameter(
                 f"expected names of columns with commas between them, found {value!r}: "
-                "a name that has a comma stands in double quotes, a quote in it is doubled",
+                "put a name that has a comma into double quotes, and double a quote in it",
                 ctx,
                 param,
             )
@@ -83,7 +90,7 @@ keep_option = click.option(
     multiple=True,
     callback=_names,
     metavar="COLUMNS",
-    help="Carry columns of a table into --out or --json: a,b or all. A column id always is.",
+    help="Copy columns of a table to --out or --json: a,b or all. A column id is always copied.",
 )
 
 
@@ -105,8 +112,8 @@ class Quantity(click.ParamType):
         if match is None or match[2].lower() not in self._units:
             units = ", ".join(unit for unit in self._units if unit)
             self.fail(
-                f"expected a number and a unit of {units}, such as {self._example}; "
-                f"found {value!r}",
+                f"expected a number and a unit of {units}, "
+                f"found {value!r}: write it as in {self._example}",
                 param,
                 ctx,
             )
@@ -117,8 +124,20 @@ DURATION = Quantity("duration", {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}, 
 SIZE = Quantity("size", {"b": 1, "kb": 1e3, "mb": 1e6, "kib": 1024, "mib": 1024**2}, "2MB")
 
 
+def max_size_option(*, required: bool = False) -> Callable[[F], F]:
+    """Return ``--max-size``, the largest size of the model file in bytes."""
+    return click.option(
+        "--max-size",
+        type=SIZE,
+        required=required,
+        default=None,
+        metavar="SIZE",
+        help="Keep the file below this size, such as 2MB, and report the loss of accuracy.",
+    )
+
+
 _LARGE_LOSS = 0.01  # of the accuracy
-_FEW_LEFT = 0.1  # of the features: below it compression drops members too
+_FEW_LEFT = 0.1  # of the features: below this compression drops members too
 
 
 def features(model: Ensemble) -> int:
@@ -129,13 +148,13 @@ def features(model: Ensemble) -> int:
 def warn_of_loss(
     whole: Ensemble, small: Ensemble, accuracy_before: float | None, accuracy_after: float | None
 ) -> None:
-    """Warn where a size was bought dearly.
+    """Warn where compression lost much accuracy or most features.
 
     Args:
-        whole: The model as it was.
-        small: The smaller one.
-        accuracy_before: Of the one, where it was measured.
-        accuracy_after: Of the other.
+        whole: The model before compression.
+        small: The compressed model.
+        accuracy_before: Accuracy of ``whole``, where measured.
+        accuracy_after: Accuracy of ``small``, where measured.
     """
     before, after = features(whole), features(small)
     left = f"{after:,} of {before:,} features ({after / before:.1%})"
@@ -150,5 +169,5 @@ def warn_of_loss(
             )
     elif after < _FEW_LEFT * before:
         terminal.remark(
-            f"warning: {left} are left: measure with --test what that costs, or allow more bytes"
+            f"warning: {left} are left: measure the accuracy with --test, or allow more bytes"
         )

@@ -1,4 +1,4 @@
-"""Files of predictions: whether they can be written, asked before the work, and their formats."""
+"""Output files: checked before the work starts; and the formats of predictions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from satchel import files
 from satchel.cli import terminal
-from satchel.cli.predict import Answer, ScoredLabel
+from satchel.cli.predict import Prediction, ScoredLabel
 from satchel.errors import MissingDependencyError, SettingError
 from satchel.escaping import Cell, json_text, table_row
 
@@ -22,11 +22,11 @@ _REPORT_NEEDS = "matplotlib"
 
 
 def prepare_file(path: str | Path, inputs: Iterable[str | Path | None] = ()) -> None:
-    """Refuse a file that could not be written, and say that an older one will be replaced.
+    """Refuse a file that could not be written, and report that an older one will be replaced.
 
     Args:
         path: The file that is to be written.
-        inputs: What is read, which must not be overwritten; None among them is nothing.
+        inputs: Paths that are read and must not be overwritten; None is ignored.
 
     Raises:
         SaveError: It could not be written.
@@ -35,19 +35,19 @@ def prepare_file(path: str | Path, inputs: Iterable[str | Path | None] = ()) -> 
     for given in inputs:
         if given is not None and _same(path, given):
             raise SettingError(
-                f"{path} is read, and writing the result there would destroy it: name another file"
+                f"expected an output that is not an input, found {path}: name another file"
             )
     files.check_writable(path)
     if os.path.exists(path):
-        terminal.remark(f"{path} is there already and will be replaced")
+        terminal.remark(f"{path} exists and will be replaced")
 
 
 def prepare_folder(folder: str | Path) -> None:
-    """Refuse a folder for a report that could not be written; say that an older one goes.
+    """Refuse a report folder that could not be written; report that an older one is replaced.
 
     Raises:
-        SaveError: It could not.
-        MissingDependencyError: What draws the pictures is not installed.
+        SaveError: It could not be written.
+        MissingDependencyError: The package that draws the figures is not installed.
     """
     if importlib.util.find_spec(_REPORT_NEEDS) is None:
         raise MissingDependencyError(_REPORT_NEEDS, "train", "a report with pictures")
@@ -57,7 +57,7 @@ def prepare_folder(folder: str | Path) -> None:
 
 
 def _same(path: str | Path, given: str | Path) -> bool:
-    """Tell whether a path is that of an input, or of the archive that it lies in."""
+    """Return whether a path is that of an input, or of the archive that contains it."""
     read = Path(given)
     while not os.path.lexists(read) and read != read.parent:
         read = read.parent
@@ -67,34 +67,34 @@ def _same(path: str | Path, given: str | Path) -> bool:
         return False
 
 
-_OURS = re.compile(
+_OWN_NAMES = re.compile(
     r"(input_)*(file|id|labels?|probabilit(y|ies)|known|top|explanation|(label|probability)_\d+)"
 )
-"""Names of our own columns: a column of the input that has one is called ``input_…``, and one that
-is called so already gets one more, so that all still differ."""
+"""Names of our own columns: an input column with such a name gets the prefix ``input_``, once more
+if it has it already, so that names stay distinct."""
 
 _WORTH_WRITING = 2**16  # characters
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Which columns the answers have.
+    """Which columns the predictions have.
 
     Attributes:
-        several: Whether a document may have several labels.
-        depth: How many of the most probable labels are told.
+        multiple: Whether a document may have several labels.
+        depth: How many of the most probable labels are written.
         ids: Whether documents have ids.
-        columns: Columns of the input that are carried along.
+        columns: Input columns that are copied.
     """
 
-    several: bool = False
+    multiple: bool = False
     depth: int = 0
     ids: bool = False
     columns: Sequence[str] = ()
 
 
 def format_of(path: Path) -> str:
-    """Return the format that a file's name asks for.
+    """Return the format that corresponds to a file's extension.
 
     Raises:
         SettingError: If the extension is not one of ``.csv .tsv .jsonl .json``.
@@ -107,17 +107,17 @@ def format_of(path: Path) -> str:
     return suffix
 
 
-def written(answers: Iterable[Answer], suffix: str, shape: Shape) -> Iterator[bytes]:
-    """Yield the answers as UTF-8, in pieces that are worth a write.
+def written(predictions: Iterable[Prediction], suffix: str, shape: Shape) -> Iterator[bytes]:
+    """Yield the predictions as UTF-8, in chunks large enough to write.
 
     Args:
-        answers: The answers.
+        predictions: The predictions.
         suffix: What `format_of` returned.
         shape: Which columns they have.
     """
     waiting: list[str] = []
     length = 0
-    for piece in _WRITERS[suffix](answers, shape):
+    for piece in _WRITERS[suffix](predictions, shape):
         waiting.append(piece)
         length += len(piece)
         if length >= _WORTH_WRITING:
@@ -126,87 +126,91 @@ def written(answers: Iterable[Answer], suffix: str, shape: Shape) -> Iterator[by
     yield "".join(waiting).encode("utf-8")
 
 
-def json_pieces(answers: Iterable[Answer], ascii_only: bool = False) -> Iterator[str]:
-    """Yield one JSON list, an answer a line."""
+def json_pieces(predictions: Iterable[Prediction], ascii_only: bool = False) -> Iterator[str]:
+    """Yield one JSON list, one prediction per line."""
     opening = "[\n"
-    for answer in answers:
-        yield f"{opening}{json_text(plain_fields(answer), ascii_only=ascii_only)}"
+    for prediction in predictions:
+        yield f"{opening}{json_text(plain_fields(prediction), ascii_only=ascii_only)}"
         opening = ",\n"
     yield "\n]\n"
 
 
-def plain_fields(answer: Answer) -> dict[str, Any]:
-    """Return an answer as plain data, ready for JSON."""
-    found: dict[str, Any] = {"file": answer.file}
-    if answer.id is not None:
-        found["id"] = answer.id
-    found["label"] = answer.best.label if answer.best else None
-    found["probability"] = answer.best.probability if answer.best else None
-    found["known"] = answer.known
-    if answer.holding is not None:
-        found["labels"] = list(map(_plain_choice, answer.holding))
-    if answer.top is not None:
-        found["top"] = list(map(_plain_choice, answer.top))
-    if answer.explanation is not None:
-        found["explanation"] = answer.explanation.to_dict()
-    for name, value in answer.columns.items():
-        found[_not_ours(name)] = _plain(value)
+def plain_fields(prediction: Prediction) -> dict[str, Any]:
+    """Return a prediction as plain data, ready for JSON."""
+    found: dict[str, Any] = {"file": prediction.file}
+    if prediction.id is not None:
+        found["id"] = prediction.id
+    found["label"] = prediction.best.label if prediction.best else None
+    found["probability"] = prediction.best.probability if prediction.best else None
+    found["known"] = prediction.known
+    if prediction.holding is not None:
+        found["labels"] = list(map(_plain_label, prediction.holding))
+    if prediction.top is not None:
+        found["top"] = list(map(_plain_label, prediction.top))
+    if prediction.explanation is not None:
+        found["explanation"] = prediction.explanation.to_dict()
+    for name, value in prediction.columns.items():
+        found[_input_name(name)] = _plain(value)
     return found
 
 
-def _plain_choice(choice: ScoredLabel) -> dict[str, Any]:
-    return {"label": choice.label, "probability": choice.probability}
+def _plain_label(scored: ScoredLabel) -> dict[str, Any]:
+    return {"label": scored.label, "probability": scored.probability}
 
 
-def terminal_cells(answer: Answer) -> list[str]:
-    """Return the cells of a row for people: the document, then labels with their probabilities."""
-    choices: Sequence[ScoredLabel] = answer.top or answer.holding or ()
-    if answer.best is not None and not choices:
-        choices = (answer.best,)
-    cells = [answer.file]
-    for choice in choices:
-        cells += [choice.label, f"{choice.probability:.4f}"]
-    return cells if choices else [*cells, "(none)"]
+def terminal_cells(prediction: Prediction) -> list[str]:
+    """Return the cells of a terminal row: the document, then labels with their probabilities."""
+    scored_labels: Sequence[ScoredLabel] = prediction.top or prediction.holding or ()
+    if prediction.best is not None and not scored_labels:
+        scored_labels = (prediction.best,)
+    cells = [prediction.file]
+    for scored in scored_labels:
+        cells += [scored.label, f"{scored.probability:.4f}"]
+    return cells if scored_labels else [*cells, "(none)"]
 
 
-def _jsonl_pieces(answers: Iterable[Answer], shape: Shape) -> Iterator[str]:  # noqa: ARG001
-    for answer in answers:
-        yield json_text(plain_fields(answer)) + "\n"
+def _jsonl_pieces(predictions: Iterable[Prediction], shape: Shape) -> Iterator[str]:  # noqa: ARG001
+    for prediction in predictions:
+        yield json_text(plain_fields(prediction)) + "\n"
 
 
-def _table_pieces(answers: Iterable[Answer], shape: Shape, delimiter: str) -> Iterator[str]:
+def _table_pieces(predictions: Iterable[Prediction], shape: Shape, delimiter: str) -> Iterator[str]:
     header = ["file", *(["id"] if shape.ids else []), "label", "probability", "known"]
-    header += ["labels", "probabilities"] if shape.several else []
+    header += ["labels", "probabilities"] if shape.multiple else []
     for rank in range(1, shape.depth + 1):
         header += [f"label_{rank}", f"probability_{rank}"]
-    yield table_row([*header, *map(_not_ours, shape.columns)], delimiter)
-    for answer in answers:
-        best = answer.best
-        cells: list[Cell] = [answer.file, *([answer.id] if shape.ids else [])]
-        cells += [best.label if best else None, best.probability if best else None, answer.known]
-        if answer.holding is not None:
-            cells.append("|".join(c.label.replace("|", "\\x7c") for c in answer.holding))
-            cells.append("|".join(str(choice.probability) for choice in answer.holding))
-        for choice in answer.top or ():
-            cells += [choice.label, choice.probability]
-        cells += [_cell(answer.columns[name]) for name in shape.columns]
+    yield table_row([*header, *map(_input_name, shape.columns)], delimiter)
+    for prediction in predictions:
+        best = prediction.best
+        cells: list[Cell] = [prediction.file, *([prediction.id] if shape.ids else [])]
+        cells += [
+            best.label if best else None,
+            best.probability if best else None,
+            prediction.known,
+        ]
+        if prediction.holding is not None:
+            cells.append("|".join(c.label.replace("|", "\\x7c") for c in prediction.holding))
+            cells.append("|".join(str(scored.probability) for scored in prediction.holding))
+        for scored in prediction.top or ():
+            cells += [scored.label, scored.probability]
+        cells += [_cell(prediction.columns[name]) for name in shape.columns]
         yield table_row(cells, delimiter)
 
 
-_WRITERS: dict[str, Callable[[Iterable[Answer], Shape], Iterator[str]]] = {
-    ".csv": lambda answers, shape: _table_pieces(answers, shape, ","),
-    ".tsv": lambda answers, shape: _table_pieces(answers, shape, "\t"),
+_WRITERS: dict[str, Callable[[Iterable[Prediction], Shape], Iterator[str]]] = {
+    ".csv": lambda predictions, shape: _table_pieces(predictions, shape, ","),
+    ".tsv": lambda predictions, shape: _table_pieces(predictions, shape, "\t"),
     ".jsonl": _jsonl_pieces,
-    ".json": lambda answers, shape: json_pieces(answers),  # noqa: ARG005
+    ".json": lambda predictions, shape: json_pieces(predictions),  # noqa: ARG005
 }
 
 
-def _not_ours(name: str) -> str:
-    return f"input_{name}" if _OURS.fullmatch(name) else name
+def _input_name(name: str) -> str:
+    return f"input_{name}" if _OWN_NAMES.fullmatch(name) else name
 
 
 def _plain(value: Any) -> Any:
-    """Return what a column holds as JSON can say it; what is no number of JSON's is None."""
+    """Return a column's value as JSON data; NaN and infinity become None."""
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
@@ -223,6 +227,6 @@ def _plain(value: Any) -> Any:
 
 
 def _cell(value: Any) -> Cell:
-    """Return what a column holds as one cell; lists and the like are JSON."""
+    """Return a column's value as one cell; lists and dictionaries become JSON."""
     plain = _plain(value)
     return json_text(plain) if isinstance(plain, list | dict) else plain

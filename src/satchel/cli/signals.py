@@ -1,4 +1,4 @@
-"""Signals that end a run: what is half done is undone first, and then the process ends by them."""
+"""Signals that end a run: clean up first, then let the signal end the process."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class Stopped(BaseException):
 
 _asked: list[int] = []
 _again_from = 0.0
-"""When a further signal counts: what comes at once is the same wish, told to the group as well."""
+"""When a further signal counts: one that follows at once is the same, sent to the group too."""
 
-_ONE_WISH = 1.0  # seconds, more than undoing takes
+_GRACE = 1.0  # seconds, more than cleaning up takes
 
 
 def install() -> None:
     """Let signals that end the process raise `Stopped`, so that no temporary file is left.
 
-    One that is ignored, as by ``nohup``, stays so.
+    A signal that is ignored, as under ``nohup``, stays ignored.
     """
     for name in _NAMES:
         number = getattr(signal, name, None)
@@ -48,21 +48,21 @@ def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
     global _again_from
     if time.monotonic() < _again_from:
         return
-    _again_from = time.monotonic() + _ONE_WISH
+    _again_from = time.monotonic() + _GRACE
     _asked.append(number)
     raise Stopped(number)
 
 
 def raise_again() -> None:
-    """Raise `Stopped` once more where a signal came and a library swallowed what it raised."""
+    """Raise `Stopped` again where a library swallowed it."""
     if _asked:
         raise Stopped(_asked[0])
 
 
 def end_by(number: int) -> NoReturn:
-    """End the process by a signal, as its caller expects of a process that was sent one.
+    """End the process by a signal, as a caller expects of a process that received it.
 
-    The interpreter is not taken down in order, which threads of libraries may not survive.
+    The interpreter is not shut down, since threads of libraries may crash in that.
     """
     if os.name == "posix":
         signal.signal(number, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""The terminal: standard streams that cause no traceback, lines, JSON, progress and colours."""
+"""The terminal: robust standard streams, lines, JSON, progress bars and colours."""
 
 from __future__ import annotations
 
@@ -26,30 +26,31 @@ if TYPE_CHECKING:
     from satchel.inference.explain import Explanation
 
 
-_SIGNS = str.maketrans({"→": "->", "–": "-", "×": "x", "…": "...", "•": "*"})
-"""The signs of our own messages that an encoding may lack, as people write them without."""
+_REPLACEMENTS = str.maketrans({"→": "->", "–": "-", "×": "x", "…": "...", "•": "*"})
+"""ASCII replacements for characters of our messages that an encoding may lack."""
 
 
 def prepare() -> None:
-    """Make the standard streams ready for whatever is written.
+    """Prepare the standard streams.
 
-    A descriptor that the caller closed is opened on nothing, lest a file that is opened later take
-    its number and receive our messages. What an encoding cannot hold is escaped.
+    A descriptor that the caller closed is opened on the null device, so that no file that is
+    opened later takes its number and receives our messages. Characters that the encoding lacks are
+    escaped.
 
     Raises:
-        SaveError: Standard output is closed, so that no result could be told.
+        SaveError: Standard output is closed.
     """
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:
-            # The lowest number that is free is this one.
+            # The lowest free number is this one.
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
     if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # for as long as the process lives
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # open for the life of the process
     if sys.stdout is None:
         raise SaveError(
-            "standard output is closed, so no result could be told: "
+            "expected an open standard output, found it closed: "
             "leave it open, or redirect it to a file or to /dev/null"
         )
     for stream in (sys.stdout, sys.stderr):
@@ -58,16 +59,16 @@ def prepare() -> None:
 
 
 def holds_unicode(stream: TextIO) -> bool:
-    """Tell whether a stream can hold every character."""
+    """Return whether a stream can encode every character."""
     return codecs.lookup(stream.encoding or "ascii").name == "utf-8"
 
 
 def readable(line: str, stream: TextIO) -> str:
-    """Return one of our own lines without signs that the stream's encoding lacks."""
+    """Return one of our own lines without characters that the stream's encoding lacks."""
     try:
         line.encode(stream.encoding or "utf-8")
     except UnicodeEncodeError:
-        return line.translate(_SIGNS)
+        return line.translate(_REPLACEMENTS)
     return line
 
 
@@ -76,7 +77,7 @@ def write(text: str) -> None:
 
     Raises:
         SaveError: It could not be written, as on a full disk.
-        BrokenPipeError: Whoever read it went away.
+        BrokenPipeError: The reader closed the pipe.
     """
     with naming_output():
         sys.stdout.write(text)
@@ -96,11 +97,11 @@ def flush() -> None:
 
 @contextlib.contextmanager
 def naming_output() -> Iterator[None]:
-    """Let an error of the system in the block say that it is standard output's.
+    """Name standard output in an operating-system error raised in the block.
 
     Raises:
-        SaveError: Standard output took nothing, as on a full disk.
-        BrokenPipeError: Whoever read it went away.
+        SaveError: Standard output could not be written, as on a full disk.
+        BrokenPipeError: The reader closed the pipe.
     """
     try:
         yield
@@ -111,17 +112,17 @@ def naming_output() -> Iterator[None]:
 
 
 def discard_output(stream: TextIO | None = None) -> None:
-    """Point standard output, or another stream, at nothing: the flush at the exit then succeeds."""
+    """Redirect standard output, or another stream, to the null device: the final flush succeeds."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), (stream or sys.stdout).fileno())
 
 
 def write_remark(line: str) -> None:
-    """Write one line to standard error; where that takes nothing, nothing can be said."""
+    """Write one line to standard error, or nothing where that cannot be written."""
     try:
         print(line, file=sys.stderr, flush=True)
     except (OSError, ValueError):
-        # What is left in the buffer would fail again at the exit, and change its status.
+        # What is left in the buffer would fail again at exit, and change the exit status.
         discard_output(sys.stderr)
 
 
@@ -137,9 +138,9 @@ def read_input() -> bytes:
 
 
 _COMPILING = "compiling"
-"""The stage in which machine code is made, as whoever makes it reports it."""
+"""The stage in which machine code is compiled, by the name under which it is reported."""
 
-_WORTH_SAYING = 2.0  # seconds of compiling
+_REPORT_FROM = 2.0  # seconds of compiling
 
 
 def say(line: str = "") -> None:
@@ -158,13 +159,13 @@ def print_json(document: object) -> None:
 
 
 def print_pieces(pieces: Iterable[str]) -> None:
-    """Print what is escaped already, piece by piece, on standard output."""
+    """Print text that is already escaped, piece by piece, on standard output."""
     for piece in pieces:
         write(piece)
 
 
 def ascii_only() -> bool:
-    """Tell whether JSON on standard output must be ASCII.
+    """Return whether JSON on standard output must be ASCII.
 
     JSON is UTF-8; where standard output has another encoding, only ASCII is the same in both.
     """
@@ -178,16 +179,16 @@ def remark(line: str) -> None:
 
 @contextmanager
 def progress_bars(shown: bool = True) -> Iterator[Progress]:
-    """Tell how far each stage is while the block runs.
+    """Report the progress of each stage while the block runs.
 
-    On a terminal there is a bar for every stage, with the time left where the end is known; else
-    none. What compiling took is said at the end, wherever standard error leads.
+    On a terminal there is a bar per stage, with the time left where the end is known; elsewhere
+    there is none. The time spent on compiling is reported at the end in either case.
 
     Args:
-        shown: Whether bars may be shown; not where the results go to the same terminal.
+        shown: Whether bars may be shown; False where the results go to the same terminal.
 
     Yields:
-        The callable that stages report to.
+        The callable to which stages report.
     """
     if shown and sys.stderr.isatty():
         from rich.console import Console
@@ -202,10 +203,10 @@ def progress_bars(shown: bool = True) -> Iterator[Progress]:
         stages = _Stages(None)
         with showing(stages):
             yield stages
-    if stages.seconds_compiling() >= _WORTH_SAYING:
+    if stages.seconds_compiling() >= _REPORT_FROM:
         remark(
             f"compiling took {stages.seconds_compiling():.0f} s of this: "
-            "once per machine, where the code can be kept"
+            "once per machine, where the code can be cached"
         )
 
 
@@ -214,28 +215,28 @@ def _columns() -> tuple[Any, ...]:
     from rich.text import Text
 
     class Count(ProgressColumn):
-        """How much is done, and of how much where that is known."""
+        """How much is done, and the total where that is known."""
 
         def render(self, task: Task) -> Text:
             done = f"{int(task.completed):,}"
             return Text(done if task.total is None else f"{done}/{int(task.total):,}")
 
     class Time(ProgressColumn):
-        """The time gone, and the time left where it can be told."""
+        """The time elapsed, and the time left where it is known."""
 
         def render(self, task: Task) -> Text:
-            gone = task.finished_time if task.finished else task.elapsed
+            elapsed = task.finished_time if task.finished else task.elapsed
             left = task.time_remaining if not task.finished and task.total is not None else None
-            said = "" if left is None else f", {_clock(left)} left"
-            return Text(f"{_clock(gone or 0)}{said}")
+            remaining = "" if left is None else f", {_clock(left)} left"
+            return Text(f"{_clock(elapsed or 0)}{remaining}")
 
     class Note(ProgressColumn):
-        """A remark of the stage."""
+        """The note of the stage."""
 
         def render(self, task: Task) -> Text:
             return Text(printable(task.fields["note"]))
 
-    # The names of stages are ours, and no markup.
+    # The names of stages are ours and contain no markup.
     description = TextColumn("{task.description:<12}", markup=False)
     return description, BarColumn(), Count(), Time(), Note()
 
@@ -272,7 +273,7 @@ class _Stages:
         self._bars.update(self._tasks[stage], completed=done, total=total, note=note)
 
     def seconds_compiling(self) -> float:
-        """Return how long compiling took, and take it for ended until it is reported again."""
+        """Return the seconds spent on compiling; it counts as ended until it is reported again."""
         if self._compiling_since is not None:
             self._compiled += time.perf_counter() - self._compiling_since
             self._compiling_since = None
@@ -280,7 +281,7 @@ class _Stages:
 
 
 def print_styled(text: Text) -> None:
-    """Print text that is escaped already, in its colours where standard output is a terminal."""
+    """Print text that is already escaped, in colour where standard output is a terminal."""
     from rich.console import Console
 
     if sys.stdout.isatty():
@@ -294,11 +295,11 @@ SHOWN = 2_000
 """Code points of a document that are shown; JSON has all of it."""
 
 _MARGIN = "    "
-"""Before every line of the document: none of them can pass for the row of another document."""
+"""Indentation of every line of the document, so that none can pass for a row of the output."""
 
 
 def print_explanation(explanation: Explanation) -> None:
-    """Print which words spoke for the label (green) and which for its rival (red)."""
+    """Print which words count for the label (green) and which against it (red)."""
     from rich.text import Text
 
     largest = max((abs(word.value) for word in explanation.words), default=0.0) or 1.0
@@ -319,7 +320,7 @@ def print_explanation(explanation: Explanation) -> None:
     against = "" if explanation.against is None else f" over {explanation.against}"
     terminal.say(
         f"{_MARGIN}{explanation.label}{against} by {explanation.margin:+.2f}: "
-        f"{explanation.base:+.2f} before reading, then"
+        f"{explanation.base:+.2f} without any word, then"
     )
     for token in explanation.tokens[:STRONGEST]:
         terminal.say(f"{_MARGIN}  {token.value:+.3f}  {' '.join(token.text.split())}")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def training_facts(model: Model) -> dict[str, Any]:
-    """What training did, ready for JSON: effort, seed, backend, features, trials."""
+    """Facts about the training, ready for JSON: effort, seed, backend, features, trials."""
     training = model.ensemble.training
     return {
         "task": model.task,
@@ -35,27 +35,28 @@ def training_facts(model: Model) -> dict[str, Any]:
 
 
 def print_training(model: Model) -> None:
-    """Print what was learnt and what was chosen, a few lines on standard output."""
+    """Print what was trained and what was selected, a few lines on standard output."""
     ensemble = model.ensemble
     training = ensemble.training
     effort = f"effort {training.effort}, seed {training.seed}"
-    # The manifest's word for a model that needed no network.
+    # The manifest's value for a model without a network.
     backend = "no network" if training.backend in ("", "none") else f"backend {training.backend}"
     terminal.say(
-        f"learnt from {training.documents:,} documents of {len(ensemble.labels):,} labels "
+        f"trained on {training.documents:,} documents with {len(ensemble.labels):,} labels "
         f"({effort}, {backend})"
     )
     for name, value in training.settings.items():
         terminal.say(f"  {name}: {value}")
     for trial in training.trials:
         if trial.chosen:
-            terminal.say(f"  {trial.name}: {trial.metric} {trial.value:.4f} on documents held out")
+            terminal.say(f"  {trial.name}: {trial.metric} {trial.value:.4f} on held-out documents")
 
 
 SCORES_SIZE = 1024
-"""Bytes that the scores on the test add to a file at most."""
+"""The most bytes that the test scores add to a file."""
 BEFORE_REFIT = "held-out documents, before training on them too"
-"""On which documents a model was judged whose scores another one carries."""
+"""The documents behind scores that were measured before the saved model was trained. It is written
+into model files."""
 
 
 @click.command("train")
@@ -69,27 +70,27 @@ BEFORE_REFIT = "held-out documents, before training on them too"
     help="Where to put the model.",
 )
 @click.option(
-    "--test", default=None, metavar="SOURCE", help="Judge on this in place of a 20 % part."
+    "--test", default=None, metavar="SOURCE", help="Evaluate on this instead of a held-out 20 %."
 )
-@click.option("--no-test", is_flag=True, help="Train on every document and judge on none.")
+@click.option("--no-test", is_flag=True, help="Train on every document, without an evaluation.")
 @click.option(
     "--no-refit",
     is_flag=True,
-    help="Save the model that was judged; do not train it again on all documents.",
+    help="Save the model that was evaluated; do not retrain it on all documents.",
 )
 @click.option(
     "--hold-out",
     type=click.IntRange(min=0),
     default=0,
     metavar="N",
-    help="Set N documents aside that no stage sees, and predict them at the end.",
+    help="Hold N documents out of every stage, and predict them at the end.",
 )
 @click.option(
     "--effort",
     type=click.Choice(["fast", "balanced", "best"]),
     default="balanced",
     show_default=True,
-    help="How much time accuracy may cost.",
+    help="How much training time to spend on accuracy.",
 )
 @click.option(
     "--preset",
@@ -114,21 +115,10 @@ BEFORE_REFIT = "held-out documents, before training on them too"
     "--class-weight",
     type=click.Choice(["balanced"]),
     default=None,
-    help="Make every class weigh the same, whatever its size.",
+    help="Give every class the same total weight, whatever its size.",
 )
-@click.option(
-    "--max-size",
-    type=options.SIZE,
-    default=None,
-    metavar="SIZE",
-    help="Keep the file below this size, such as 2MB, and say what that costs.",
-)
-@click.option(
-    "--backend",
-    type=click.Choice(["jax", "torch", "tensorflow"]),
-    default=None,
-    help="Keras backend.  [default: $KERAS_BACKEND or jax]",
-)
+@options.max_size_option()
+@options.backend_option
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
@@ -161,24 +151,24 @@ def train_command(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Train on the labelled text of SOURCE and seal the classifier in one file.
+    """Train on the labelled text of SOURCE and save the classifier in one file.
 
     SOURCE is a folder whose sub-folders are the labels, such a folder inside an archive
     (mail.tar.gz/inbox), or a table (CSV, TSV, JSONL, Parquet). Unless --test names other text,
-    20 % of the documents are held back to judge the model; then what was chosen is trained again
-    on all of them, and that is the model saved.
+    20 % of the documents are held out to evaluate the model; then the selected recipe is retrained
+    on all of them, and that model is saved.
     """
     if test is not None and no_test:
-        raise click.UsageError("--test names a source to judge on and --no-test wants none")
+        raise click.UsageError("expected one of --test and --no-test, found both: choose one")
     if report is not None and no_test:
-        raise click.UsageError("--report shows how a model was judged and --no-test judges none")
-    from satchel.cli.evaluate import check_comparable, judge, print_evaluation, save_report
+        raise click.UsageError(
+            "expected an evaluation for --report, found --no-test: remove one of the two"
+        )
+    from satchel.cli.evaluate import check_comparable, evaluate, print_evaluation, save_report
     from satchel.cli.inputs import divide
     from satchel.cli.options import warn_of_loss
     from satchel.cli.output import prepare_file, prepare_folder
-
-    pass
-    from satchel.search.fitting import learn, learn_again
+    from satchel.search.fitting import retrain, train
     from satchel.search.settings import Settings
     from satchel.sources.reading import read_documents
 
@@ -204,34 +194,34 @@ def train_command(
             check_comparable(documents, given)
         share = 0.0 if given is not None or no_test else 0.2
         parts = divide(documents, share, hold_out, seed, as_tutorial=preset == "tutorial")
-        judged = given if given is not None else parts.test
-        trained = learn(parts.train.texts, parts.train.labels or [], settings, progress)
+        tested = given if given is not None else parts.test
+        trained = train(parts.train.texts, parts.train.labels or [], settings, progress)
         model = trained.model
         evaluation = whole = None
         uncompressed = model.ensemble
         if max_size is not None:
             from satchel.sealed.compress import compress
 
-            if judged is not None:
-                whole = judge(model, judged, threads=threads).accuracy
+            if tested is not None:
+                whole = evaluate(model, tested, threads=threads).accuracy
             limit = int(max_size)
-            if judged is not None and limit > SCORES_SIZE:  # less is refused as it was asked for
+            if (
+                tested is not None and limit > SCORES_SIZE
+            ):  # smaller limits are refused as requested
                 limit -= SCORES_SIZE
             model = type(model)(compress(model.ensemble, max_bytes=limit))
-        if judged is not None:
-            evaluation = judge(model, judged, learnt=parts.train.texts, threads=threads)
-        judged_on = model.ensemble.training.documents
+        if tested is not None:
+            evaluation = evaluate(model, tested, trained_on=parts.train.texts, threads=threads)
+        evaluated_documents = model.ensemble.training.documents
         refitted = parts.test is not None and not no_refit
         if refitted:
-            every = parts.learnable
-            trained = learn_again(
-                trained.choice, every.texts, every.labels or [], settings, progress
-            )
+            every = parts.refit
+            trained = retrain(trained.choice, every.texts, every.labels or [], settings, progress)
             model = trained.model
             if max_size is not None:
                 model = type(model)(compress(model.ensemble, max_bytes=limit))
     remarks = [*documents.remarks.lines(), *(given.remarks.lines() if given else [])]
-    for line in [*remarks, *trained.left_out.lines()]:
+    for line in [*remarks, *trained.dropped.lines()]:
         terminal.remark(line)
     if max_size is not None:
         small = None if evaluation is None else evaluation.accuracy
@@ -247,66 +237,73 @@ def train_command(
             model=output,
             data=test or f"{source} (held-out part)",
             trained_on=source,
-            notes=[_who_was_judged(evaluation.n, judged_on, model, given is not None, refitted)],
+            notes=[
+                _evaluation_note(
+                    evaluation.n, evaluated_documents, model, given is not None, refitted
+                )
+            ],
         )
     held_out = _predict_held_out(model, parts.held_out)
     if as_json:
-        answer: dict[str, Any] = {
+        facts: dict[str, Any] = {
             "model": output,
             "bytes": os.path.getsize(output),
             "seconds": round(seconds, 3),
             "documents": model.ensemble.training.documents,
-            "documents_left_out": len(trained.left_out),
+            "documents_left_out": len(trained.dropped),
             "labels": model.ensemble.labels,
             **training_facts(model),
         }
         if evaluation is not None:
-            answer["documents_of_judged_model"] = judged_on
-            answer["test"] = evaluation.to_dict()
+            facts["documents_of_judged_model"] = evaluated_documents
+            facts["test"] = evaluation.to_dict()
         if whole is not None:
-            answer["accuracy_before_max_size"] = whole
+            facts["accuracy_before_max_size"] = whole
         if hold_out:
-            answer["held_out"] = held_out
-        terminal.print_json(answer)
+            facts["held_out"] = held_out
+        terminal.print_json(facts)
         return
     print_training(model)
     if evaluation is not None:
         terminal.say()
         print_evaluation(evaluation)
-        terminal.say(_who_was_judged(evaluation.n, judged_on, model, given is not None, refitted))
+        terminal.say(
+            _evaluation_note(evaluation.n, evaluated_documents, model, given is not None, refitted)
+        )
         if max_size is not None and whole is not None:
             terminal.say(
                 f"kept below {int(max_size):,} bytes: accuracy {whole:.4f} → "
                 f"{evaluation.accuracy:.4f}"
             )
-    for answer in held_out:
-        label = "(none)" if answer["label"] is None else answer["label"]
-        probability = "" if answer["probability"] is None else f"{answer['probability']:.4f}"
-        terminal.row([answer["file"], label, probability, f"(is: {answer['truth']})"])
+    for row in held_out:
+        label = "(none)" if row["label"] is None else row["label"]
+        probability = "" if row["probability"] is None else f"{row['probability']:.4f}"
+        terminal.row([row["file"], label, probability, f"(is: {row['truth']})"])
     terminal.say()
     terminal.say(f"{output}: {os.path.getsize(output) / 1e6:.1f} MB, {seconds:.1f} s")
 
 
-def _who_was_judged(
+def _evaluation_note(
     documents: int, trained_on: int, model: Model, by_test: bool, refitted: bool
 ) -> str:
-    """Say which model the figures above belong to, and what the saved one learnt from."""
+    """Return which model the scores belong to, and what the saved model was trained on."""
     held_out = f"{documents:,} documents" + ("" if by_test else " held out (20 %)")
-    line = f"judged on {held_out}, by a model trained on {trained_on:,}"
+    line = f"evaluated on {held_out}, with a model trained on {trained_on:,}"
     if not refitted:
         return f"{line}, which is the model saved"
     every = model.ensemble.training.documents
-    return f"{line}; the saved model was then trained on all {every:,}"
+    return f"{line}; the saved model was then retrained on all {every:,}"
 
 
 def _predict_held_out(model: Model, held_out: Documents) -> list[dict[str, Any]]:
     if not held_out.texts:
         return []
     from satchel.cli.output import plain_fields
-    from satchel.cli.predict import answers_of
+    from satchel.cli.predict import predictions
 
-    answers = []
-    for answer, truth in zip(answers_of(model, held_out), held_out.labels or [], strict=True):
-        is_one = isinstance(truth, str)
-        answers.append({**plain_fields(answer), "truth": truth if is_one else "|".join(truth)})
-    return answers
+    rows = []
+    found = predictions(model, held_out)
+    for prediction, truth in zip(found, held_out.labels or [], strict=True):
+        text = truth if isinstance(truth, str) else "|".join(truth)
+        rows.append({**plain_fields(prediction), "truth": text})
+    return rows

@@ -1,11 +1,11 @@
-"""The one layout of HDF5 in which Keras saved models, read strictly.
+"""A strict reader of the one HDF5 layout in which Keras saved models.
 
 Keras wrote through h5py, whose files have a superblock of version 0, groups as symbol tables,
-arrays in one piece, and text in attributes of fixed or variable length. Only that is read here, by
-the HDF5 File Format Specification, version 3.0. Whatever could lead out of the file (soft and
-external links, external and virtual data) or make a small file large (chunks, compression) belongs
-to other layouts and is refused. The library libhdf5 is not used: a single changed byte makes it
-crash, hang or take any amount of memory.
+contiguous arrays, and text in attributes of fixed or variable length. Only that is read here,
+according to the HDF5 File Format Specification, version 3.0. Whatever could refer outside the file
+(soft and external links, external and virtual data) or expand a small file (chunks, compression)
+belongs to other layouts and is refused. The library libhdf5 is not used: a single corrupt byte can
+make it crash, hang or exhaust memory.
 
 Every address and size is checked against the file before it is followed, nothing is followed twice
 within a structure, and the arrays of a file cannot together be larger than the file.
@@ -35,7 +35,7 @@ _MAX_ITEMS: Final = 1_024  # messages of an object, entries of a group, elements
 _MAX_DIMENSIONS: Final = 4
 _UNDEFINED: Final = (1 << 64) - 1
 
-# Message types of an object's header that are read, or known to matter to nobody here.
+# Message types of an object header that are read, or that can safely be ignored.
 _DATASPACE, _DATATYPE, _LAYOUT, _ATTRIBUTE, _CONTINUATION, _GROUP = 1, 3, 8, 12, 16, 17
 _UNREAD: Final = frozenset({0, 4, 5, 13, 14, 18, 21, 22})  # padding, fill values, comments, times
 _REFUSED: Final = {
@@ -54,7 +54,7 @@ _FLOATS: Final = {
 
 @dataclass(frozen=True)
 class Part:
-    """A group or a data set: its header's messages, each a type and its bytes."""
+    """A group or a data set: the messages of its header, each a type and its bytes."""
 
     messages: tuple[tuple[int, bytes], ...]
 
@@ -62,7 +62,7 @@ class Part:
         """Return the one message of a type, or None.
 
         Raises:
-            ModelFileError: There are several.
+            ModelFileError: There is more than one.
         """
         found = [data for type_, data in self.messages if type_ == kind]
         if len(found) > 1:
@@ -78,7 +78,7 @@ class Hdf5:
         size: Its size in bytes.
 
     Raises:
-        ModelFileError: It is no HDF5 file, or not of this layout.
+        ModelFileError: It is not an HDF5 file, or not of this layout.
     """
 
     def __init__(self, file: IO[bytes], size: int) -> None:
@@ -89,31 +89,35 @@ class Hdf5:
         self._collections: dict[int, dict[int, bytes]] = {}
         head = self._file.read(96)
         if head[:8] != SIGNATURE:
-            raise ModelFileError("it is no HDF5 file")
+            raise ModelFileError("expected an HDF5 file, found another format")
         if len(head) < 96:
-            raise ModelFileError("the HDF5 file is cut short")
+            raise ModelFileError("the HDF5 file is truncated")
         if head[8] != 0:
             raise ModelFileError(
-                f"it has an HDF5 superblock of version {head[8]}: only files as Keras wrote them, "
-                "with version 0, can be rescued; load it in Keras and save it again as .h5"
+                f"expected an HDF5 superblock of version 0, as Keras writes it, found version "
+                f"{head[8]}: load the model in Keras and save it again as .h5"
             )
         base, _, end = struct.unpack_from("<QQQ", head, 24)
         if head[9:16] != b"\0\0\0\0\x08\x08\0" or base:
             raise ModelFileError("its HDF5 superblock has sizes that h5py does not write")
         if end > size:
-            raise ModelFileError(f"the HDF5 file is cut short: {size:,} of {end:,} bytes are there")
+            raise ModelFileError(
+                f"the HDF5 file is truncated: expected {end:,} bytes, found {size:,}"
+            )
         self.root = self._part(struct.unpack_from("<Q", head, 64)[0])
 
     def child(self, part: Part, name: str) -> Part:
         """Follow one hard link of a group.
 
         Raises:
-            ModelFileError: There is no such name, it is another sort of link, or ``part`` is no
+            ModelFileError: There is no such name, it is another kind of link, or ``part`` is not a
                 group.
         """
         found = [each for each in self._links(part) if each[0] == name.encode()]
         if len(found) != 1:
-            raise ModelFileError(f"it has {'two parts' if found else 'no part'} {name!r}")
+            raise ModelFileError(
+                f"expected one object named {name!r}, found {'two' if found else 'none'}"
+            )
         _, address, cache = found[0]
         if cache == 2:
             raise ModelFileError(f"{name!r} is a soft link: links are refused")
@@ -123,14 +127,14 @@ class Hdf5:
         """Return an attribute: a text, or a list of texts.
 
         Raises:
-            ModelFileError: It is missing, or no text, or longer than ``MAX_TEXT``.
+            ModelFileError: It is missing, not text, or longer than ``MAX_TEXT``.
         """
         for type_, data in part.messages:
             if type_ == _ATTRIBUTE and (parsed := _attribute(data, name)) is not None:
                 shape, datatype, values = parsed
                 texts = list(self._texts(name, math.prod(shape), datatype, values))
                 return texts if shape else texts[0]
-        raise ModelFileError(f"it lacks the attribute {name!r}")
+        raise ModelFileError(f"expected the attribute {name!r}, found none")
 
     def array(self, part: Part, name: str) -> np.ndarray:
         """Return a data set of floating-point numbers.
@@ -143,15 +147,15 @@ class Hdf5:
             Array of its own shape and type (float16, float32 or float64).
 
         Raises:
-            ModelFileError: It is no data set in one piece within the file, or holds no floats.
+            ModelFileError: It is not a contiguous data set of floats within the file.
         """
         space, datatype, layout = map(part.find, (_DATASPACE, _DATATYPE, _LAYOUT))
         if space is None or datatype is None or layout is None:
-            raise ModelFileError(f"{name!r} should be an array")
+            raise ModelFileError(f"expected {name!r} to be an array, found none")
         if layout[:1] == b"\x03" and layout[1:2] == b"\x02":
             raise ModelFileError(f"{name!r} is chunked or compressed, which Keras never writes")
         if layout[:2] != b"\x03\x01":
-            raise ModelFileError(f"{name!r} takes its data from other files, or in another layout")
+            raise ModelFileError(f"{name!r} is stored in other files or in another layout")
         shape = _shape(space)
         dtype = _float(datatype, name)
         address, stored = struct.unpack_from("<QQ", layout, 2)
@@ -171,23 +175,23 @@ class Hdf5:
         self._file.seek(address)
         data = self._file.read(size)
         if len(data) < size:
-            raise ModelFileError("the file became shorter while it was read")
+            raise ModelFileError("the file was truncated while it was read")
         return data
 
     def _signed(self, address: int, size: int, signature: bytes, what: str) -> bytes:
         data = self._read(address, size)
         if not data.startswith(signature):
-            raise ModelFileError(f"where {what} should be is something else")
+            raise ModelFileError(f"expected {what}, found something else")
         return data
 
     def _part(self, address: int) -> Part:
-        """Read an object's header with its continuations."""
+        """Read an object header with its continuations."""
         version, _, count, _, size = struct.unpack("<BBHII", self._read(address, 12))
         if version != 1 or count > _MAX_ITEMS:
             raise ModelFileError(f"an object's header has version {version} and {count} messages")
         blocks = [(address + 16, size)]
         messages: list[tuple[int, bytes]] = []
-        for start, length in blocks:  # grows while it is walked
+        for start, length in blocks:  # grows during the iteration
             if length > MAX_TEXT:
                 raise ModelFileError(f"an object's header takes {length:,} bytes")
             block = self._read(start, length)
@@ -197,7 +201,7 @@ class Hdf5:
                 data = block[place + 8 : place + 8 + size]
                 place += 8 + size
                 if len(data) < size:
-                    raise ModelFileError("a message of an object's header is cut short")
+                    raise ModelFileError("a message of an object's header is truncated")
                 if kind in _REFUSED:
                     raise ModelFileError(f"it has {_REFUSED[kind]}: that is refused")
                 if flags & 2 or kind not in _KNOWN:
@@ -215,10 +219,10 @@ class Hdf5:
         return Part(tuple(messages))
 
     def _links(self, part: Part) -> Iterator[tuple[bytes, int, int]]:
-        """Yield the name, the address and the sort of every link of a group."""
+        """Yield the name, the address and the kind of every link of a group."""
         table = part.find(_GROUP)
         if table is None:
-            raise ModelFileError("what should be a group is none")
+            raise ModelFileError("expected a group, found another object")
         tree, heap = struct.unpack_from("<QQ", _at_least(table, 16))
         header = self._signed(heap, 32, b"HEAP\0", "a group's names")
         size, _, address = struct.unpack_from("<QQQ", header, 8)
@@ -238,13 +242,13 @@ class Hdf5:
                 start, target, cache = struct.unpack_from("<QQI", entries, place)
                 stop = names.find(b"\0", start) if start < len(names) else -1
                 if stop < 0:
-                    raise ModelFileError("a name of a group is cut short")
+                    raise ModelFileError("a name of a group is truncated")
                 yield names[start:stop], target, cache
 
     def _leaves(self, tree: int) -> Iterator[int]:
         """Yield the addresses of the symbol nodes below a group's B-tree."""
         nodes = [tree]
-        for node in nodes:  # grows while it is walked
+        for node in nodes:  # grows during the iteration
             head = self._signed(node, 24, b"TREE\0", "a group's B-tree")
             level, used = struct.unpack_from("<BH", head, 5)
             entries = self._read(node + 24, 8 + 16 * used)
@@ -261,7 +265,7 @@ class Hdf5:
         kind, bits, size = struct.unpack_from("<BB2xI", _at_least(datatype, 8))
         variable = kind & 15 == 9 and bits & 15 == 1
         if not variable and kind & 15 != 3:
-            raise ModelFileError(f"the attribute {name!r} is no text")
+            raise ModelFileError(f"the attribute {name!r} is not text")
         if count > _MAX_ITEMS or count * size > len(values) or (variable and size != 16):
             raise ModelFileError(f"the attribute {name!r} declares more than the file holds")
         total = 0
@@ -271,9 +275,9 @@ class Hdf5:
                 length, address, index = struct.unpack("<IQI", data)
                 data = self._collection(address).get(index, b"") if length else b""
                 if len(data) < length:
-                    raise ModelFileError(f"the attribute {name!r} is cut short")
+                    raise ModelFileError(f"the attribute {name!r} is truncated")
                 data = data[:length]
-            # The ways of padding: with NULs after the text, or with blanks.
+            # Text is padded with NULs or with spaces.
             data = data.rstrip(b" ") if bits & 15 == 2 and not variable else data.split(b"\0")[0]
             total += len(data)
             if total > MAX_TEXT:
@@ -309,12 +313,12 @@ _KNOWN: Final = _UNREAD | {_DATASPACE, _DATATYPE, _LAYOUT, _ATTRIBUTE, _CONTINUA
 
 def _at_least(data: bytes, size: int) -> bytes:
     if len(data) < size:
-        raise ModelFileError("a message of an object's header is cut short")
+        raise ModelFileError("a message of an object's header is truncated")
     return data
 
 
 def _shape(space: bytes) -> tuple[int, ...]:
-    """Return the dimensions that a dataspace message declares; none for a single value."""
+    """Return the dimensions that a dataspace message declares; empty for a scalar."""
     version, rank, _, kind = _at_least(space, 4)[:4]
     start = {1: 8, 2: 4}.get(version)
     if start is None or rank > _MAX_DIMENSIONS or (version == 2 and kind > 1):
@@ -328,15 +332,17 @@ def _float(datatype: bytes, name: str) -> np.dtype[Any]:
     if kind & 15 == 1:
         layout = struct.unpack_from("<HHBBBBI", _at_least(datatype, 20), 8)
         code = _FLOATS.get(layout)
-        # The mantissa's first bit is implied (2), the sign is the last bit, and the order of bytes
-        # little (0) or big (1).
+        # The first bit of the mantissa is implied (2), the sign is the last bit, and the byte order
+        # is little (0) or big (1) endian.
         if code and size == int(code[1]) and sign == 8 * size - 1 and order & ~1 == 0x20:
             return np.dtype((">" if order & 1 else "<") + code)
-    raise ModelFileError(f"{name!r} holds no floating-point numbers of 16, 32 or 64 bits")
+    raise ModelFileError(
+        f"expected {name!r} to hold floating-point numbers of 16, 32 or 64 bits, found other data"
+    )
 
 
 def _attribute(data: bytes, wanted: str) -> tuple[tuple[int, ...], bytes, bytes] | None:
-    """Return the shape, the datatype and the values of an attribute, or None if of another name."""
+    """Return shape, datatype and values of an attribute, or None if it has another name."""
     version, flags, *sizes = struct.unpack_from("<BBHHH", _at_least(data, 8))
     if version not in (1, 2, 3) or (version > 1 and flags):
         raise ModelFileError(f"an attribute has version {version} and flags {flags}")
@@ -357,20 +363,22 @@ def open_foreign(path: Path, what: str, max_bytes: int) -> Iterator[tuple[IO[byt
 
     Args:
         path: The file.
-        what: What it is, for messages, such as ``model``.
+        what: What it contains, for messages, such as ``model``.
         max_bytes: The largest size that is read.
 
     Yields:
         The file, open for reading bytes, and its size.
 
     Raises:
-        SourceNotFoundError: It cannot be opened, or is no regular file.
+        SourceNotFoundError: It cannot be opened, or is not a regular file.
         ModelFileError: It is larger than ``max_bytes``, or could not be read to its end.
     """
     try:
-        # Asked before opening, since opening a pipe waits for a writer.
+        # Checked before opening, since opening a pipe waits for a writer.
         if not stat.S_ISREG(os.stat(path).st_mode):
-            raise SourceNotFoundError(f"the {what} {path} could not be read: it is no regular file")
+            raise SourceNotFoundError(
+                f"the {what} {path} could not be read: it is not a regular file"
+            )
         file = path.open("rb")
     except (OSError, ValueError) as error:
         if isinstance(error, SourceNotFoundError):

@@ -1,7 +1,7 @@
-"""What an exported model eats: bags as two rectangular arrays.
+"""Export to Keras, and the inputs of exported models.
 
-A row of ids and a row of values stand for a document; the short ones are filled up with the id
-`V` (one past the vocabulary), whose bag row is zero, and the value 0.
+A document is a row of feature ids and a row of values. Short rows are padded with the id `V` (one
+past the vocabulary), whose embedding is zero, and the value 0.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from satchel.model import Model
 
 
 def padded(rows: CSRMatrix) -> tuple[np.ndarray, np.ndarray]:
-    """Return rectangular arrays for weighed rows.
+    """Return weighted rows as padded rectangular arrays.
 
     Args:
-        rows: The documents, weighed.
+        rows: The weighted documents.
 
     Returns:
         ids int64 [n, t] and values float32 [n, t], where t is the length of the longest row and at
@@ -43,7 +43,7 @@ def padded(rows: CSRMatrix) -> tuple[np.ndarray, np.ndarray]:
 
 
 def bag_inputs(model: Model, texts: Sequence[str]) -> dict[str, np.ndarray]:
-    """Return what an exported model needs to answer for texts.
+    """Return the inputs with which an exported model predicts for texts.
 
     Args:
         model: The model that was exported.
@@ -71,9 +71,9 @@ def input_names(model: Ensemble) -> list[tuple[str, str]]:
 def to_keras(model: Ensemble) -> Any:
     """Return a model as a ``keras.Model`` with an embedding bag.
 
-    The inputs are, for every view, ``ids`` int32 [n, t], filled up with the id V, and ``values``
-    float32 [n, t]; the output is the probabilities, float32 [n, classes]. Rows are expanded to
-    float32.
+    The inputs are, for every view, ``ids`` int32 [n, t], padded with the id V, and ``values``
+    float32 [n, t]; the output is the probabilities, float32 [n, classes]. Weights are
+    converted to float32.
 
     Args:
         model: The model.
@@ -96,20 +96,20 @@ def to_keras(model: Ensemble) -> Any:
         )
         for ids, values in names
     ]
-    shares = [
+    logits = [
         _member(keras, model, member, f"member{index}", *inputs[member.view])
         for index, member in enumerate(model.members)
     ]
-    total = shares[0] if len(shares) == 1 else keras.layers.Add(dtype="float32")(shares)
-    total = _finished(keras, model, total, [ids for ids, _ in inputs])
+    total = logits[0] if len(logits) == 1 else keras.layers.Add(dtype="float32")(logits)
+    total = _calibrated(keras, model, total, [ids for ids, _ in inputs])
     link = "softmax" if model.task == "single" else "sigmoid"
     outputs = keras.layers.Activation(link, dtype="float32", name="probabilities")(total)
     flat = {tensor.name: tensor for pair in inputs for tensor in pair}
     return keras.Model(flat, outputs, name="satchel")
 
 
-def _finished(keras: ModuleType, model: Ensemble, total: Any, ids: Sequence[Any]) -> Any:
-    """Apply the calibration, and the prior for documents of which no view knows a feature."""
+def _calibrated(keras: ModuleType, model: Ensemble, total: Any, ids: Sequence[Any]) -> Any:
+    """Apply the calibration, and the prior for documents without any known feature."""
     calibration = model.calibration
     if calibration is not None:
         classes = (len(model.labels),)
@@ -123,7 +123,7 @@ def _finished(keras: ModuleType, model: Ensemble, total: Any, ids: Sequence[Any]
         return total
     known = None
     for own, view in zip(ids, model.views, strict=True):
-        # Rows are filled up with the id V, so one that has none below V is empty.
+        # Rows are padded with the id V, so a row without an id below V is empty.
         has = keras.ops.less(keras.ops.min(own, axis=1, keepdims=True), view.size)
         known = has if known is None else keras.ops.logical_or(known, has)
     return keras.ops.where(known, total, prior[None])
@@ -138,10 +138,10 @@ def save_keras(model: Ensemble, path: str | Path) -> None:
 
     Raises:
         MissingDependencyError: Keras is not installed.
-        SaveError: The file could not be written; an older one there is whole.
+        SaveError: The file could not be written; an existing one stays intact.
     """
     exported = to_keras(model)
-    # Keras writes in place and accepts no other suffix.
+    # Keras writes in place and accepts only this suffix.
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder, "model.keras")
         exported.save(written)
@@ -194,6 +194,6 @@ def _layer(keras: ModuleType, layer: Layer, name: str, z: Any) -> Any:
             made.set_weights([layer.weight, layer.offset])
     if layer.activation == "linear":
         return z
-    if layer.activation == "gelu_tanh":  # no activation of Keras has this by name
+    if layer.activation == "gelu_tanh":  # Keras has no named activation for it
         return keras.ops.gelu(z, approximate=True)
     return layers.Activation(layer.activation, dtype="float32", name=f"{name}_activation")(z)

@@ -1,9 +1,9 @@
-"""A model as an ONNX file that any runtime can answer from: bags in, probabilities out.
+"""Export to ONNX: feature ids and values in, probabilities out.
 
-Every tensor is inside the file (ONNX's external data has a record of path escapes), and rows keep
-their stored type. Text does not go in: ONNX's operators split text with ASCII word classes and
-cannot lower-case, hash or combine words as Satchel does, so that answers would differ without a
-word. The inputs are ids and values, which `satchel.exchange.keras.bag_inputs` makes.
+All tensors are inside the file (ONNX's external data has a history of path traversal), and weights
+keep their stored dtype. Text is not an input: ONNX's operators split text by ASCII word classes and
+cannot lower-case, hash or combine words as Satchel does, so predictions would differ silently. The
+inputs are ids and values, which `satchel.exchange.keras.bag_inputs` makes.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from satchel.inference.structure import Ensemble, Layer, Member
 from satchel.sealed.assembly import contents_of
 
 OPSET: Final = 20  # the first with Gelu
-_IR_VERSION: Final = 9  # the first for this opset; a newer one shuts out runtimes for nothing
-_MAX_BYTES: Final = 2**31 - 2**20  # a protobuf message ends at 2 GiB
+_IR_VERSION: Final = 9  # the first for this opset; a newer one excludes runtimes without need
+_MAX_BYTES: Final = 2**31 - 2**20  # a protobuf message is limited to 2 GiB
 
 _SIMPLE: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "relu": ("Relu", {}),
@@ -49,8 +49,8 @@ def to_onnx(model: Ensemble, path: str | Path) -> None:
 
     The inputs are ``ids`` int64 [n, t] and ``values`` float32 [n, t] (a pair for every view); the
     outputs are ``probabilities`` and ``scores``, float32 [n, classes]. The metadata entries
-    ``labels`` (a JSON list of texts, in the order of the columns), ``label_type`` and ``task`` say
-    what they mean.
+    ``labels`` (a JSON list of texts, in the order of the columns), ``label_type`` and ``task``
+    describe them.
 
     Args:
         model: The model.
@@ -58,8 +58,8 @@ def to_onnx(model: Ensemble, path: str | Path) -> None:
 
     Raises:
         MissingDependencyError: The package onnx is not installed.
-        SettingError: The model is over ONNX's limit of 2 GiB.
-        SaveError: The file could not be written; an older one there is whole.
+        SettingError: The model exceeds the 2 GiB limit of ONNX.
+        SaveError: The file could not be written; an existing one stays intact.
     """
     try:
         import onnx
@@ -68,7 +68,7 @@ def to_onnx(model: Ensemble, path: str | Path) -> None:
     size = sum(array.nbytes for array in contents_of(model).arrays.values())
     if size > _MAX_BYTES:
         raise SettingError(
-            f"an ONNX file holds less than 2 GiB and the model's arrays take {size:,} bytes: "
+            f"expected a model of at most {_MAX_BYTES:,} bytes for an ONNX file, found {size:,}: "
             "compress the model first"
         )
     exported = _Graph(onnx).build(model)
@@ -93,20 +93,20 @@ class _Graph:
             inputs.append(helper.make_tensor_value_info(ids, types.INT64, shape))
             inputs.append(helper.make_tensor_value_info(values, types.FLOAT, shape))
             bags.append(self._bag(model.views[index], ids, values))
-        shares = [self._member(member, bags[member.view]) for member in model.members]
-        total = shares[0] if len(shares) == 1 else self._node("Sum", shares)
-        self._node("Identity", [self._finished(model, total)], output="scores")
+        logits = [self._member(member, bags[member.view]) for member in model.members]
+        total = logits[0] if len(logits) == 1 else self._node("Sum", logits)
+        self._node("Identity", [self._calibrated(model, total)], output="scores")
         if model.task == "single":
             self._node("Softmax", ["scores"], output="probabilities", axis=-1)
         else:
             self._node("Sigmoid", ["scores"], output="probabilities")
-        answer_shape = ["documents", len(model.labels)]
+        output_shape = ["documents", len(model.labels)]
         graph = helper.make_graph(
             self._nodes,
             "satchel",
             inputs,
             [
-                helper.make_tensor_value_info(name, types.FLOAT, answer_shape)
+                helper.make_tensor_value_info(name, types.FLOAT, output_shape)
                 for name in ("probabilities", "scores")
             ],
             self._tensors,
@@ -124,7 +124,7 @@ class _Graph:
         return exported
 
     def _bag(self, view: View, ids: str, values: str) -> str:
-        """Add the bag sum of a view: values [n, 1, t] times rows [n, t, width]."""
+        """Add the embedding bag of a view: values [n, 1, t] times rows [n, t, width]."""
         with_zero = np.concatenate([view.rows, np.zeros((1, view.width), view.rows.dtype)])
         rows = self._node("Gather", [self._tensor(with_zero), ids], axis=0)
         if view.rows.dtype != np.float32:
@@ -136,8 +136,8 @@ class _Graph:
             bag = self._node("Mul", [bag, self._tensor(view.scales)])
         return bag
 
-    def _finished(self, model: Ensemble, total: str) -> str:
-        """Add the calibration, and the prior for documents of which no view knows a feature."""
+    def _calibrated(self, model: Ensemble, total: str) -> str:
+        """Add the calibration, and the prior for documents without any known feature."""
         calibration = model.calibration
         if calibration is not None:
             total = self._node("Mul", [total, self._tensor(calibration.scale)])
@@ -148,7 +148,7 @@ class _Graph:
         known = ""
         axis = self._tensor(np.array([1], np.int64))
         for (ids, _), view in zip(input_names(model), model.views, strict=True):
-            # Rows are filled up with the id V, so one that has none below V is empty.
+            # Rows are padded with the id V, so a row without an id below V is empty.
             least = self._node("ReduceMin", [ids, axis], keepdims=1)
             own = self._node("Less", [least, self._tensor(np.array([view.size], np.int64))])
             known = self._node("Or", [known, own]) if known else own

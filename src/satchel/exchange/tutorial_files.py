@@ -1,4 +1,4 @@
-"""Opening the files of other programs, with the checks that come before the first byte."""
+"""Import of the 2018 tutorial's model: an untrusted Tokenizer, HDF5 file and list of labels."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from satchel.sources.files import has_controls
 MAX_BYTES: Final = 1 << 32
 _MAX_LAYERS: Final = 64
 _MAX_DEPTH: Final = 16
-_SILENT_LAYERS: Final = frozenset({"InputLayer", "Dropout"})  # nothing to do when predicting
-# Activations that mean the same in every Keras; hard_sigmoid, for one, changed between 2 and 3.
+_SILENT_LAYERS: Final = frozenset({"InputLayer", "Dropout"})  # no effect in prediction
+# Activations defined alike in every Keras version; hard_sigmoid, for one, changed in Keras 3.
 _ACTIVATIONS: Final[dict[str, ActivationName]] = {
     "linear": "linear",
     "relu": "relu",
@@ -73,7 +73,7 @@ def read_network(path: str | Path) -> list[TutorialDense]:
 
     Raises:
         SourceNotFoundError: There is no such file.
-        ModelFileError: The file is damaged, or holds anything but such a model.
+        ModelFileError: The file is damaged, or does not hold such a model.
     """
     path = Path(path)
     with open_foreign(path, "model", MAX_BYTES) as (file, size):
@@ -102,17 +102,17 @@ class _Reader:
                 found.append(TutorialDense(kernel, bias, ()))
             elif kind != "Activation":
                 raise ModelFileError(
-                    f"it has a layer {kind!r}: only a Sequential of Dense, Activation and Dropout "
-                    "can be rescued"
+                    f"expected a Sequential of Dense, Activation and Dropout layers, found a layer "
+                    f"{kind!r}: only those can be imported"
                 )
             elif not found:
-                raise ModelFileError("an Activation comes before the first Dense layer")
+                raise ModelFileError("expected a Dense layer first, found an Activation")
             activation = self._activation(settings)
             if activation != "linear":
                 last = found[-1]
                 found[-1] = TutorialDense(last.kernel, last.bias, (*last.activations, activation))
         if not found:
-            raise ModelFileError("it has no Dense layer")
+            raise ModelFileError("expected a Dense layer, found none")
         for before, after in pairwise(found):
             if before.kernel.shape[1] != after.kernel.shape[0]:
                 raise ModelFileError(
@@ -127,7 +127,7 @@ class _Reader:
             text = self._file.attribute(self._file.root, "model_config")
         except ModelFileError as error:
             raise ModelFileError(
-                f"{error.reason}: weights without the model's configuration cannot be rescued; "
+                f"{error.reason}: weights without the model's configuration cannot be imported; "
                 "save the whole model with model.save, not model.save_weights"
             ) from error
         try:
@@ -136,9 +136,13 @@ class _Reader:
             layers = settings if isinstance(settings, list) else settings["layers"]
             pairs = [(layer["class_name"], dict(layer["config"])) for layer in layers]
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise ModelFileError(f"its configuration is not that of a model: {error!r}") from error
+            raise ModelFileError(
+                f"expected the configuration of a model, found invalid data: {error!r}"
+            ) from error
         if kind != "Sequential":
-            raise ModelFileError(f"it is a {kind!r}: only a Sequential model can be rescued")
+            raise ModelFileError(
+                f"expected a Sequential model, found {kind!r}: only a Sequential can be imported"
+            )
         if len(pairs) > _MAX_LAYERS:
             raise ModelFileError(f"{len(pairs)} layers are over the limit of {_MAX_LAYERS}")
         return pairs
@@ -147,21 +151,23 @@ class _Reader:
         name = settings.get("activation") or "linear"
         if not isinstance(name, str) or name not in _ACTIVATIONS:
             raise ModelFileError(
-                f"it has the activation {name!r}: those that can be rescued are "
-                + ", ".join(sorted(_ACTIVATIONS))
+                f"expected an activation among {', '.join(sorted(_ACTIVATIONS))}, found {name!r}: "
+                "only those can be imported"
             )
         return _ACTIVATIONS[name]
 
     def _dense(self, weights: Part, settings: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         name, units = settings.get("name"), settings.get("units", settings.get("output_dim"))
         if not isinstance(name, str) or type(units) is not int:
-            raise ModelFileError("a Dense layer has no name or no number of units")
+            raise ModelFileError(
+                "expected a name and a number of units for a Dense layer, found neither or one"
+            )
         group = self._file.child(weights, name)
         names = self._file.attribute(group, "weight_names")
         expected = 2 if settings.get("use_bias", True) else 1
         if isinstance(names, str) or len(names) != expected:
             raise ModelFileError(
-                f"the Dense layer {name!r} should have {expected} arrays and has {len(names)}"
+                f"expected {expected} arrays for the Dense layer {name!r}, found {len(names)}"
             )
         kernel = self._array(group, names[0])
         bias = self._array(group, names[1]) if expected == 2 else np.zeros(units, np.float32)
@@ -181,11 +187,13 @@ class _Reader:
             group = self._file.child(group, folder)
         stored = self._file.array(group, name)
         if not np.isfinite(stored).all():
-            raise ModelFileError(f"{name!r} has numbers that are not finite")
+            raise ModelFileError(f"expected finite numbers in {name!r}, found others")
         with np.errstate(over="ignore"):
             array = np.asarray(stored, np.float32)
         if not np.isfinite(array).all():
-            raise ModelFileError(f"{name!r} has numbers that are too large for 32 bits")
+            raise ModelFileError(
+                f"expected numbers in {name!r} that fit into 32 bits, found larger ones"
+            )
         return array
 
 
@@ -207,30 +215,32 @@ def rescue(
     labels: str | Path | Sequence[str],
     mode: Mode = "tfidf",
 ) -> Ensemble:
-    """Turn a tutorial's Tokenizer, model and labels into a model.
+    """Convert a tutorial's Tokenizer, model and labels to a model.
 
-    Neither file is trusted: the pickle can build one Tokenizer's fields and nothing else, and the
-    HDF5 file is read without Keras and without libhdf5.
+    Neither file is trusted: the pickle can only build the fields of one Tokenizer, and the HDF5
+    file is read without Keras and without libhdf5.
 
     Args:
         tokenizer_pickle: The pickled ``Tokenizer``.
         model_h5: The model saved by ``model.save("….h5")``: a Sequential of Dense, Activation and
             Dropout.
-        labels: The labels in the order of the model's outputs: a UTF-8 file with one a line, or a
+        labels: The labels in the order of the model's outputs: a UTF-8 file with one per line, or a
             sequence. The tutorial's ``LabelBinarizer`` sorted them.
-        mode: What ``texts_to_matrix`` was called with.
+        mode: The mode passed to ``texts_to_matrix``.
 
     Returns:
-        The model; it answers as the tutorial's ``model.predict(tokenizer.texts_to_matrix(…))``.
+        The model; it predicts as the tutorial's ``model.predict(tokenizer.texts_to_matrix(…))``.
 
     Raises:
         SourceNotFoundError: A file does not exist.
         ModelFileError: A file holds something else, or more, than expected.
-        SettingError: The Tokenizer has a setting that a satchel cannot express.
+        SettingError: The Tokenizer has a setting that Satchel does not support.
         LabelError: The labels do not fit the model.
     """
     if mode not in _TERM_FREQUENCY:
-        raise SettingError(f"mode is {mode!r}: expected one of {', '.join(_TERM_FREQUENCY)}")
+        raise SettingError(
+            f"expected mode to be one of {', '.join(_TERM_FREQUENCY)}, found {mode!r}"
+        )
     tokenizer = read_tokenizer(tokenizer_pickle)
     _check_settings(tokenizer)
     first, *others = read_network(model_h5)
@@ -273,57 +283,61 @@ def rescue(
 
 
 def _check_settings(tokenizer: TutorialTokenizer) -> None:
-    """Refuse what the features of a satchel cannot express, with the reason."""
-    advice = "train it anew with satchel train SOURCE --preset tutorial"
+    """Refuse settings of the Tokenizer that Satchel does not support."""
+    advice = "retrain with  satchel train SOURCE --preset tutorial"
     if tokenizer.char_level:
         raise SettingError(
-            f"the Tokenizer splits into characters (char_level), a satchel into words: {advice}"
+            f"expected a Tokenizer that splits into words, found char_level=True: {advice}"
         )
     if not tokenizer.lower:
-        raise SettingError(f"the Tokenizer keeps case (lower=False), a satchel folds it: {advice}")
+        raise SettingError(
+            f"expected a Tokenizer that lower-cases text, found lower=False: {advice}"
+        )
     if tokenizer.oov_token is not None:
         raise SettingError(
-            f"the Tokenizer counts unknown words as {quoted(tokenizer.oov_token)} (oov_token), a "
-            f"satchel drops them: {advice}"
+            f"expected a Tokenizer that drops unknown words, found oov_token="
+            f"{quoted(tokenizer.oov_token)}: {advice}"
         )
     if set(tokenizer.filters) != set(DEFAULT_FILTERS) or tokenizer.split != " ":
         raise SettingError(
-            f"the Tokenizer has filters {quoted(tokenizer.filters)} and split "
-            f"{quoted(tokenizer.split)}, a satchel only the defaults {DEFAULT_FILTERS!r} and ' ': "
-            f"{advice}"
+            f"expected the default filters {DEFAULT_FILTERS!r} and split ' ' of the Tokenizer, "
+            f"found {quoted(tokenizer.filters)} and {quoted(tokenizer.split)}: {advice}"
         )
 
 
 def _vocabulary(
     tokenizer: TutorialTokenizer, inputs: int, features: Features
 ) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Return the words in use, their kernel rows and their hashes, all in the hashes' order."""
+    """Return the words in use, their kernel rows and their hashes, all sorted by hash."""
     expected = tokenizer.num_words or max(tokenizer.word_index.values(), default=0) + 1
     if inputs != expected:
         raise ModelFileError(
-            f"the model reads {inputs} columns and the Tokenizer makes {expected}: they do not "
-            "belong together"
+            f"expected a model with {expected} inputs, as the Tokenizer has columns, found "
+            f"{inputs}: the two do not belong together"
         )
     words, indices, hashes = [], [], []
     for word, index in tokenizer.word_index.items():
         if index < 1:
             raise ModelFileError(
-                f"the Tokenizer numbers {quoted(word)} {index}, expected 1 or more"
+                f"expected indices of 1 or more in the Tokenizer, found {index} for {quoted(word)}"
             )
         if index >= expected:
             continue
         tokens = tokenize(word, features)
         if len(tokens) != 1 or tokens[0].end - tokens[0].start != len(word):
             raise ModelFileError(
-                f"the Tokenizer lists {quoted(word)}, which its own rules would split"
+                f"expected single words in the Tokenizer, found {quoted(word)}, which its "
+                "rules split"
             )
         words.append(word)
         indices.append(index)
         hashes.append(tokens[0].hash)
     if len(set(hashes)) != len(hashes) or len(set(indices)) != len(indices):
-        raise ModelFileError("the Tokenizer has two words that its own rules cannot tell apart")
+        raise ModelFileError(
+            "expected distinct words in the Tokenizer, found two that its rules treat alike"
+        )
     if not words:
-        raise ModelFileError("the Tokenizer knows no word")
+        raise ModelFileError("expected words in the Tokenizer, found none")
     keys = np.array(hashes, np.uint64)
     order = np.argsort(keys)
     return [words[place] for place in order.tolist()], np.array(indices)[order], keys[order]
@@ -334,13 +348,13 @@ def _head(
     others: Sequence[TutorialDense],
     labels: Sequence[str],
 ) -> tuple[Task, tuple[Layer, ...]]:
-    """Return the task and the layers after the first sum."""
+    """Return the task and the layers after the embedding bag."""
     dense = (first, *others)
     outputs = len(dense[-1].bias)
     if outputs != len(labels):
         raise LabelError(
-            f"the model has {outputs} outputs and {len(labels)} labels are given: give one label "
-            "for each output, in the order of training"
+            f"expected {outputs} labels, one per output of the model, found {len(labels)}: list "
+            "the labels in the order of training"
         )
     last = dense[-1].activations
     task: Task = "multiple" if last[-1:] == ("sigmoid",) else "single"
@@ -348,7 +362,7 @@ def _head(
     for layer in dense:
         names = layer.activations
         if layer is dense[-1] and names[-1:] in {("softmax",), ("sigmoid",)}:
-            names = names[:-1]  # a satchel's task says what turns scores into probabilities
+            names = names[:-1]  # implied by the task of the model
         units = len(layer.bias)
         if layer is not first:
             layers.append(Layer("dense", units, weight=layer.kernel, offset=layer.bias))
@@ -357,20 +371,25 @@ def _head(
 
 
 def _read_labels(labels: str | Path | Sequence[str]) -> list[str]:
-    """Return the labels of a file, one a line, or those given."""
+    """Return the labels of a file, one per line, or those given."""
     if isinstance(labels, (str, Path)):
         with open_foreign(Path(labels), "list of labels", _MAX_LABEL_BYTES) as (file, _):
             data = file.read()
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise LabelError(f"the labels {labels} are not UTF-8 at byte {error.start}") from error
+            raise LabelError(
+                f"expected labels in UTF-8, found another encoding at byte {error.start} of "
+                f"{labels}: save the file as UTF-8"
+            ) from error
         labels = [line.strip() for line in text.splitlines() if line.strip()]
     for label, times in Counter(labels).items():
         if times > 1:
             raise LabelError(
-                f"the label {quoted(label)} is there twice: every output has its own label"
+                f"expected distinct labels, one per output, found {quoted(label)} {times} times"
             )
         if has_controls(label):
-            raise LabelError(f"the label {quoted(label)} has a control character: remove it")
+            raise LabelError(
+                f"expected labels without control characters, found {quoted(label)}: remove them"
+            )
     return list(labels)

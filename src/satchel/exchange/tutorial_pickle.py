@@ -1,10 +1,10 @@
-"""The old tutorial's ``tokenizer.pickle``, read without trusting it.
+"""A safe reader of the tutorial's ``tokenizer.pickle``.
 
-A pickle is a program. CPython runs it with a stack and a memo that it sizes by the numbers in the
-file, and calls whatever the file names. Here :mod:`pickletools` only splits it into its
+A pickle is a program. CPython runs it with a stack and a memo whose sizes the file determines, and
+calls whatever the file names. Here :mod:`pickletools` only splits it into its
 instructions; those that a Tokenizer's pickle consists of (protocols 0 to 5, written by Python 2 or
 3) are carried out on plain values, and any other is refused. The four names that such a pickle
-needs stand for themselves and are never called: the Tokenizer class, two dictionary classes and
+needs are placeholders and are never called: the Tokenizer class, two dictionary classes and
 ``int``.
 """
 
@@ -26,15 +26,15 @@ from satchel.sources.documents import brief
 MAX_BYTES: Final = 1 << 27
 DEFAULT_FILTERS: Final = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
 
-# More than a Tokenizer of two million words has; they bound the memory at about 2 GB.
+# More than a Tokenizer of two million words needs; they limit memory to about 2 GB.
 _MAX_TEXTS: Final = 1 << 22
 _MAX_LISTS: Final = 1 << 22
-_MAX_REMEMBERED: Final = 1 << 22
+_MAX_MEMO: Final = 1 << 22
 _MAX_ENTRIES: Final = 1 << 23
 _MAX_CONTAINERS: Final = 256  # dictionaries and tuples
 # A pickler writes the entries of a dictionary or a list a thousand at a time.
 _MAX_STACK: Final = 1 << 14
-# Python's dictionaries stay fast only for whole numbers of moderate size.
+# Python's dictionaries stay fast only for integers of moderate size.
 _MAX_INTEGER: Final = 1 << 31
 
 _TOKENIZER_MODULES: Final = frozenset(
@@ -57,8 +57,8 @@ _NAMES: Final[dict[str, _Name]] = {
     "collections defaultdict": "dict",
     "builtins int": "int",
     "__builtin__ int": "int",
-    "__builtin__ long": "int",  # what Python 3 calls int in an old protocol
-    # How protocols 0 and 1 make an object of a class.
+    "__builtin__ long": "int",  # Python 3's int in an old protocol
+    # How protocols 0 and 1 create an object of a class.
     "builtins object": "object",
     "__builtin__ object": "object",
     "copyreg _reconstructor": "new object",
@@ -67,15 +67,15 @@ _NAMES: Final[dict[str, _Name]] = {
 
 
 class TutorialTokenizer(msgspec.Struct, frozen=True, kw_only=True):
-    """The fields of Keras's old Tokenizer that its answers depend on.
+    """The fields of the Keras Tokenizer that its output depends on.
 
     Attributes:
-        word_index: The number of every word, from 1, by falling frequency.
-        index_docs: The number of documents that hold the word of a number.
+        word_index: The index of every word, from 1, by descending frequency.
+        index_docs: Document frequency by word index.
         document_count: Documents that it was fitted on.
-        num_words: Words with this number or a higher one are dropped; None keeps all.
+        num_words: Words with this index or a higher one are dropped; None keeps all.
         filters: Characters that are replaced by a space.
-        split: What separates words.
+        split: Separator of words.
         lower: Whether text is lower-cased.
         char_level: Whether characters are the tokens.
         oov_token: The word that stands for unknown ones, if any.
@@ -93,25 +93,25 @@ class TutorialTokenizer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Global:
-    """Stands for a class or function that the pickle names."""
+    """Placeholder for a class or function that the pickle names."""
 
     def __init__(self, name: _Name) -> None:
         self.name = name
 
 
 class _Record:
-    """Stands for the Tokenizer: it takes fields and does nothing."""
+    """Placeholder for the Tokenizer: it only stores fields."""
 
     def __init__(self) -> None:
         self.fields: dict[str, Any] | None = None
 
 
 class _RefusedError(Exception):
-    """The pickle does what no Tokenizer's pickle does."""
+    """The pickle contains what no pickled Tokenizer contains."""
 
 
 class _Machine:
-    """Carries out a pickle's instructions on plain values.
+    """Executes the instructions of a pickle on plain values.
 
     Attributes:
         stack: The values since the last mark.
@@ -124,14 +124,14 @@ class _Machine:
         self._texts = self._lists = self._containers = self._entries = 0
 
     def run(self, pickle: IO[bytes]) -> _Record:
-        """Carry out the instructions of one pickle and return the Tokenizer that it made.
+        """Execute the instructions of one pickle and return the Tokenizer that it builds.
 
         Args:
-            pickle: The bytes, in memory: a file would be asked for as much as the pickle claims.
+            pickle: The bytes, in memory: from a file, as much would be read as the pickle claims.
 
         Raises:
-            _RefusedError: It makes anything else, or by other means.
-            ValueError: It is no pickle, or damaged.
+            _RefusedError: It builds anything else, or in another way.
+            ValueError: It is not a pickle, or damaged.
         """
         argument: Any
         for operation, argument, _ in pickletools.genops(pickle):
@@ -140,14 +140,16 @@ class _Machine:
                 self._text(argument)
             elif name in _BYTES:
                 if not argument.isascii():
-                    raise _RefusedError("it has words as bytes of Python 2 that are not ASCII")
+                    raise _RefusedError("it has Python 2 byte strings that are not ASCII")
                 self._text(argument)
             elif name in _INTEGERS:
                 self._integer(argument)
             elif name in _STEPS:
                 _STEPS[name](self, argument)
             elif name not in _SILENT:
-                raise _RefusedError(f"it has the instruction {name}, which no Tokenizer needs")
+                raise _RefusedError(
+                    f"it has the instruction {name}, which no pickled Tokenizer has"
+                )
             if len(self.stack) + len(self._below) > _MAX_STACK:
                 raise _RefusedError("its stack is deeper than any pickler makes it")
         if len(self.stack) != 1 or self._below or not isinstance(self.stack[0], _Record):
@@ -203,7 +205,7 @@ class _Machine:
 
     def _tuple(self, length: int) -> None:
         if len(self.stack) < length:
-            raise _RefusedError("a tuple is cut short")
+            raise _RefusedError("a tuple is truncated")
         values = tuple(self.stack[-length:])
         del self.stack[-length:]
         self._container(values)
@@ -222,7 +224,7 @@ class _Machine:
             raise _RefusedError("a key of a dictionary has no value")
         self._count(len(flat))
         for key, value in zip(flat[::2], flat[1::2], strict=True):
-            # Other keys may take any time to hash.
+            # Hashing other keys may take unbounded time.
             if not isinstance(key, str) and type(key) is not int:
                 raise _RefusedError(f"a key of a dictionary is a {type(key).__name__}")
             target[key] = value
@@ -248,7 +250,7 @@ class _Machine:
     def _global(self, name: str) -> None:
         if name not in _NAMES:
             raise _RefusedError(
-                f"it names {name.replace(' ', '.')}, which is no part of a Tokenizer"
+                f"it names {name.replace(' ', '.')}, which is not part of a Tokenizer"
             )
         self.stack.append(_Global(_NAMES[name]))
 
@@ -265,35 +267,35 @@ class _Machine:
             # How Python 2 filled an OrderedDict: a list of lists of two.
             pairs = arguments[0]
             if not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
-                raise _RefusedError("a dictionary is made of something else than pairs")
+                raise _RefusedError("a dictionary is built from something other than pairs")
             target: dict[Any, Any] = {}
             self._set(target, [each for pair in pairs for each in pair])
             self._container(target)
         elif name == "new object" and kinds == ["Tokenizer", "object", None]:
             self.stack.append(_Record())
         else:
-            raise _RefusedError(f"it calls {name}, which no Tokenizer does")
+            raise _RefusedError(f"it calls {name}, which no pickled Tokenizer does")
 
     def _new(self) -> None:
         arguments, name = self._pop(tuple), self._pop(_Global).name
         if name != "Tokenizer" or arguments:
-            raise _RefusedError(f"it makes an object of {name}")
+            raise _RefusedError(f"it creates an object of {name}")
         self.stack.append(_Record())
 
     def _build(self) -> None:
         state, record = self._pop(dict), self._top(_Record)
         if record.fields is not None or not all(isinstance(key, str) for key in state):
-            raise _RefusedError("the Tokenizer's state is set twice, or is none")
+            raise _RefusedError("the state of the Tokenizer is set twice, or is invalid")
         record.fields = state
 
     def _remember(self, index: int | None) -> None:
-        if len(self._memo) >= _MAX_REMEMBERED:
-            raise _RefusedError(f"it remembers more than {_MAX_REMEMBERED:,} values")
+        if len(self._memo) >= _MAX_MEMO:
+            raise _RefusedError(f"it has more than {_MAX_MEMO:,} memo entries")
         self._memo[len(self._memo) if index is None else index] = self._top(object)
 
     def _recall(self, index: int) -> None:
         if index not in self._memo:
-            raise _RefusedError("it recalls a value that it has not remembered")
+            raise _RefusedError("it reads a memo entry that it has not written")
         self.stack.append(self._memo[index])
 
 
@@ -345,7 +347,7 @@ def read_tokenizer(path: str | Path) -> TutorialTokenizer:
 
     Raises:
         SourceNotFoundError: There is no such file.
-        ModelFileError: The file holds anything but one Tokenizer's plain fields.
+        ModelFileError: The file holds anything but the plain fields of one Tokenizer.
     """
     path = Path(path)
     name = path.name
@@ -353,22 +355,26 @@ def read_tokenizer(path: str | Path) -> TutorialTokenizer:
         pickle = io.BytesIO(file.read())
     try:
         with warnings.catch_warnings():
-            # An escape that Python does not know, which no pickler writes.
+            # Raised for an unknown escape sequence, which no pickler writes.
             warnings.simplefilter("error", DeprecationWarning)
             fields = _Machine().run(pickle).fields
     except (_RefusedError, ValueError, DeprecationWarning) as error:
-        # What the pickle names may hold anything.
+        # The names in the pickle are untrusted text.
         reason = brief(str(error), 200)
         raise ModelFileError(f"expected a pickled Keras Tokenizer: {reason}", name) from error
     if pickle.read(1):
-        raise ModelFileError("bytes follow the pickled Tokenizer", name)
+        raise ModelFileError(
+            "expected the end of the file after the Tokenizer, found more bytes", name
+        )
     try:
         tokenizer = msgspec.convert(fields or {}, TutorialTokenizer)
         for text in (*tokenizer.word_index, tokenizer.filters, tokenizer.split):
             text.encode()
     except (msgspec.ValidationError, RecursionError, UnicodeEncodeError) as error:
         reason = brief(str(error), 200)
-        raise ModelFileError(f"a field of the Tokenizer is wrong: {reason}", name) from error
+        raise ModelFileError(f"expected valid fields of the Tokenizer: {reason}", name) from error
     if tokenizer.document_count < 0 or min(tokenizer.index_docs.values(), default=0) < 0:
-        raise ModelFileError("the Tokenizer counts fewer than no documents", name)
+        raise ModelFileError(
+            "expected document counts of at least 0 in the Tokenizer, found a negative one", name
+        )
     return tokenizer

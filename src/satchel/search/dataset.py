@@ -1,4 +1,4 @@
-"""The training documents, counted once for each kind of feature that a view may ask for."""
+"""The training documents and their feature counts, computed once for each feature family."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Counted:
     """Documents as raw counts over every feature of a family.
 
     Attributes:
-        rows: Raw counts, one row a document.
+        rows: Raw counts, one row per document.
         hashes: uint64 array of shape ``(columns,)``, strictly increasing.
         kinds: uint8 array of shape ``(columns,)``.
     """
@@ -51,7 +51,7 @@ class Counted:
         return Counted(self.rows[index], self.hashes, self.kinds)
 
     def weighed(self, vocabulary: Vocabulary) -> CSRMatrix:
-        """The documents as weighed rows over a vocabulary, whose features are all counted here."""
+        """The documents as weighted rows over a vocabulary of features that are counted here."""
         columns = np.zeros(len(self.hashes), np.bool_)
         columns[np.searchsorted(self.hashes, vocabulary.hashes)] = True
         return vocabulary.weigh(self.rows.select_columns(columns))
@@ -59,11 +59,11 @@ class Counted:
 
 @dataclass(frozen=True)
 class DroppedDocuments:
-    """Documents that teach nothing, and why.
+    """Numbers of documents dropped from training, by reason.
 
     Attributes:
-        without_words: Those that have no feature at all.
-        without_shared_words: Those whose every feature is in too few documents to be kept.
+        without_words: Documents without any feature.
+        without_shared_words: Documents all of whose features occur in too few documents.
     """
 
     without_words: int = 0
@@ -73,13 +73,13 @@ class DroppedDocuments:
         return self.without_words + self.without_shared_words
 
     def lines(self) -> list[str]:
-        """A line on each reason that occurs."""
+        """One line per reason that occurs."""
         reasons = (
             (self.without_words, "without a word"),
             (self.without_shared_words, "none of whose words occurs in another document"),
         )
         return [
-            f"left out of training: {count:,} document{'s' if count > 1 else ''} {reason}"
+            f"dropped from training: {count:,} document{'s' if count > 1 else ''} {reason}"
             for count, reason in reasons
             if count
         ]
@@ -92,13 +92,13 @@ class Corpus:
     Attributes:
         texts: The documents.
         targets: Their labels.
-        widest: The features of the first view: of those that differ in words and fields alone,
-            none asks for more.
-        minimum_documents: Features in fewer documents are of no use to any view, field tokens
-            aside; there are often more of them than of all others.
+        widest: The features of the first view: a superset of those of every view that differs
+            from it in words and fields alone.
+        minimum_documents: Features in fewer documents are used by no view, except field tokens;
+            they often outnumber all others.
         threads: Threads to count with.
-        progress: Told how far counting is.
-        left_out: How many documents were left out to come to these.
+        progress: Called with the progress of counting.
+        dropped: How many documents were dropped to arrive at these.
     """
 
     texts: Sequence[str]
@@ -107,14 +107,15 @@ class Corpus:
     minimum_documents: int = 1
     threads: int | None = None
     progress: Progress = silent
-    left_out: DroppedDocuments = DroppedDocuments()
+    dropped: DroppedDocuments = DroppedDocuments()
     _lengths: dict[Features, np.ndarray] = field(default_factory=dict)
     _counted: dict[Features, Counted] = field(default_factory=dict)
 
     def counted(self, features: Features) -> Counted:
-        """The counts among which a view with these features finds its own.
+        """The counts that contain those of a view with these features.
 
-        Those that differ from the widest in the order of words or in fields alone share its count.
+        Features that differ from the widest in the length of word n-grams or in fields alone share
+        its counts.
         """
         family = self._family(features)
         if family not in self._counted:
@@ -136,16 +137,19 @@ class Corpus:
         return widest if features.words and as_wide == widest else features
 
     def without_empty(self, features: Features) -> Corpus:
-        """The documents in which these features occur at all.
+        """The documents that contain at minimum one of these features.
 
         Raises:
-            TextError: If there is none.
+            TextError: If no document contains any.
         """
         counted = self.counted(features)
         filled = np.flatnonzero(counted.rows.lengths > 0)
         wordless = int((self._lengths[self._family(features)] == 0).sum())
         if not len(filled):
-            raise TextError("expected documents with words, found none that has a single one")
+            raise TextError(
+                "expected documents with words, found no word in any of them: check the column or "
+                "the folder that the text comes from"
+            )
         if len(filled) == len(counted):
             return self
         kept = Corpus(
@@ -162,47 +166,47 @@ class Corpus:
 
 
 def fit_vocabulary(counted: Counted, targets: Targets, recipe: ViewRecipe) -> Vocabulary:
-    """Choose a view's features and weigh them, from these documents alone.
+    """Select a view's features and compute their weights, from these documents alone.
 
     Args:
         counted: The training documents.
         targets: Their labels, for the class-entropy weight.
-        recipe: What to keep and how to weigh.
+        recipe: Which features to keep and how to weight them.
 
     Returns:
         The features, in the order of their hashes.
     """
     documents = counted.rows.column_counts()
-    least = np.where(counted.kinds >= FIELD_KIND, 1, recipe.minimum_documents)
+    minimum = np.where(counted.kinds >= FIELD_KIND, 1, recipe.minimum_documents)
     allowed = _allowed(counted.kinds, recipe)
-    kept = allowed & (documents >= least)
+    kept = allowed & (documents >= minimum)
     if not kept.any():
-        # A handful of documents may share no word at all: rare words are better than none.
+        # A handful of documents may share no word: rare words are better than none.
         kept = allowed & (documents >= 1)
     if recipe.maximum_features is not None and kept.sum() > recipe.maximum_features:
-        worth = documents if recipe.keep_by == "documents" else counted.rows.column_sums()
-        kept = strongest(kept, worth, recipe.maximum_features)
+        importance = documents if recipe.keep_by == "documents" else counted.rows.column_sums()
+        kept = strongest(kept, importance, recipe.maximum_features)
     rows = counted.rows.select_columns(kept)
-    weight = _weigh(rows, documents[kept], len(counted), targets, recipe)
+    weight = _feature_weights(rows, documents[kept], len(counted), targets, recipe)
     weight = weight.astype(np.float32)
     return Vocabulary(
         recipe.features, recipe.weighting, counted.hashes[kept], counted.kinds[kept], weight
     )
 
 
-def strongest(kept: np.ndarray, worth: np.ndarray, most: int) -> np.ndarray:
-    """Keep the columns of the greatest worth.
+def strongest(kept: np.ndarray, importance: np.ndarray, limit: int) -> np.ndarray:
+    """Keep the columns with the highest importance.
 
     Args:
         kept: bool array over columns: the candidates.
-        worth: Array over columns.
-        most: How many to keep.
+        importance: Array over columns.
+        limit: How many to keep.
 
     Returns:
-        bool array over columns. Ties go to the smaller hash, by which the columns are sorted.
+        bool array over columns. Ties go to the smaller hash, as columns are sorted by hash.
     """
     candidates = np.flatnonzero(kept)
-    order = np.argsort(-worth[candidates], kind="stable")[:most]
+    order = np.argsort(-importance[candidates], kind="stable")[:limit]
     chosen = np.zeros_like(kept)
     chosen[candidates[order]] = True
     return chosen
@@ -220,7 +224,7 @@ def _allowed(kinds: np.ndarray, recipe: ViewRecipe) -> np.ndarray:
     return allowed
 
 
-def _weigh(
+def _feature_weights(
     rows: CSRMatrix, documents: np.ndarray, n: int, targets: Targets, recipe: ViewRecipe
 ) -> np.ndarray:
     if recipe.weights == "none":
@@ -238,11 +242,11 @@ def _weigh(
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Of the training documents.
+    """Digests of the training documents.
 
     Attributes:
-        hash_key: The key of the feature hash. Whoever does not know all training texts does not
-            know it; equal texts in equal order give equal keys, and so equal model files.
+        hash_key: The key of the feature hash. It cannot be computed without all training texts;
+            equal texts in equal order give equal keys, and so equal model files.
         training: BLAKE2b of texts, labels and weights, in hexadecimal.
     """
 
@@ -251,10 +255,11 @@ class Fingerprint:
 
 
 def fingerprint(texts: Sequence[str], targets: Targets) -> Fingerprint:
-    """Read the training documents once.
+    """Compute the digests of the training documents.
 
     Args:
-        texts: The documents; those of white space alone, which teach nothing, leave no mark.
+        texts: The documents; those of white space alone, which are never trained on, do not
+            contribute.
         targets: Their labels.
     """
     filled = [number for number, text in enumerate(texts) if text and not text.isspace()]

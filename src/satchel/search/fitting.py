@@ -1,4 +1,4 @@
-"""Documents by which a network is judged after each epoch: for its history and for callbacks."""
+"""Training as a whole: search, the final fit of the selected recipe, and the facts about both."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from satchel.search.members import (
     processors,
     train_network_member,
 )
-from satchel.search.plan import MOST_LEARNT, gather, plan
+from satchel.search.plan import MAX_TRAIN_DOCUMENTS, gather, plan
 from satchel.search.recipe import Candidate, LinearRecipe, NetRecipe, ViewRecipe, describe
 from satchel.search.selection import SelectedRecipe, choose
 from satchel.search.settings import Settings
@@ -48,20 +48,20 @@ from satchel.sources.splitting import split
 Validation = tuple[Sequence[str], Targets]
 """Texts and their labels."""
 DEFAULT_SHARE = 0.1
-"""What is held out where a callback asks for a validation figure and nobody said how much."""
+"""The share held out where a callback monitors a validation metric and no share was given."""
 
 
-class Watch:
-    """What a network learns from in the final fit, and what it is judged by meanwhile.
+class NetworkValidation:
+    """Training and validation documents of the networks in the final fit.
 
     Args:
         corpus: The training documents.
         settings: ``validation_split`` and ``callbacks``: where neither a share nor documents were
-            given and a callback monitors a figure of validation, a tenth is held out.
-        validation: Documents of the user's own, or None.
+            given and a callback monitors a validation metric, a tenth is held out.
+        validation: Validation documents given by the user, or None.
 
     Raises:
-        SettingError: If a share was asked for, and too few documents are there to hold one out.
+        SettingError: If a share was requested and there are too few documents to hold it out.
     """
 
     def __init__(self, corpus: Corpus, settings: Settings, validation: Validation | None) -> None:
@@ -70,11 +70,11 @@ class Watch:
         share = settings.validation_split
         if share is None and monitors_validation(settings.callbacks):
             share = DEFAULT_SHARE
-        # A preset has documents to be judged by of its own.
+        # A preset defines its own validation documents.
         if validation is not None or not share or settings.preset is not None:
             return
         try:
-            # Copies of a text stay on one side.
+            # Copies of a text stay on the same side.
             sides = split(
                 corpus.targets.names(), corpus.texts, test_share=share, seed=settings.seed
             )
@@ -91,55 +91,55 @@ class Watch:
         """Divide the training documents.
 
         Args:
-            vocabulary: That of a view.
-            rows: The documents, weighed over it.
+            vocabulary: The vocabulary of a view.
+            rows: The documents, weighted over it.
 
         Returns:
-            The places of the documents to learn from, None for all; and the rows and targets to
-            be judged by, or None.
+            The indices of the documents to train on, None for all; and the rows and targets to
+            validate on, or None.
         """
         if self._validation is not None:
             texts, targets = self._validation
-            return None, (_rows_of(vocabulary, texts), targets)
+            return None, (_weighted_rows(vocabulary, texts), targets)
         if self._sides is None:
             return None, None
-        learn, judge = self._sides
-        return learn, (rows[judge], self._targets[judge])
+        train, test = self._sides
+        return train, (rows[test], self._targets[test])
 
 
 def monitors_validation(callbacks: Sequence[object]) -> bool:
-    """Whether a Keras callback monitors a figure of validation, such as ``val_loss``."""
+    """Whether a Keras callback monitors a validation metric, such as ``val_loss``."""
     return any(str(getattr(each, "monitor", "")).startswith("val_") for each in callbacks)
 
 
-def _rows_of(vocabulary: Vocabulary, texts: Sequence[str]) -> CSRMatrix:
-    """New texts as weighed rows over a vocabulary that was fitted without them."""
+def _weighted_rows(vocabulary: Vocabulary, texts: Sequence[str]) -> CSRMatrix:
+    """New texts as weighted rows over a vocabulary that was fitted without them."""
     return vocabulary.weigh(transform(texts, vocabulary.features, vocabulary.index))
 
 
-MOST_LOGITS = 2**23
-"""Numbers of held-out documents times classes that are judged at most: 32 MB per candidate."""
-FEWEST_JUDGED = 1_000
-"""Documents to judge by even where that makes more logits."""
-RANKING_PASSES = 3
-"""Passes of a solver that only ranks features."""
+MAX_LOGITS = 2**23
+"""The most held-out logits (documents times classes) per candidate: 32 MB."""
+MIN_TEST_DOCUMENTS = 1_000
+"""Held-out documents per fold even where that makes more logits."""
+RANKING_MAX_ITER = 3
+"""``max_iter`` of a solver that only ranks features."""
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained model and how it came about.
+    """A trained ensemble and how it was chosen.
 
     Attributes:
-        model: The model, in the precision in which it is stored.
-        choice: What validation decided, to be trained again on more documents.
+        model: The ensemble, in the precision in which it is stored.
+        choice: What validation selected, to be retrained on more documents.
         history: One mapping per network: each log's values, one per epoch.
-        left_out: Documents that taught nothing.
+        dropped: Documents that were not trained on.
     """
 
     model: Ensemble
     choice: SelectedRecipe
     history: tuple[Mapping[str, list[float]], ...]
-    left_out: DroppedDocuments
+    dropped: DroppedDocuments
 
 
 def fit(
@@ -149,19 +149,19 @@ def fit(
     progress: Progress = silent,
     validation: Validation | None = None,
 ) -> Fitted:
-    """Train the best model that the effort finds.
+    """Search for the best recipe that the effort allows, and train it.
 
     Args:
         texts: The training documents.
         targets: Their labels.
         settings: What the user asked for.
-        progress: Told how far each stage is.
-        validation: Documents by which networks are judged after each epoch; None for none.
+        progress: Called with the progress of each stage.
+        validation: Documents on which networks are evaluated after each epoch; None for none.
 
     Raises:
         TextError: If a document is not text, or none has a word.
-        LabelError: If too few documents are left to tell classes apart.
-        SettingError: If a setting has a value that it cannot have here.
+        LabelError: If fewer than two classes are left.
+        SettingError: If a setting has a value that is not allowed with this data.
     """
     clock = Clock(settings.budget)
     data = fingerprint(texts, targets)
@@ -176,12 +176,14 @@ def fit(
         corpus.texts,
         corpus.targets,
         count=chosen.folds,
-        most_learnt=MOST_LEARNT,
-        most_judged=min(MOST_LEARNT, max(FEWEST_JUDGED, MOST_LOGITS // len(targets.labels))),
+        max_train=MAX_TRAIN_DOCUMENTS,
+        max_test=min(
+            MAX_TRAIN_DOCUMENTS, max(MIN_TEST_DOCUMENTS, MAX_LOGITS // len(targets.labels))
+        ),
         seed=settings.seed,
     )
-    bench = CrossValidator(corpus, folds, settings, clock, progress)
-    return _train(choose(chosen, bench), corpus, data, settings, progress, validation)
+    validator = CrossValidator(corpus, folds, settings, clock, progress)
+    return _train(choose(chosen, validator), corpus, data, settings, progress, validation)
 
 
 def refit(
@@ -191,14 +193,14 @@ def refit(
     settings: Settings,
     progress: Progress = silent,
 ) -> Fitted:
-    """Train what was chosen before on these documents, without choosing again.
+    """Train a recipe that was selected before on these documents, without a new search.
 
     Args:
-        choice: What :func:`fit` decided, on documents of the same task.
-        texts: The training documents; there may be labels among theirs that were not seen before.
+        choice: What :func:`fit` selected, on documents of the same task.
+        texts: The training documents, which may have labels that were not seen before.
         targets: Their labels.
-        settings: The settings with which it was chosen.
-        progress: Told how far each stage is.
+        settings: The settings with which it was selected.
+        progress: Called with the progress of each stage.
 
     Raises:
         TextError: If a document is not text, or none has a word.
@@ -220,17 +222,17 @@ def _train(
     validation: Validation | None,
 ) -> Fitted:
     row_type: RowType = "float16" if choice.maximum_features is None else "int8"
-    vocabularies, shares = _final_fit(choice, corpus, settings, row_type, progress, validation)
+    vocabularies, members = _final_fit(choice, corpus, settings, row_type, progress, validation)
     model = assemble(
         vocabularies,
-        shares,
+        members,
         targets=corpus.targets,
         thresholds=choice.thresholds_for(corpus.targets.labels),
         training=_training(choice, corpus.targets, settings, data),
         row_type=row_type,
     )
-    history = tuple(share.member.history for share in shares if share.member.history)
-    return Fitted(model, choice, history, corpus.left_out)
+    history = tuple(each.member.history for each in members if each.member.history)
+    return Fitted(model, choice, history, corpus.dropped)
 
 
 def _final_fit(
@@ -241,10 +243,10 @@ def _final_fit(
     progress: Progress,
     validation: Validation | None,
 ) -> tuple[list[Vocabulary], list[WeightedMember]]:
-    """Train what was chosen on all documents: linear members beside the networks."""
+    """Train the selected recipe on all documents: linear members in parallel with the networks."""
     recipes = choice.recipe.views
     scaled = list(zip(choice.recipe.candidates, choice.recipe.scales, strict=True))
-    watch = Watch(corpus, settings, validation)
+    validation_split = NetworkValidation(corpus, settings, validation)
     seed = settings.seed
     vocabularies: dict[ViewRecipe, Vocabulary] = {}
     sums: dict[ViewRecipe, LinearSum] = {}
@@ -266,32 +268,34 @@ def _final_fit(
                 )
                 solving += [pool.submit(total.train, block) for block in total.blocks]
             for net in (each for each, _ in own if isinstance(each, NetRecipe)):
-                # Keras stays in this thread; the solvers hold no lock and run beside it.
-                learn, watched = watch.divided(vocabulary, rows)
+                # Keras stays in this thread; the solvers release the GIL and run in parallel.
+                train, held_out = validation_split.divided(vocabulary, rows)
                 networks[Candidate(recipe, net)] = train_network_member(
                     net,
-                    rows if learn is None else rows[learn],
-                    corpus.targets if learn is None else corpus.targets[learn],
+                    rows if train is None else rows[train],
+                    corpus.targets if train is None else corpus.targets[train],
                     settings,
                     seed=seed,
                     final=True,
-                    validation=watched,
+                    validation=held_out,
                     progress=progress,
                 )
         for done in solving:
             done.result()
     places = {recipe: number for number, recipe in enumerate(recipes)}
-    shares = [WeightedMember(places[recipe], total.member(), 1.0) for recipe, total in sums.items()]
-    shares += [
+    members = [
+        WeightedMember(places[recipe], total.member(), 1.0) for recipe, total in sums.items()
+    ]
+    members += [
         WeightedMember(places[candidate.view], networks[candidate], scale)
         for candidate, scale in scaled
         if candidate in networks
     ]
-    return [vocabularies[recipe] for recipe in recipes], shares
+    return [vocabularies[recipe] for recipe in recipes], members
 
 
 def _import_keras(settings: Settings) -> None:
-    """Import Keras beside the counting, which leaves the interpreter idle; it takes seconds."""
+    """Import Keras while counting leaves the interpreter idle; the import takes seconds."""
     from satchel.training.backends import use_backend
 
     use_backend(settings.backend)
@@ -301,14 +305,14 @@ def _import_keras(settings: Settings) -> None:
 def _final_vocabulary(
     recipe: ViewRecipe, corpus: Corpus, choice: SelectedRecipe, settings: Settings
 ) -> Vocabulary:
-    """Fit a vocabulary on all documents, and prune it where the model would be too large.
+    """Fit a vocabulary on all documents, and prune it to the recipe's limit.
 
-    A feature's worth is how far it moves a linear model's scores over all documents.
+    A feature's importance is how far it moves a linear model's logits over all documents.
     """
     counted = corpus.counted(recipe.features)
     vocabulary = fit_vocabulary(counted, corpus.targets, recipe)
-    most = choice.maximum_features
-    if most is None or len(vocabulary) <= most:
+    limit = choice.maximum_features
+    if limit is None or len(vocabulary) <= limit:
         return vocabulary
     solver = next(
         (
@@ -319,17 +323,17 @@ def _final_vocabulary(
         LinearRecipe(),
     )
     rows = counted.weighed(vocabulary)
-    rough = replace(solver, passes=RANKING_PASSES)
-    machines = linear_trainer(rough, rows, corpus.targets, settings, seed=settings.seed)
+    rough = replace(solver, max_iter=RANKING_MAX_ITER)
+    trainer = linear_trainer(rough, rows, corpus.targets, settings, seed=settings.seed)
     totals, squares = np.zeros(len(vocabulary)), np.zeros(len(vocabulary))
-    for block in machines.blocks():
-        table = machines.columns(*block).rows
+    for block in trainer.blocks():
+        table = trainer.columns(*block).rows
         totals += table.sum(axis=1)
         squares += np.einsum("vk,vk->v", table, table)
-    # What all classes have in common moves no score against another.
+    # What all classes have in common moves no logit relative to another.
     spread = squares - np.square(totals) / len(corpus.targets.labels)
-    worth = spread * np.bincount(rows.ids, np.square(rows.values), len(vocabulary))
-    return vocabulary.take(strongest(np.ones(len(vocabulary), np.bool_), worth, most))
+    importance = spread * np.bincount(rows.ids, np.square(rows.values), len(vocabulary))
+    return vocabulary.take(strongest(np.ones(len(vocabulary), np.bool_), importance, limit))
 
 
 def _training(
@@ -365,68 +369,67 @@ def _versions(packages: Sequence[str]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Trained:
-    """A model and how it came about.
+    """A trained model and how it was chosen.
 
     Attributes:
         model: The model.
-        choice: What validation decided, which :func:`learn_again` trains on other documents.
+        choice: What validation selected, which :func:`retrain` trains on other documents.
         history: One mapping per network of the final fit: each log's values, one per epoch.
-        left_out: Documents that taught nothing.
+        dropped: Documents that were not trained on.
     """
 
     model: Model
     choice: SelectedRecipe
     history: tuple[Mapping[str, list[float]], ...]
-    left_out: DroppedDocuments
+    dropped: DroppedDocuments
 
 
-def learn(
+def train(
     texts: Sequence[str],
     labels: Sequence[Any],
     settings: Settings,
     progress: Progress = silent,
 ) -> Trained:
-    """Learn from labelled documents, without scikit-learn's estimator around it.
+    """Train a model on labelled documents, without the scikit-learn estimator.
 
     Args:
         texts: Documents, of length ``n``.
         labels: One label per document, or one collection of labels per document.
         settings: What the user asked for.
-        progress: Told how far each stage is.
+        progress: Called with the progress of each stage.
 
     Returns:
-        The model, whose labels come back in the type in which they were given, and how it came
-        about.
+        The model, whose labels keep the type in which they were given, and how it was chosen.
 
     Raises:
-        InputError: If texts or labels cannot be learnt from, such as a LabelError for one class.
+        InputError: If texts or labels cannot be trained on, such as a LabelError for one class.
         UnsupportedHeadError: If a satchel could not carry the head.
     """
-    return learn_targets(texts, encode(labels), settings, progress)
+    return train_targets(texts, encode(labels), settings, progress)
 
 
-def learn_targets(
+def train_targets(
     texts: Sequence[str],
     targets: Targets,
     settings: Settings,
     progress: Progress = silent,
     validation: Validation | None = None,
 ) -> Trained:
-    """As :func:`learn`, with labels that are encoded already.
+    """As :func:`train`, with labels that are already encoded.
 
     Args:
         texts: Documents, of length ``n``.
         targets: Their labels.
         settings: What the user asked for.
-        progress: Told how far each stage is.
-        validation: Documents by which networks are judged after each epoch; None for none.
+        progress: Called with the progress of each stage.
+        validation: Documents on which networks are evaluated after each epoch; None for none.
     """
-    _require_as_many(texts, targets)
+    _require_equal_lengths(texts, targets)
     with showing(progress):
         return _trained(fit(texts, targets, settings, progress, validation), settings)
 
 
-def learn_again(
+def retrain(
     choice: SelectedRecipe,
     texts: Sequence[str],
     labels: Sequence[Any],
@@ -436,14 +439,14 @@ def learn_again(
     """Train what was chosen before on these documents, without a search.
 
     Args:
-        choice: From :func:`learn`, with the same settings, on a part of these documents.
+        choice: From :func:`train`, with the same settings, on a part of these documents.
         texts: Documents, of length ``n``.
-        labels: As for :func:`learn`.
+        labels: As for :func:`train`.
         settings: What the user asked for.
-        progress: Told how far each stage is.
+        progress: Called with the progress of each stage.
     """
     targets = encode(labels)
-    _require_as_many(texts, targets)
+    _require_equal_lengths(texts, targets)
     with showing(progress):
         return _trained(refit(choice, texts, targets, settings, progress), settings)
 
@@ -452,10 +455,10 @@ def _trained(fitted: Fitted, settings: Settings) -> Trained:
     model = fitted.model
     if settings.max_size is not None:
         model = compress(model, max_bytes=int(settings.max_size))
-    return Trained(Model(model), fitted.choice, fitted.history, fitted.left_out)
+    return Trained(Model(model), fitted.choice, fitted.history, fitted.dropped)
 
 
-def _require_as_many(texts: Sequence[str], targets: Targets) -> None:
+def _require_equal_lengths(texts: Sequence[str], targets: Targets) -> None:
     if len(texts) != len(targets):
         raise LabelError(
             f"expected one label per document, found {len(texts)} documents and "

@@ -1,4 +1,4 @@
-"""Members of an ensemble: trained on the rows of a view, then put together to a model."""
+"""Members of an ensemble: trained on the rows of a view, then assembled into a model."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainedMember:
-    """A trained member, before it takes its place in a model.
+    """A trained member, before it becomes part of an ensemble.
 
     Attributes:
-        rows: float32 array of shape ``(size, width)``, or in the type in which it is stored.
+        rows: float32 array of shape ``(size, width)``, or in the dtype in which it is stored.
         bias: float32 array of shape ``(width,)``.
         layers: Its head; empty for a linear member.
         scales: float32 array of shape ``(width,)``, by which columns of int8 rows are multiplied;
-            None for rows of another type.
-        history: Of a network, each log's values, one per epoch.
+            None for rows of another dtype.
+        history: For a network, the values of each metric, one per epoch.
     """
 
     rows: np.ndarray
@@ -53,11 +53,11 @@ class TrainedMember:
     history: Mapping[str, list[float]] = field(default_factory=dict)
 
     def logits(self, vocabulary: Vocabulary, rows: CSRMatrix) -> np.ndarray:
-        """The logits of documents, by the arithmetic that will answer for the finished model.
+        """The logits of documents, by the arithmetic with which the finished model predicts.
 
         Args:
             vocabulary: Its features.
-            rows: The documents, weighed over them.
+            rows: The documents, weighted over them.
         """
         view = View(vocabulary, self.rows.astype(np.float32))
         member = Member(0, 0, view.width, 1.0, self.bias.astype(np.float32), self.layers)
@@ -66,10 +66,10 @@ class TrainedMember:
 
 @dataclass(frozen=True)
 class WeightedMember:
-    """A member's share of the sum.
+    """A member and its weight in the sum.
 
     Attributes:
-        view: Index of the view it sees.
+        view: Index of the view it reads.
         member: The member.
         scale: The factor of its logits.
     """
@@ -81,29 +81,29 @@ class WeightedMember:
 
 def assemble(
     vocabularies: Sequence[Vocabulary],
-    shares: Sequence[WeightedMember],
+    trained: Sequence[WeightedMember],
     *,
     targets: Targets,
     thresholds: Sequence[float] | np.ndarray,
     training: Training,
     row_type: RowType = "float16",
 ) -> Ensemble:
-    """Put a model together.
+    """Assemble an ensemble.
 
     Args:
-        vocabularies: One for each view; each has at least one share.
-        shares: The trained members.
-        targets: What was to be learnt: task and labels.
+        vocabularies: One per view; each view has at least one member.
+        trained: The trained members with their weights.
+        targets: The training targets, for task and labels.
         thresholds: One per label for several labels per document, else empty.
         training: Facts about the training.
-        row_type: ``float32``, ``float16`` or ``int8``, the type in which rows are stored.
+        row_type: ``float32``, ``float16`` or ``int8``, the dtype in which rows are stored.
     """
     views: list[View] = []
     members: list[Member] = []
     histories: list[History] = []
     for number, vocabulary in enumerate(vocabularies):
-        own = [share for share in shares if share.view == number]
-        stored = [_stored(share.member, row_type) for share in own]
+        own = [each for each in trained if each.view == number]
+        stored = [_stored(each.member, row_type) for each in own]
         scales = [scales for _, scales in stored if scales is not None]
         views.append(
             View(
@@ -113,13 +113,13 @@ def assemble(
             )
         )
         start = 0
-        for share in own:
-            stop = start + share.member.rows.shape[1]
-            if share.member.history:
-                histories.append(_history(len(members), share.member.history))
-            bias = share.member.bias.astype(np.float32)
-            scale = float(np.float32(share.scale))
-            members.append(Member(number, start, stop, scale, bias, share.member.layers))
+        for weighted in own:
+            stop = start + weighted.member.rows.shape[1]
+            if weighted.member.history:
+                histories.append(_history(len(members), weighted.member.history))
+            bias = weighted.member.bias.astype(np.float32)
+            scale = float(np.float32(weighted.scale))
+            members.append(Member(number, start, stop, scale, bias, weighted.member.layers))
             start = stop
     return Ensemble(
         task=targets.task,
@@ -133,7 +133,7 @@ def assemble(
 
 
 def _history(member: int, logs: Mapping[str, list[float]]) -> History:
-    """What a file carries of a history: a callback may have logged what is no number."""
+    """The part of a history that a file can hold: a callback may log what is not a number."""
     fit = {
         name: tuple(values)
         for name, values in logs.items()
@@ -151,18 +151,18 @@ def _stored(member: TrainedMember, row_type: RowType) -> tuple[np.ndarray, np.nd
 
 
 def _side_by_side(arrays: Sequence[np.ndarray], axis: int) -> np.ndarray:
-    # One alone is not copied: with thousands of classes it is most of the memory.
+    # A single array is not copied: with thousands of classes it takes most of the memory.
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=axis)
 
 
 class LinearTrainer(Protocol):
-    """A linear member whose columns are trained some classes at a time, to bound the memory."""
+    """A linear member whose columns are trained a block of classes at a time, to bound memory."""
 
     def blocks(self) -> list[tuple[int, int]]:
-        """Ranges of classes that fit into the memory allowed for them."""
+        """Ranges of classes that fit into the memory limit."""
 
     def columns(self, begin: int, end: int) -> TrainedMember:
-        """Train the classes ``begin`` to ``end``; the same numbers whatever the block."""
+        """Train the classes ``begin`` to ``end``; the result does not depend on the block."""
 
 
 def linear_trainer(
@@ -177,7 +177,7 @@ def linear_trainer(
 
     Args:
         recipe: What to train.
-        rows: The documents, as its view weighs them.
+        rows: The documents, weighted by its view.
         targets: Their labels.
         settings: Class weight.
         seed: Decides the order of the documents.
@@ -188,23 +188,23 @@ def linear_trainer(
 
 
 class LinearSum:
-    """The linear members of one view as one matrix, in the type in which it is stored.
+    """The weighted sum of the linear members of one view, in the dtype in which it is stored.
 
     Args:
-        shares: Each linear member's recipe and the factor of its scores.
-        rows: The documents, as the view weighs them.
+        members: The recipe of each linear member and the factor of its logits.
+        rows: The documents, weighted by the view.
         targets: Their labels.
         settings: Class weight.
         seed: Decides the order of the documents.
-        row_type: The type in which rows are stored.
+        row_type: The dtype in which rows are stored.
 
     Attributes:
-        blocks: Ranges of classes, to be given to :meth:`train` in any order, by any thread.
+        blocks: Ranges of classes, to be passed to :meth:`train` in any order, from any thread.
     """
 
     def __init__(
         self,
-        shares: Sequence[tuple[LinearRecipe | BayesRecipe, float]],
+        members: Sequence[tuple[LinearRecipe | BayesRecipe, float]],
         rows: CSRMatrix,
         targets: Targets,
         settings: Settings,
@@ -212,22 +212,22 @@ class LinearSum:
         seed: int,
         row_type: RowType,
     ) -> None:
-        self._machines = [
+        self._trainers = [
             (linear_trainer(recipe, rows, targets, settings, seed=seed), np.float32(scale))
-            for recipe, scale in shares
+            for recipe, scale in members
         ]
-        self.blocks = max((machines.blocks() for machines, _ in self._machines), key=len)
+        self.blocks = max((trainer.blocks() for trainer, _ in self._trainers), key=len)
         classes = len(targets.labels)
         self._table = np.empty((rows.columns, classes), row_type)
         self._scales = np.ones(classes, np.float32) if row_type == "int8" else None
         self._bias = np.empty(classes, np.float32)
 
     def train(self, block: tuple[int, int]) -> None:
-        """Train some classes of every member and add them up."""
+        """Train one block of classes of every member and sum them."""
         own = slice(*block)
         total = None
-        for machines, scale in self._machines:
-            part = machines.columns(*block)
+        for trainer, scale in self._trainers:
+            part = trainer.columns(*block)
             table, bias = part.rows, part.bias
             table *= scale
             bias *= scale
@@ -235,7 +235,7 @@ class LinearSum:
                 table += total.rows
                 bias += total.bias
             total = TrainedMember(table, bias)
-        assert total is not None  # there is at least one share
+        assert total is not None  # there is at least one member
         self._bias[own] = total.bias
         if self._scales is None:
             self._table[:, own] = total.rows
@@ -262,27 +262,27 @@ def train_network_member(
 
     Args:
         recipe: What to train.
-        rows: The documents, as its view weighs them.
+        rows: The documents, weighted by its view.
         targets: Their labels.
         settings: Class weight, threads, backend, head, optimiser, loss and callbacks.
-        seed: Decides order, starting weights and dropout.
-        final: Whether this is the fit that the user keeps: only then do callbacks run.
-        validation: Documents that are judged after each epoch, or None.
-        progress: Told of each epoch.
+        seed: Decides document order, initial weights and dropout.
+        final: Whether this is the final fit: only then do callbacks run.
+        validation: Documents on which the network is evaluated after each epoch, or None.
+        progress: Called after each epoch.
 
     Returns:
-        The member in the form that the satchel carries, with its history.
+        The member in the form that the model file holds, with its history.
     """
     from satchel.training.backends import use_backend
 
     use_backend(settings.backend)
     from satchel.training.network import TUTORIAL, train_network
 
-    choices: dict[str, Any]
+    options: dict[str, Any]
     if recipe.head == "tutorial":
-        choices = dict(TUTORIAL)
+        options = dict(TUTORIAL)
     else:
-        choices = {
+        options = {
             "head": settings.head if recipe.head == "own" else None,
             "hidden": recipe.hidden,
             "batch_size": recipe.batch_size,
@@ -292,7 +292,7 @@ def train_network_member(
             "dropout": recipe.dropout,
             "label_smoothing": recipe.label_smoothing,
         }
-    choices["epochs"] = recipe.epochs
+    options["epochs"] = recipe.epochs
     if recipe.validation_share and validation is None:
         cut = int(len(targets) * (1 - recipe.validation_share))
         validation = (rows[cut:], targets[cut:])
@@ -301,7 +301,7 @@ def train_network_member(
         rows,
         _network_targets(targets),
         n_classes=len(targets.labels),
-        validation=None if validation is None else _watched(*validation),
+        validation=None if validation is None else _with_weights(*validation),
         sample_weight=targets.weights,
         class_weight=class_weights(targets, settings),
         task=targets.task,
@@ -309,14 +309,14 @@ def train_network_member(
         callbacks=settings.callbacks if final else (),
         threads=settings.threads,
         progress=progress,
-        **choices,
+        **options,
     )
     layers = trained.layers().layers
     return TrainedMember(trained.table, trained.bias, layers, history=dict(trained.history))
 
 
 def processors(threads: int | None) -> int:
-    """How many members to train side by side: the threads asked for, else one a processor."""
+    """How many members to train in parallel: ``threads``, else one per processor."""
     from satchel.training.backends import processors as available
 
     return threads or available()
@@ -325,25 +325,25 @@ def processors(threads: int | None) -> int:
 def class_weights(targets: Targets, settings: Settings) -> np.ndarray | None:
     """The weight of each class, float64 array of shape ``(n_classes,)``, or None for ones.
 
-    ``balanced`` is scikit-learn's ``n / (K · n_k)``; labels that a mapping does not name weigh 1.
+    ``balanced`` is scikit-learn's ``n / (K · n_k)``; labels missing from a mapping have weight 1.
 
     Raises:
-        SettingError: If a mapping names what is no label, and does not name every label.
+        SettingError: If a mapping has a key that is not a label, and lacks a label.
     """
-    asked = settings.class_weight
-    if asked is None:
+    requested = settings.class_weight
+    if requested is None:
         return None
-    if isinstance(asked, Mapping):
+    if isinstance(requested, Mapping):
         labels = targets.labels.tolist()
         known = set(labels)
-        unknown = [key for key in asked if key not in known]
-        missing = [label for label in labels if label not in asked]
+        unknown = [key for key in requested if key not in known]
+        missing = [label for label in labels if label not in requested]
         if unknown and missing:
             raise SettingError(
-                f"expected the keys of class_weight to be labels, found {unknown[0]!r}; "
-                f"without a weight: {missing[0]!r}"
+                f"expected the keys of class_weight to be labels, found {unknown[0]!r}, "
+                f"and no weight for the label {missing[0]!r}: correct the key"
             )
-        return np.array([float(asked.get(label, 1.0)) for label in labels])
+        return np.array([float(requested.get(label, 1.0)) for label in labels])
     counts = targets.counted_weights()
     counts[counts == 0] = 1.0
     weights: np.ndarray = targets.counting.sum() / (len(counts) * counts)
@@ -354,12 +354,14 @@ def _network_targets(targets: Targets) -> np.ndarray:
     return targets.classes if targets.task == "single" else targets.table()
 
 
-def _watched(rows: CSRMatrix, targets: Targets) -> tuple[CSRMatrix, np.ndarray, np.ndarray | None]:
+def _with_weights(
+    rows: CSRMatrix, targets: Targets
+) -> tuple[CSRMatrix, np.ndarray, np.ndarray | None]:
     return rows, _network_targets(targets), targets.weights
 
 
 class _Solver:
-    """The dual solver's machines."""
+    """One-vs-rest classifiers trained by the dual solver."""
 
     def __init__(
         self,
@@ -379,8 +381,8 @@ class _Solver:
             targets.classes if targets.task == "single" else positive,
             n_classes=len(targets.labels),
             loss=recipe.loss,
-            C=recipe.cost,
-            max_passes=recipe.passes,
+            C=recipe.C,
+            max_passes=recipe.max_iter,
             sample_weight=targets.weights,
             class_weight=class_weight,
             task=targets.task,

@@ -1,6 +1,6 @@
-"""What a recipe may depend on, and what is tried: from statistics of the training documents alone.
+"""The search plan: which recipes are tried, from statistics of the training documents alone.
 
-The name of a data set is never among them.
+No decision depends on the name of a data set.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from satchel.search.settings import Settings
 from satchel.search.targets import Targets
 
 SAMPLE = 2_000
-"""Documents looked at for header fields: enough to tell a share to a few hundredths."""
+"""Documents sampled for header fields: enough to estimate a share to a few hundredths."""
 
 
 @dataclass(frozen=True)
 class DatasetStats:
-    """Facts of the training documents.
+    """Statistics of the training documents.
 
     Attributes:
         documents: How many there are.
@@ -53,7 +53,7 @@ class DatasetStats:
 
 
 def gather(texts: Sequence[str], targets: Targets) -> DatasetStats:
-    """Look at the training documents.
+    """Compute the statistics of the training documents.
 
     Args:
         texts: The documents, at least one.
@@ -74,24 +74,25 @@ def _has_structure(text: str) -> bool:
 
 
 ADAM_RATE = 1e-3
-"""Keras's own default."""
+"""The default of Keras."""
 LINEAR_SCALE = 4.0
-"""A margin of 1 is worth about 4 nats: on this footing solvers, Bayes and networks add up."""
+"""A margin of 1 corresponds to about 4 nats: on this scale SVMs, Bayes and networks add up."""
 MANY_DOCUMENTS = 8_000
 FEW_DOCUMENTS = 6_000
 FEW_FOR_RARE = 2_500
-"""Documents below which a word of one document alone is worth keeping, however long they are."""
+"""Below this many documents, words that occur in only one are kept, however long documents are."""
 LONG_DOCUMENT = 400
-"""Mean code points from which a document is long: where there is much text, character n-grams then
-cost more than they add to balanced effort, and a feature of one document alone tells little."""
+"""Mean code points from which documents count as long: with much text, character n-grams then cost
+more than they add to balanced effort, and a feature of a single document carries little
+information."""
 LITTLE_TEXT = 6_000_000
-"""Code points in all up to which character n-grams cost seconds at most, however long documents
+"""Code points in total up to which character n-grams cost seconds at most, however long documents
 are."""
-MANY_A_CLASS = 50
-"""Documents a class from which pairs of words mostly win over words alone; with fewer, parts of
-words help, since most words of a new document have not been seen."""
-MOST_LEARNT = 20_000
-"""Documents that a validation fold learns from at most: more would only cost time."""
+MANY_PER_CLASS = 50
+"""Documents per class from which word bigrams mostly beat single words; with fewer, character
+n-grams help, since most words of a new document have not been seen."""
+MAX_TRAIN_DOCUMENTS = 20_000
+"""The most training documents per validation fold: more would only cost time."""
 
 TUTORIAL = Candidate(
     ViewRecipe(
@@ -115,7 +116,7 @@ TUTORIAL = Candidate(
     ),
 )
 
-Topic = Literal["words", "fields", "entropy", "characters", "cost"]
+Topic = Literal["words", "fields", "entropy", "characters", "C"]
 
 
 @dataclass(frozen=True)
@@ -123,10 +124,10 @@ class EnsembleOption:
     """A member that may be added to a sum.
 
     Attributes:
-        view: What it sees of what was chosen: the words, single words in place of pairs, the parts
-            of a post as well, its body alone, or characters.
-        member: What it is.
-        entropy: Whether features have the chosen class-entropy weights; else none.
+        view: Which variant of the selected view it reads: the words, single words in place of
+            bigrams, the parts of a post as well, its body alone, or characters.
+        member: Which member is trained.
+        entropy: Whether features have the selected class-entropy weights; else none.
     """
 
     view: Literal["words", "single words", "parts", "bare", "characters"]
@@ -157,9 +158,9 @@ class Plan:
         linear: The linear member on it; None for networks alone.
         characters: The view of character n-grams whose linear member may be added; None for none.
         nets: Networks on the first view.
-        topics: What is asked, in this order.
-        extra: What may be added bit by bit.
-        folds: Validation folds; 0 validates nothing.
+        topics: What is decided by validation, in this order.
+        extra: Members that may be added one by one.
+        folds: Validation folds; 0 for no validation.
         maximum_features: The most features of a view in the finished model.
     """
 
@@ -173,7 +174,7 @@ class Plan:
     maximum_features: int | None = None
 
     def with_hash_key(self, key: int) -> Plan:
-        """The same plan with features under a key."""
+        """The same plan with features hashed under a key."""
         return dataclasses.replace(
             self,
             view=_keyed(self.view, key),
@@ -182,7 +183,7 @@ class Plan:
 
     @property
     def first(self) -> Recipe:
-        """The recipe that stands where nothing can be validated."""
+        """The recipe that is used where nothing can be validated."""
         recipe = Recipe((), ())
         if self.linear is not None:
             recipe = recipe.with_added(Candidate(self.view, self.linear), LINEAR_SCALE)
@@ -195,53 +196,53 @@ def _keyed(view: ViewRecipe, key: int) -> ViewRecipe:
     return replace(view, features=replace(view.features, hash_key=key))
 
 
-def plan(facts: DatasetStats, settings: Settings) -> Plan:
+def plan(stats: DatasetStats, settings: Settings) -> Plan:
     """Choose what to try.
 
     Args:
-        facts: What the training documents look like.
+        stats: Statistics of the training documents.
         settings: What the user asked for; what they set is not searched.
     """
     if settings.preset == "tutorial":
         return Plan(TUTORIAL.view, nets=(TUTORIAL.member,), folds=0)  # type: ignore[arg-type]
-    view = _view(facts, settings)
-    net = _network(facts, settings)
-    several = facts.task == "multiple"
-    linear = LinearRecipe(cost=0.1 if several else 1.0, passes=_passes(facts))
+    view = _view(stats, settings)
+    net = _network(stats, settings)
+    multiple = stats.task == "multiple"
+    linear = LinearRecipe(C=0.1 if multiple else 1.0, max_iter=_max_iter(stats))
     if settings.head is not None:
-        if settings.words is None and facts.documents >= MANY_DOCUMENTS:
+        if settings.words is None and stats.documents >= MANY_DOCUMENTS:
             view = replace(view, features=replace(view.features, words=1))
         return Plan(view, nets=(net,), maximum_features=120_000)
     if settings.effort == "fast":
         _refuse_network_settings(settings, "effort='fast' trains")
         if settings.words is None:
-            view = replace(view, features=replace(view.features, words=_words(facts)))
+            view = replace(view, features=replace(view.features, words=_words(stats)))
         return Plan(view, linear, maximum_features=120_000)
-    if several:
-        _refuse_network_settings(settings, "several labels per document are learnt with")
+    if multiple:
+        _refuse_network_settings(settings, "training on several labels per document uses")
     best = settings.effort == "best"
-    short = facts.characters < LONG_DOCUMENT
-    little = facts.documents * facts.characters < LITTLE_TEXT
-    few = facts.documents < MANY_A_CLASS * facts.classes
-    characters = _characters(facts, settings, view) if short or little or few or best else None
-    # Networks of sigmoids learn rare labels too slowly to help a linear member.
-    nets = () if several else (net, replace(net, variant=1)) if best else (net,)
+    short = stats.characters < LONG_DOCUMENT
+    little = stats.documents * stats.characters < LITTLE_TEXT
+    few = stats.documents < MANY_PER_CLASS * stats.classes
+    characters = _characters(stats, settings, view) if short or little or few or best else None
+    # Networks with sigmoid outputs learn rare labels too slowly to improve on a linear member.
+    nets = () if multiple else (net, replace(net, variant=1)) if best else (net,)
     return Plan(
         view,
         linear,
         characters,
         nets,
-        topics=_topics(facts, settings, view, characters),
-        extra=_extra(facts, best),
-        folds=_folds(facts, best),
+        topics=_topics(stats, settings, view, characters),
+        extra=_extra(stats, best),
+        folds=_folds(stats, best),
         maximum_features=400_000 if best else 120_000,
     )
 
 
-def _network(facts: DatasetStats, settings: Settings) -> NetRecipe:
+def _network(stats: DatasetStats, settings: Settings) -> NetRecipe:
     recipe = NetRecipe(
         hidden=settings.hidden or 64,
-        epochs=settings.epochs or _epochs(facts.documents),
+        epochs=settings.epochs or _epochs(stats.documents),
         batch_size=settings.batch_size or NetRecipe().batch_size,
         head="own" if settings.head is not None else "default",
     )
@@ -257,54 +258,54 @@ def rate_of(optimizer: Any) -> float:
     """The learning rate of a Keras optimizer.
 
     Raises:
-        SettingError: If it is a schedule: the rate falls linearly to 0 by itself.
+        SettingError: If it is a schedule: the rate already falls linearly to 0.
     """
     try:
         return float(optimizer.get_config()["learning_rate"])
     except (TypeError, KeyError):
         raise SettingError(
-            "expected an optimizer whose learning rate is a number, found a schedule: the rate "
-            "falls linearly to 0 by itself, and a LearningRateScheduler among the callbacks can "
-            "change that"
+            "expected an optimizer whose learning rate is a number, found a schedule: give a "
+            "number, which falls linearly to 0, or put a LearningRateScheduler among the "
+            "callbacks"
         ) from None
 
 
 def _refuse_network_settings(settings: Settings, why: str) -> None:
     if settings.of_networks:
         raise SettingError(
-            f"{why} no network, so {', '.join(settings.of_networks)} would do nothing: "
-            "leave it out, or give a head of your own"
+            f"{why} no network, so {', '.join(settings.of_networks)} would have no effect: "
+            "remove it, or give a head of your own"
         )
 
 
-def _words(facts: DatasetStats) -> int:
-    """Pairs where they mostly win over words alone."""
-    return 2 if facts.documents >= MANY_A_CLASS * facts.classes else 1
+def _words(stats: DatasetStats) -> int:
+    """Bigrams where they mostly beat single words."""
+    return 2 if stats.documents >= MANY_PER_CLASS * stats.classes else 1
 
 
-def _view(facts: DatasetStats, settings: Settings) -> ViewRecipe:
-    rich = facts.documents >= MANY_DOCUMENTS or (
-        facts.characters >= LONG_DOCUMENT and facts.documents >= FEW_FOR_RARE
+def _view(stats: DatasetStats, settings: Settings) -> ViewRecipe:
+    rich = stats.documents >= MANY_DOCUMENTS or (
+        stats.characters >= LONG_DOCUMENT and stats.documents >= FEW_FOR_RARE
     )
-    # Halfway between few classes, where a word of one class is nothing rare, and many.
-    share = min(1.0, max(0.0, (facts.classes - 8) / 8))
-    several = facts.task == "multiple"
+    # Interpolates between few classes, where words of a single class are common, and many.
+    share = min(1.0, max(0.0, (stats.classes - 8) / 8))
+    multiple = stats.task == "multiple"
     return ViewRecipe(
         features=Features(
             words=settings.words or 2,
             characters=None if settings.characters is None else tuple(settings.characters),  # type: ignore[arg-type]
-            fields=facts.structure > 0.5 and "headers" not in settings.strip,
+            fields=stats.structure > 0.5 and "headers" not in settings.strip,
             strip=tuple(settings.strip),  # type: ignore[arg-type]  # Features checks the names
         ),
-        entropy=1.5 if several else 1.5 - 0.3 * share,
+        entropy=1.5 if multiple else 1.5 - 0.3 * share,
         minimum_documents=2 if rich else 1,
     )
 
 
-def _characters(facts: DatasetStats, settings: Settings, view: ViewRecipe) -> ViewRecipe | None:
+def _characters(stats: DatasetStats, settings: Settings, view: ViewRecipe) -> ViewRecipe | None:
     if settings.characters is not None:
         return None
-    short = facts.characters < LONG_DOCUMENT
+    short = stats.characters < LONG_DOCUMENT
     # Field tokens are those of words, so words have to be read where fields are.
     return replace(
         view,
@@ -325,28 +326,29 @@ def _epochs(documents: int) -> int:
     return 2
 
 
-def _folds(facts: DatasetStats, best: bool) -> int:
-    if facts.documents < 1_000:
+def _folds(stats: DatasetStats, best: bool) -> int:
+    if stats.documents < 1_000:
         return 5
-    return 3 if facts.documents < FEW_DOCUMENTS or best else 1
+    return 3 if stats.documents < FEW_DOCUMENTS or best else 1
 
 
-def _passes(facts: DatasetStats) -> int:
-    """With few documents the machines are solved in about 12 passes, which cost nothing there.
+def _max_iter(stats: DatasetStats) -> int:
+    """With few documents the solver converges in about 12 passes, which cost little there.
 
-    Fewer leave copies of a text that have different labels to the order of the documents.
+    With fewer, copies of a text that have different labels depend on the order of documents.
     """
-    return 6 if facts.documents >= MANY_DOCUMENTS else 12
+    return 6 if stats.documents >= MANY_DOCUMENTS else 12
 
 
 def _topics(
-    facts: DatasetStats, settings: Settings, view: ViewRecipe, characters: ViewRecipe | None
+    stats: DatasetStats, settings: Settings, view: ViewRecipe, characters: ViewRecipe | None
 ) -> tuple[Topic, ...]:
     topics: list[Topic] = []
     best = settings.effort == "best"
-    small = facts.documents < MANY_DOCUMENTS or best
-    # With many documents what mostly wins wins surely, and each question costs seconds. A thorough
-    # search need not decide between words and pairs, with fields or without: it adds them up.
+    small = stats.documents < MANY_DOCUMENTS or best
+    # With many documents the usual winner is a safe choice, and each decision costs seconds. A
+    # thorough search need not decide between words and bigrams, with fields or without: it adds
+    # them all to the sum.
     if small and not best and settings.words is None:
         topics.append("words")
     if small and not best and view.features.fields:
@@ -356,16 +358,16 @@ def _topics(
     if characters is not None:
         topics.append("characters")
     if small:
-        topics.append("cost")
+        topics.append("C")
     return tuple(topics)
 
 
-def _extra(facts: DatasetStats, best: bool) -> tuple[EnsembleOption, ...]:
-    if facts.task == "multiple":
+def _extra(stats: DatasetStats, best: bool) -> tuple[EnsembleOption, ...]:
+    if stats.task == "multiple":
         return ()
-    extra = THOROUGH if best else CHEAP if facts.documents < MANY_DOCUMENTS else (BAYES,)
+    extra = THOROUGH if best else CHEAP if stats.documents < MANY_DOCUMENTS else (BAYES,)
     return tuple(
-        dataclass_replace(each, member=replace(each.member, passes=_passes(facts)))
+        dataclass_replace(each, member=replace(each.member, max_iter=_max_iter(stats)))
         if isinstance(each.member, LinearRecipe)
         else each
         for each in extra

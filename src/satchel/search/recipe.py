@@ -1,4 +1,4 @@
-"""A recipe: everything that decides what is trained, as plain data that validation chooses from."""
+"""Recipes: everything that decides what is trained, as plain data that validation selects from."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ Loss = Literal["squared_hinge", "logistic"]
 
 
 class ViewRecipe(msgspec.Struct, frozen=True, kw_only=True):
-    """How one view of the documents is made from the counted features.
+    """How one view of the documents is derived from the counted features.
 
     Attributes:
-        features: Which features it sees.
-        parts: Whether ``features.fields`` means quotes, signature and first line too, and not
-            header fields alone.
-        only_fields: Whether of words it sees their field tokens alone, beside characters.
+        features: Which features it contains.
+        parts: Whether ``features.fields`` covers quotes, signature and first line too, not only
+            header fields.
+        only_fields: Whether it contains field tokens but no words, beside characters.
         weighting: How counts become values.
         weights: The weight of a feature: ``idf`` (smoothed, as scikit-learn's), ``keras_idf`` (as
             Keras's Tokenizer) or ``none``.
-        entropy: The base of the class-entropy weight that multiplies it; None for no such weight.
-        minimum_documents: Features in fewer documents are left out; field tokens never are.
-        maximum_features: The most features kept, those in most documents first; None keeps all.
-        keep_by: What decides which features stay: documents, or occurrences (Keras's rule).
+        entropy: The base of the class-entropy weight, a further factor; None for no such weight.
+        minimum_documents: Features in fewer documents are dropped; field tokens never are.
+        maximum_features: The most features kept, the most frequent first; None keeps all.
+        keep_by: Frequency by which features are kept: documents, or occurrences (Keras's rule).
     """
 
     features: Features = Features()
@@ -40,21 +40,22 @@ class ViewRecipe(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LinearRecipe(msgspec.Struct, frozen=True, kw_only=True, tag="linear"):
-    """A linear member: one-vs-rest, as wide as the classes, with no head.
+    """A linear member: one-vs-rest, one column per class, without a head.
 
     Attributes:
         loss: ``squared_hinge`` (a linear SVM) or ``logistic``.
-        cost: The weight of the loss against the penalty, scikit-learn's ``C``.
-        passes: Passes over the documents at most; of many documents the last few change no answer.
+        C: Inverse regularisation strength, as in scikit-learn.
+        max_iter: The most passes over the documents; with many documents the last few change no
+            prediction.
     """
 
     loss: Loss = "squared_hinge"
-    cost: float = 1.0
-    passes: int = 6
+    C: float = 1.0
+    max_iter: int = 6
 
 
 class BayesRecipe(msgspec.Struct, frozen=True, kw_only=True, tag="bayes"):
-    """Complement naive Bayes, in closed form: a linear member too."""
+    """Complement naive Bayes, fitted in closed form: also a linear member."""
 
 
 class NetRecipe(msgspec.Struct, frozen=True, kw_only=True, tag="net"):
@@ -62,14 +63,14 @@ class NetRecipe(msgspec.Struct, frozen=True, kw_only=True, tag="net"):
 
     Attributes:
         hidden: Width of the bag layer.
-        dropout: Share of hidden numbers dropped while training.
+        dropout: Share of hidden units dropped in training.
         epochs: Passes over the documents.
-        batch_size: Documents a step.
-        learning_rate: The first step's; it falls linearly to 0.
-        label_smoothing: Share of the target given to all classes alike.
+        batch_size: Documents per step.
+        learning_rate: The initial learning rate; it falls linearly to 0.
+        label_smoothing: Share of the target spread over all classes.
         head: ``default`` (ReLU, dropout, dense), ``tutorial`` (512-512 with Adam) or ``own``
             (the callable that the user gave).
-        validation_share: Share of the documents that the fit itself watches, taken from the end.
+        validation_share: Share of the documents held out for validation, taken from the end.
         variant: Added to the seed, so that several networks of one kind differ.
     """
 
@@ -88,11 +89,11 @@ MemberRecipe = LinearRecipe | BayesRecipe | NetRecipe
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """A member on a view: what can be trained, judged and added to a sum.
+    """A member on a view: it can be trained, evaluated and added to a sum.
 
     Attributes:
-        view: What it sees.
-        member: What it is.
+        view: The view that it reads.
+        member: The member.
     """
 
     view: ViewRecipe
@@ -104,7 +105,7 @@ class Recipe(msgspec.Struct, frozen=True):
 
     Attributes:
         candidates: At least one.
-        scales: The factor of each one's logits.
+        scales: The factor of the logits of each.
     """
 
     candidates: tuple[Candidate, ...]
@@ -122,7 +123,7 @@ class Recipe(msgspec.Struct, frozen=True):
         return tuple(member for member in members if isinstance(member, NetRecipe))
 
     def with_added(self, candidate: Candidate, scale: float) -> Recipe:
-        """The recipe with one candidate more, or with more of one that it has."""
+        """The recipe with a candidate added, or with the scale of an existing one raised."""
         if candidate in self.candidates:
             place = self.candidates.index(candidate)
             scales = list(self.scales)
@@ -132,46 +133,46 @@ class Recipe(msgspec.Struct, frozen=True):
 
 
 def describe(recipe: Recipe) -> dict[str, str]:
-    """Say what was chosen.
+    """Describe a recipe; the lines are written into model files.
 
     Args:
         recipe: What was trained.
 
     Returns:
-        ``view 0``, ``member 0`` … and a line on each.
+        ``view 0``, ``member 0`` …, each with one line.
     """
     views = recipe.views
-    said = {f"view {number}": view_line(view) for number, view in enumerate(views)}
+    lines = {f"view {number}": view_line(view) for number, view in enumerate(views)}
     for number, (candidate, scale) in enumerate(zip(recipe.candidates, recipe.scales, strict=True)):
-        said[f"member {number}"] = (
+        lines[f"member {number}"] = (
             f"{member_line(candidate.member)}, on view {views.index(candidate.view)}, "
             f"weight {scale:.3g}"
         )
-    return said
+    return lines
 
 
 def view_line(view: ViewRecipe) -> str:
-    """One line on a view."""
+    """One line about a view."""
     features = view.features
-    said = []
+    parts = []
     if features.words and not view.only_fields:
         names = {1: "words", 2: "words and pairs of words"}
-        said.append(names.get(features.words, f"word 1–{features.words}-grams"))
+        parts.append(names.get(features.words, f"word 1–{features.words}-grams"))
     if features.characters is not None:
-        said.append("characters {}–{}".format(*features.characters))
+        parts.append("characters {}–{}".format(*features.characters))
     if features.fields:
-        said.append("header fields and other parts" if view.parts else "header fields")
+        parts.append("header fields and other parts" if view.parts else "header fields")
     if features.strip:
-        said.append(f"without {', '.join(features.strip)}")
+        parts.append(f"without {', '.join(features.strip)}")
     weight = view.weights if view.entropy is None else f"{view.weights} × class entropy"
-    return f"{', '.join(said)}; {weight}; in {view.minimum_documents} documents or more"
+    return f"{', '.join(parts)}; {weight}; in {view.minimum_documents} documents or more"
 
 
 def member_line(member: MemberRecipe) -> str:
-    """One line on a member."""
+    """One line about a member."""
     if isinstance(member, BayesRecipe):
         return "complement naive Bayes"
     if isinstance(member, LinearRecipe):
         name = "linear SVM" if member.loss == "squared_hinge" else "logistic regression"
-        return f"{name}, cost {member.cost:g}"
+        return f"{name}, cost {member.C:g}"
     return f"network, hidden {member.hidden}, {member.epochs} epochs"

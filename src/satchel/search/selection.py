@@ -1,4 +1,4 @@
-"""Which recipe wins: the best linear member, then others while held-out documents gain by them."""
+"""Model selection: the best linear member, then further members while validation improves."""
 
 from __future__ import annotations
 
@@ -11,44 +11,47 @@ from msgspec.structs import replace
 from satchel.features.spec import Features
 from satchel.inference.structure import Trial
 from satchel.search.calibration import fit_scale, fit_thresholds, sigmoid
-from satchel.search.plan import LINEAR_SCALE, MANY_A_CLASS, MANY_DOCUMENTS, EnsembleOption, Plan
+from satchel.search.plan import LINEAR_SCALE, MANY_DOCUMENTS, MANY_PER_CLASS, EnsembleOption, Plan
 from satchel.search.recipe import Candidate, LinearRecipe, Recipe, ViewRecipe
 from satchel.search.validation import CrossValidator
 
-HOPEFUL = 0.75
-"""A member is added if the sum gains more than so many standard errors."""
+MIN_GAIN = 0.75
+"""A member is added if the sum improves by more than this many standard errors."""
 
 
-def add_members(kinds: Sequence[EnsembleOption], recipe: Recipe, bench: CrossValidator) -> Recipe:
-    """Add members bit by bit, always the one that helps most, while one helps at all.
+def add_members(
+    kinds: Sequence[EnsembleOption], recipe: Recipe, validator: CrossValidator
+) -> Recipe:
+    """Add members greedily: always the one that helps most, while any helps.
 
     Args:
-        kinds: What may be added; the same more than once.
+        kinds: What may be added; each more than once.
         recipe: The sum so far, of linear members.
-        bench: Folds, log and clock.
+        validator: Folds, log and clock.
 
     Returns:
-        The sum with what was added.
+        The sum with the added members.
     """
     pool = _candidates(kinds, recipe)
-    if bench.clock.budget is None:
-        bench.prepare(pool)
-    pool = [candidate for candidate in pool if _affordable(candidate, bench)]
-    while pool and bench.clock.allows():
+    if validator.clock.budget is None:
+        validator.prepare(pool)
+    pool = [candidate for candidate in pool if _evaluate_alone(candidate, validator)]
+    while pool and validator.clock.allows():
         steps = [recipe.with_added(candidate, _step(candidate)) for candidate in pool]
-        best = max(steps, key=bench.measure)
-        if not bench.beats(best, recipe, HOPEFUL):
+        best = max(steps, key=validator.measure)
+        if not validator.beats(best, recipe, MIN_GAIN):
             break
         added = next(each for each, step in zip(pool, steps, strict=True) if step is best)
         recipe = best
-        bench.log(f"with {_described(added)}", bench.measure(recipe))
+        validator.log(f"with {_described(added)}", validator.measure(recipe))
     return recipe
 
 
 def _candidates(kinds: Sequence[EnsembleOption], recipe: Recipe) -> list[Candidate]:
-    """The candidates that a plan may add to what was chosen.
+    """The candidates that a plan may add to the recipe so far.
 
-    They see the chosen words with the chosen weights, and characters where those were chosen.
+    They read the selected words with the selected weights, and characters where those were
+    selected.
     """
     words = recipe.candidates[0].view
     single = replace(words, features=replace(words.features, words=1))
@@ -69,11 +72,12 @@ def _candidates(kinds: Sequence[EnsembleOption], recipe: Recipe) -> list[Candida
     return [each for each in dict.fromkeys(added) if each not in recipe.candidates]
 
 
-def _affordable(candidate: Candidate, bench: CrossValidator) -> bool:
-    if not bench.clock.allows():
+def _evaluate_alone(candidate: Candidate, validator: CrossValidator) -> bool:
+    """Evaluate a candidate alone, for the log; False where the budget allows no more trials."""
+    if not validator.clock.allows():
         return False
     alone = Recipe((candidate,), (1.0,))
-    bench.log(f"{_described(candidate)} alone", bench.measure(alone))
+    validator.log(f"{_described(candidate)} alone", validator.measure(alone))
     return True
 
 
@@ -92,22 +96,22 @@ def _step(candidate: Candidate) -> float:
     return 0.5 * (LINEAR_SCALE if isinstance(candidate.member, LinearRecipe) else 1.0)
 
 
-SURE = 1.0
-"""What mostly wins is kept unless another beats it by more than so many standard errors."""
-HARM = 0.001
-"""A member that mostly helps is kept unless it takes away more than this."""
+TIE = 1.0
+"""The usual winner is kept unless another beats it by more than this many standard errors."""
+MAX_LOSS = 0.001
+"""A member that usually helps is kept unless it lowers the metric by more than this."""
 
 
 @dataclass(frozen=True)
 class SelectedRecipe:
-    """What validation decided: all that is needed to train it on any documents of the task.
+    """What validation selected: all that is needed to train it on any documents of the task.
 
     Attributes:
         recipe: Candidates and their scales.
-        labels: The classes that it was chosen for.
-        thresholds: One a label for several labels a document, else empty.
-        features: Those of the first view: a document without any of them is left out.
-        minimum_documents: Features in fewer documents are of no use to any view.
+        labels: The classes that it was selected for.
+        thresholds: One per label for several labels per document, else empty.
+        features: Those of the first view: a document without any of them is dropped.
+        minimum_documents: Features in fewer documents are used by no view.
         maximum_features: The most features of a view in the finished model; None for no limit.
         trials: What was tried.
     """
@@ -121,7 +125,7 @@ class SelectedRecipe:
     trials: tuple[Trial, ...]
 
     def thresholds_for(self, labels: np.ndarray) -> np.ndarray:
-        """Thresholds of these labels; one that was not there to be judged gets the median."""
+        """Thresholds of these labels; a label unseen in validation gets the median."""
         if not len(self.thresholds):
             return self.thresholds
         known = dict(zip(self.labels.tolist(), self.thresholds.tolist(), strict=True))
@@ -129,23 +133,23 @@ class SelectedRecipe:
         return np.array([known.get(label, middle) for label in labels.tolist()])
 
 
-def choose(plan: Plan, bench: CrossValidator) -> SelectedRecipe:
-    """Answer the plan's questions in turn, then bring the sum to probabilities.
+def choose(plan: Plan, validator: CrossValidator) -> SelectedRecipe:
+    """Decide the plan's topics in turn, then calibrate the sum.
 
     Args:
-        plan: The first recipe and the questions.
-        bench: Folds, log and clock; without folds the plan's first recipe stands.
+        plan: The first recipe and the topics.
+        validator: Folds, log and clock; without folds the plan's first recipe is selected.
     """
-    targets = bench.corpus.targets
+    targets = validator.corpus.targets
     recipe = plan.first
     thresholds = np.full(len(targets.labels) if targets.task == "multiple" else 0, 0.5)
-    if bench.folds:
+    if validator.folds:
         if plan.linear is not None:
-            recipe = _choose_linear(plan, plan.linear, bench)
-            recipe = add_members(plan.extra, recipe, bench)
-            recipe = _add_nets(plan, recipe, bench)
-        bench.log("the sum of all members", bench.measure(recipe), chosen=True)
-        recipe, thresholds = _calibrated(recipe, bench)
+            recipe = _choose_linear(plan, plan.linear, validator)
+            recipe = add_members(plan.extra, recipe, validator)
+            recipe = _add_nets(plan, recipe, validator)
+        validator.log("the sum of all members", validator.measure(recipe), chosen=True)
+        recipe, thresholds = _calibrated(recipe, validator)
     return SelectedRecipe(
         recipe,
         targets.labels,
@@ -153,45 +157,45 @@ def choose(plan: Plan, bench: CrossValidator) -> SelectedRecipe:
         plan.view.features,
         plan.view.minimum_documents,
         plan.maximum_features,
-        tuple(bench.trials),
+        tuple(validator.trials),
     )
 
 
-def _best_first(options: Sequence[tuple[str, Recipe]], bench: CrossValidator) -> Recipe:
-    """The first option that none beats by more than a tie; no further trials after the budget."""
-    judged: list[Recipe] = []
-    if bench.clock.budget is None:
-        bench.prepare(candidate for _, recipe in options for candidate in recipe.candidates)
+def _best_first(options: Sequence[tuple[str, Recipe]], validator: CrossValidator) -> Recipe:
+    """The first option that is tied with the best; no further trials after the budget."""
+    tried: list[Recipe] = []
+    if validator.clock.budget is None:
+        validator.prepare(candidate for _, recipe in options for candidate in recipe.candidates)
     for name, recipe in options:
-        if judged and not bench.clock.allows():
+        if tried and not validator.clock.allows():
             break
-        judged.append(recipe)
-        bench.log(name, bench.measure(recipe))
-    best = max(judged, key=bench.measure)
-    return next(recipe for recipe in judged if not bench.beats(best, recipe, SURE))
+        tried.append(recipe)
+        validator.log(name, validator.measure(recipe))
+    best = max(tried, key=validator.measure)
+    return next(recipe for recipe in tried if not validator.beats(best, recipe, TIE))
 
 
-def _choose_linear(plan: Plan, linear: LinearRecipe, bench: CrossValidator) -> Recipe:
+def _choose_linear(plan: Plan, linear: LinearRecipe, validator: CrossValidator) -> Recipe:
     view = plan.view
 
-    def ask(name: str, views: Iterable[tuple[object, ViewRecipe]]) -> ViewRecipe:
+    def best_view(name: str, views: Iterable[tuple[object, ViewRecipe]]) -> ViewRecipe:
         options = [
             (f"{name} {value}", Recipe((Candidate(each, linear),), (LINEAR_SCALE,)))
             for value, each in views
         ]
-        return _best_first(options, bench).candidates[0].view
+        return _best_first(options, validator).candidates[0].view
 
     recipe = Recipe((Candidate(view, linear),), (LINEAR_SCALE,))
     for topic in plan.topics:
         if topic == "words":
-            targets = bench.corpus.targets
-            orders = (2, 1) if len(targets) >= MANY_A_CLASS * len(targets.labels) else (1, 2)
-            view = ask(
+            targets = validator.corpus.targets
+            orders = (2, 1) if len(targets) >= MANY_PER_CLASS * len(targets.labels) else (1, 2)
+            view = best_view(
                 "words",
                 [(n, replace(view, features=replace(view.features, words=n))) for n in orders],
             )
         elif topic == "fields":
-            view = ask(
+            view = best_view(
                 "fields",
                 [
                     (on, replace(view, features=replace(view.features, fields=on)))
@@ -200,7 +204,7 @@ def _choose_linear(plan: Plan, linear: LinearRecipe, bench: CrossValidator) -> R
             )
         elif topic == "entropy":
             bases = dict.fromkeys((view.entropy, 1.5, 1.2, None))
-            view = ask("entropy", [(base, replace(view, entropy=base)) for base in bases])
+            view = best_view("entropy", [(base, replace(view, entropy=base)) for base in bases])
         if topic in ("words", "fields", "entropy"):
             recipe = Recipe((Candidate(view, linear),), (LINEAR_SCALE,))
         elif topic == "characters" and plan.characters is not None:
@@ -209,68 +213,72 @@ def _choose_linear(plan: Plan, linear: LinearRecipe, bench: CrossValidator) -> R
                 bare = replace(characters.features, words=0, fields=False)
                 characters = replace(characters, features=bare, only_fields=False)
             added = recipe.with_added(Candidate(characters, linear), LINEAR_SCALE)
-            recipe = _kept_unless_harmful("characters", added, recipe, bench)
-        elif topic == "cost":
-            recipe = _choose_cost(recipe, linear, bench)
+            recipe = _kept_unless_harmful("characters", added, recipe, validator)
+        elif topic == "C":
+            recipe = _choose_regularisation(recipe, linear, validator)
     return recipe
 
 
-def _choose_cost(recipe: Recipe, linear: LinearRecipe, bench: CrossValidator) -> Recipe:
-    """One cost for every linear member, that of characters never above the first one's."""
+def _choose_regularisation(
+    recipe: Recipe, linear: LinearRecipe, validator: CrossValidator
+) -> Recipe:
+    """One ``C`` for every linear member; that of characters is never above the first one's."""
     options = []
     for factor in (1.0, 0.3, 3.0):
         candidates = []
         for each in recipe.candidates:
             own = min(factor, 1.0) if each.view.features.characters else factor
-            solver = replace(linear, cost=linear.cost * own)
+            solver = replace(linear, C=linear.C * own)
             candidates.append(Candidate(each.view, solver))
         option = Recipe(tuple(candidates), recipe.scales)
-        options.append((f"cost {linear.cost * factor:g}", option))
-    return _best_first(options, bench)
+        options.append((f"cost {linear.C * factor:g}", option))
+    return _best_first(options, validator)
 
 
-def _kept_unless_harmful(name: str, added: Recipe, recipe: Recipe, bench: CrossValidator) -> Recipe:
-    if not bench.clock.allows():
+def _kept_unless_harmful(
+    name: str, added: Recipe, recipe: Recipe, validator: CrossValidator
+) -> Recipe:
+    if not validator.clock.allows():
         return recipe
-    without, result = bench.measure(recipe), bench.measure(added)
-    bench.log(f"with {name}", result)
-    return added if result >= without - HARM else recipe
+    without, result = validator.measure(recipe), validator.measure(added)
+    validator.log(f"with {name}", result)
+    return added if result >= without - MAX_LOSS else recipe
 
 
-def _add_nets(plan: Plan, recipe: Recipe, bench: CrossValidator) -> Recipe:
-    """The networks, as a group, on words."""
+def _add_nets(plan: Plan, recipe: Recipe, validator: CrossValidator) -> Recipe:
+    """Add the networks, as a group, on words."""
     if not plan.nets:
         return recipe
     view = recipe.candidates[0].view
-    if len(bench.corpus.texts) >= MANY_DOCUMENTS and view.features.words > 1:
-        # With many documents there are so many pairs that a network learns them by heart.
+    if len(validator.corpus.texts) >= MANY_DOCUMENTS and view.features.words > 1:
+        # With many documents there are so many bigrams that a network overfits to them.
         view = replace(view, features=replace(view.features, words=1))
     added = recipe
     for net in plan.nets:
         added = added.with_added(Candidate(view, net), 1.0 / len(plan.nets))
-    if any(len(fold.learn) > bench.network_learnt for fold in bench.folds):
-        # Folds train networks on a part of so many documents: that tells how sure of itself the
-        # sum is, but not what a network on all of them adds.
-        bench.log("with networks", bench.measure(added))
+    if any(len(fold.train) > validator.max_network_documents for fold in validator.folds):
+        # Folds train networks on a subset of so many documents: that suffices to calibrate the sum,
+        # but does not show what a network trained on all of them adds.
+        validator.log("with networks", validator.measure(added))
         return added
-    return _kept_unless_harmful("networks", added, recipe, bench)
+    return _kept_unless_harmful("networks", added, recipe, validator)
 
 
-def _calibrated(recipe: Recipe, bench: CrossValidator) -> tuple[Recipe, np.ndarray]:
-    """Bring the sum to the scale on which its probabilities are honest (Guo et al. 2017).
+def _calibrated(recipe: Recipe, validator: CrossValidator) -> tuple[Recipe, np.ndarray]:
+    """Scale the sum so that its probabilities are calibrated (Guo et al. 2017).
 
     Returns:
-        The recipe with its scales brought there, and the thresholds of several labels.
+        The recipe with calibrated scales, and for several labels per document their thresholds.
     """
-    scores = np.concatenate(bench.sums(recipe))
-    truths = bench.truths
-    several = bench.corpus.targets.task == "multiple"
-    truth = np.concatenate([each.table() if several else each.classes for each in truths])
+    scores = np.concatenate(validator.sums(recipe))
+    truths = validator.truths
+    multiple = validator.corpus.targets.task == "multiple"
+    truth = np.concatenate([each.table() if multiple else each.classes for each in truths])
     weights = np.concatenate([each.counting for each in truths])
-    task = bench.corpus.targets.task
+    task = validator.corpus.targets.task
     factor = fit_scale(scores, truth, task, weights=weights)
     scaled = Recipe(recipe.candidates, tuple(scale * factor for scale in recipe.scales))
     thresholds = np.zeros(0)
-    if several:
+    if multiple:
         thresholds = fit_thresholds(sigmoid(factor * scores), truth, weights)
     return scaled, np.clip(thresholds, 0.0, 1.0)

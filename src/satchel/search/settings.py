@@ -1,4 +1,4 @@
-"""What the user asked for, checked once, as one value that the stages of the search read."""
+"""The settings of a training run, validated once and read by all stages of the search."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ NETWORK_SETTINGS = (
     "validation_split",
     "callbacks",
 )
-"""What is asked of networks alone."""
+"""Settings that apply to networks alone."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The constructor's arguments of the estimator, which documents each of them.
+    """The constructor arguments of `satchel.TextClassifier`, which documents each of them.
 
     Raises:
-        SettingError: If one has a value that it cannot have.
+        SettingError: If one has a value that is not allowed.
     """
 
     effort: Effort = "balanced"
@@ -95,7 +95,8 @@ class Settings:
             )
         if self.loss is not None and not (isinstance(self.loss, str) or callable(self.loss)):
             raise SettingError(
-                f"expected loss to be the name of a Keras loss, a loss or None, found {self.loss!r}"
+                "expected loss to be the name of a Keras loss, a callable or None, "
+                f"found {self.loss!r}"
             )
         for name in ("strip", "callbacks"):
             if not isinstance(getattr(self, name), (tuple, list)):
@@ -111,7 +112,7 @@ class Settings:
 
     @property
     def of_networks(self) -> tuple[str, ...]:
-        """The names of those settings that were given and that networks alone obey."""
+        """The names of the given settings that apply to networks alone."""
         return tuple(name for name in NETWORK_SETTINGS if self._given(name))
 
     def _given(self, name: str) -> bool:
@@ -119,18 +120,18 @@ class Settings:
         return value is not None and not (isinstance(value, (tuple, list)) and not value)
 
     def _check_class_weight(self) -> None:
-        asked = self.class_weight
-        if isinstance(asked, Mapping):
-            for label, weight in asked.items():
+        requested = self.class_weight
+        if isinstance(requested, Mapping):
+            for label, weight in requested.items():
                 if not (_is_number(weight) and 0 <= weight < math.inf):
                     raise SettingError(
                         f"expected class_weight to hold numbers of at least 0, "
                         f"found {weight!r} for {label!r}"
                     )
-        elif asked not in (None, "balanced"):
+        elif requested not in (None, "balanced"):
             raise SettingError(
                 "expected class_weight to be 'balanced', a mapping of labels to numbers or None, "
-                f"found {asked!r}"
+                f"found {requested!r}"
             )
 
     def _require_whole(self, name: str, least: int, most: int) -> None:
@@ -146,8 +147,8 @@ class Settings:
             value = getattr(self, name)
             if self._given(name):
                 raise SettingError(
-                    f"expected no {name} beside preset={self.preset!r}, which sets it, "
-                    f"found {value!r}"
+                    f"expected no {name} with preset={self.preset!r}, which sets it, "
+                    f"found {value!r}: remove one of the two"
                 )
 
 

@@ -16,7 +16,7 @@ from satchel.sources.files import LONGEST_LABEL
 
 @dataclass(frozen=True)
 class Targets:
-    """What is to be learnt of ``n`` documents.
+    """The targets of ``n`` documents.
 
     Attributes:
         task: ``single``: one label per document; ``multiple``: any number of them.
@@ -26,7 +26,7 @@ class Targets:
         offsets: int64 array of shape ``(n + 1,)``: document ``i`` has the classes
             ``classes[offsets[i]:offsets[i + 1]]``; for ``single`` exactly one.
         classes: int64 array: the classes of all documents, ascending within a document.
-        weights: float64 array of shape ``(n,)``: by how much each document counts; None for 1.
+        weights: float64 array of shape ``(n,)``: the weight of each document; None for 1.
     """
 
     task: Task
@@ -39,7 +39,7 @@ class Targets:
         return len(self.offsets) - 1
 
     def __getitem__(self, index: np.ndarray | slice) -> Targets:
-        """Some documents, by an array of their places, of booleans, or by a slice."""
+        """Some documents, by an array of indices, of booleans, or by a slice."""
         chosen = np.arange(len(self))[index]
         lengths = (self.offsets[1:] - self.offsets[:-1])[chosen]
         offsets = np.concatenate([[0], np.cumsum(lengths)])
@@ -58,7 +58,7 @@ class Targets:
 
     @property
     def counting(self) -> np.ndarray:
-        """float64 array of shape ``(n,)``: by how much each document counts, ones by default."""
+        """float64 array of shape ``(n,)``: the weight of each document, ones by default."""
         return np.ones(len(self)) if self.weights is None else self.weights
 
     @property
@@ -115,38 +115,39 @@ class Targets:
 
 
 def encode(labels: Sequence[object]) -> Targets:
-    """Turn labels into targets; sequences of labels make a task of several labels a document.
+    """Turn labels into targets; collections of labels make a task of multiple labels per document.
 
     Args:
-        labels: One label a document (text, numbers), or one tuple, list or set of labels.
+        labels: One label per document (text or number), or one tuple, list or set of labels per
+            document.
 
     Raises:
-        LabelError: If a label is missing, if they are of mixed kinds or of none that a model
-            file carries, or if there are fewer than two classes.
+        LabelError: If a label is missing, if labels are of mixed types or of one that a model file
+            cannot hold, or if there are fewer than two classes.
     """
-    several = [isinstance(label, (tuple, list, set, frozenset)) for label in labels]
-    if any(several):
-        if not all(several):
+    multiple = [isinstance(label, (tuple, list, set, frozenset)) for label in labels]
+    if any(multiple):
+        if not all(multiple):
             raise LabelError(
                 "expected one label for every document or a list of labels for every document, "
-                f"found both: {labels[several.index(False)]!r} is a single label"
+                f"found both: {labels[multiple.index(False)]!r} is a single label"
             )
         rows: list[tuple[object, ...]] = [tuple(row) for row in labels]  # type: ignore[arg-type]
         for row in rows:
-            _require_named(row)
-        return _encode_several(rows)
-    _require_named(labels)
-    classes, values = _numbered(labels)
+            _require_valid_names(row)
+        return _encode_multiple(rows)
+    _require_valid_names(labels)
+    classes, values = _as_numbers(labels)
     _require_two(classes)
     return Targets("single", classes, np.arange(len(labels) + 1), values)
 
 
-def _encode_several(rows: list[tuple[object, ...]]) -> Targets:
+def _encode_multiple(rows: list[tuple[object, ...]]) -> Targets:
     try:
         distinct = [tuple(dict.fromkeys(row)) for row in rows]
     except TypeError as error:
         raise LabelError(f"expected labels that are text or numbers, found {error}") from None
-    classes, values = _numbered([label for row in distinct for label in row])
+    classes, values = _as_numbers([label for row in distinct for label in row])
     _require_two(classes)
     offsets = np.concatenate([[0], np.cumsum([len(row) for row in distinct])])
     documents = np.repeat(np.arange(len(rows)), np.diff(offsets))
@@ -154,7 +155,7 @@ def _encode_several(rows: list[tuple[object, ...]]) -> Targets:
 
 
 def encode_pairs(offsets: np.ndarray, classes: np.ndarray, labels: np.ndarray) -> Targets:
-    """Turn what a sparse table holds into targets of several labels per document.
+    """Turn the contents of a sparse table into targets of multiple labels per document.
 
     Args:
         offsets: int array of shape ``(n + 1,)``: where each document's classes begin.
@@ -162,27 +163,29 @@ def encode_pairs(offsets: np.ndarray, classes: np.ndarray, labels: np.ndarray) -
         labels: The name of each column.
 
     Raises:
-        LabelError: If there are fewer than two columns, or one has no proper name.
+        LabelError: If there are fewer than two columns, or one has an invalid name.
     """
     _require_two(labels)
-    _require_named(labels.tolist())
+    _require_valid_names(labels.tolist())
     return Targets("multiple", labels, offsets.astype(np.int64), classes.astype(np.int64))
 
 
-def _numbered(labels: Sequence[object]) -> tuple[np.ndarray, np.ndarray]:
+def _as_numbers(labels: Sequence[object]) -> tuple[np.ndarray, np.ndarray]:
     """The classes, sorted, and the class of each label: two arrays, the second one int64."""
     kinds = {isinstance(label, str) for label in labels}
     if len(kinds) > 1:
-        raise LabelError("expected labels of one type, found text and numbers mixed")
+        raise LabelError(
+            "expected labels of one type, found text and numbers mixed: turn all of them into text"
+        )
     if True in kinds or not labels:
-        # Not by way of an array of text, whose every element has the room of the longest label.
+        # Not through an array of text, where every element takes the space of the longest label.
         texts = [str(label) for label in labels]
         distinct = sorted(set(texts))
-        place = {label: number for number, label in enumerate(distinct)}
-        values = np.fromiter(map(place.__getitem__, texts), np.int64, len(texts))
+        position = {label: number for number, label in enumerate(distinct)}
+        values = np.fromiter(map(position.__getitem__, texts), np.int64, len(texts))
         return array_of(distinct, "str"), values
     array = np.asarray(labels)
-    # NumPy takes integers that fit no type of 64 bits together for objects or even for floats.
+    # NumPy converts integers that share no 64-bit type to objects or even to floats.
     whole = array.dtype.kind == "f" and all(isinstance(each, (int, np.integer)) for each in labels)
     if array.ndim != 1 or array.dtype.kind not in "biuf" or whole or array.dtype.itemsize > 8:
         raise LabelError(
@@ -193,18 +196,22 @@ def _numbered(labels: Sequence[object]) -> tuple[np.ndarray, np.ndarray]:
     return classes, values.astype(np.int64)
 
 
-def _require_named(labels: Sequence[object]) -> None:
-    for place, label in enumerate(labels):
+def _require_valid_names(labels: Sequence[object]) -> None:
+    for position, label in enumerate(labels):
         if label is None or label != label or not str(label).strip():
-            raise LabelError(f"expected a label for every document, found {label!r} at {place}")
+            raise LabelError(
+                f"expected a label for every document, found {label!r} at {position}: give it one "
+                "or remove the document"
+            )
         if str(label).endswith("\0"):
             raise LabelError(
-                f"expected labels without a NUL character at their end, found {label!r} at {place}"
+                f"expected labels without a trailing NUL character, found {label!r} at {position}: "
+                "remove it"
             )
         if len(text_of(label)) > LONGEST_LABEL:
             raise LabelError(
                 f"expected labels of at most {LONGEST_LABEL:,} characters, found one of "
-                f"{len(str(label)):,} at {place}: {str(label)[:40]!r}…"
+                f"{len(str(label)):,} at {position}: {str(label)[:40]!r}…"
             )
 
 
@@ -212,6 +219,6 @@ def _require_two(classes: np.ndarray) -> None:
     if len(classes) < 2:
         found = f"one class, {str(classes[0])!r}" if len(classes) else "none"
         raise LabelError(
-            f"expected documents of at least two classes, found {found}: there is nothing to tell "
-            "apart"
+            f"expected documents of at least two classes, found {found}: "
+            "add documents of another class"
         )

@@ -1,4 +1,4 @@
-"""Documents held out of the training part, on which recipes are judged."""
+"""Cross-validation: folds of the training documents, on which recipes are evaluated."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,32 +20,28 @@ from satchel.search.members import (
     processors,
     train_network_member,
 )
-from satchel.search.plan import MOST_LEARNT
+from satchel.search.plan import MAX_TRAIN_DOCUMENTS
 from satchel.search.recipe import Candidate, NetRecipe, Recipe
 from satchel.search.settings import Settings
 from satchel.search.targets import Targets
 from satchel.sources.splitting import folds, split
 
-if TYPE_CHECKING:
-    pass
-
-
 SUBJECT = re.compile(r"\A(?:[!-9;-~]++:[^\n]*+\n)*?subject:[ \t]*((?:re:[ \t]*)*)([^\n]+)", re.I)
 HEADER = 4_000
-"""Code points in which a subject line is looked for."""
+"""Code points that are searched for a subject line."""
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One division of the training documents.
+    """One split of the training documents.
 
     Attributes:
-        learn: int64 array: documents to learn from, ascending.
-        judge: int64 array: documents to judge by, ascending.
+        train: int64 array: indices of the documents to train on, ascending.
+        test: int64 array: indices of the held-out documents, ascending.
     """
 
-    learn: np.ndarray
-    judge: np.ndarray
+    train: np.ndarray
+    test: np.ndarray
 
 
 def make_folds(
@@ -54,25 +49,25 @@ def make_folds(
     targets: Targets,
     *,
     count: int,
-    most_learnt: int,
-    most_judged: int,
+    max_train: int,
+    max_test: int,
     seed: int,
 ) -> list[Fold]:
-    """Divide documents for validation.
+    """Split documents for validation.
 
-    Copies of a text stay on one side, and so do messages of one subject: a model that knows half
-    of a conversation looks better on its other half than it is on a new one.
+    Copies of a text stay on the same side, and so do messages with the same subject: a model
+    trained on half of a conversation logits better on its other half than on a new one.
 
     Args:
         texts: The training documents.
         targets: Their labels.
         count: How many folds; 0 for none, 1 holds out a fifth once.
-        most_learnt: The most documents to learn from in a fold.
-        most_judged: The most documents to judge by in a fold.
-        seed: Decides the division.
+        max_train: The most training documents per fold.
+        max_test: The most held-out documents per fold.
+        seed: Seed of the splits.
 
     Returns:
-        The folds; none where there are too few distinct texts to hold any out.
+        The folds; empty where there are too few distinct texts to hold any out.
     """
     labels = targets.names()
     conversations = [conversation(text) for text in texts]
@@ -88,13 +83,13 @@ def make_folds(
         return []
     random = np.random.default_rng(seed)
     return [
-        Fold(_at_most(most_learnt, learn, random), _at_most(most_judged, judge, random))
-        for learn, judge in pairs
+        Fold(_at_most(max_train, train, random), _at_most(max_test, test, random))
+        for train, test in pairs
     ]
 
 
 def conversation(text: str) -> str:
-    """What documents of one conversation share: the subject line of a message, else the text."""
+    """The key that documents of a conversation share: the subject of a message, else the text."""
     subject = SUBJECT.match(text[:HEADER])
     return f"subject: {subject[2].strip().lower()}" if subject else text
 
@@ -105,17 +100,17 @@ def _at_most(most: int, documents: np.ndarray, random: np.random.Generator) -> n
     return np.sort(random.permutation(documents)[:most])
 
 
-NETWORK_LEARNT = 3_000
-"""Documents that a network learns from in a fold: enough to see whether it helps, and how sure of
-itself it is."""
+MAX_NETWORK_DOCUMENTS = 3_000
+"""The most documents that a network is trained on per fold: enough to see whether it helps, and to
+calibrate it."""
 
 
 @dataclass
 class Clock:
-    """How much time a search has.
+    """The time budget of a search.
 
     Attributes:
-        budget: Seconds in all; None for no limit.
+        budget: Seconds in total; None for no limit.
     """
 
     budget: float | None
@@ -133,15 +128,15 @@ class Clock:
 
 @dataclass
 class CrossValidator:
-    """Where candidates are judged: folds, the logits they gave there, and a log of trials.
+    """Evaluates candidates on folds; keeps their held-out logits and a log of trials.
 
     Attributes:
         corpus: The training documents.
-        folds: Their divisions.
+        folds: Splits of the training documents.
         settings: What the user asked for.
         clock: How much time is left.
-        progress: Told of each trial.
-        trials: What was tried; the model's manifest keeps it.
+        progress: Called after each trial.
+        trials: What was tried; it is stored in the model's manifest.
     """
 
     corpus: Corpus
@@ -153,25 +148,25 @@ class CrossValidator:
     _logits: dict[Candidate, list[np.ndarray]] = field(default_factory=dict)
 
     @property
-    def network_learnt(self) -> int:
-        """The most documents that a network learns from in a fold."""
-        return MOST_LEARNT if self.settings.effort == "best" else NETWORK_LEARNT
+    def max_network_documents(self) -> int:
+        """The most documents that a network is trained on per fold."""
+        return MAX_TRAIN_DOCUMENTS if self.settings.effort == "best" else MAX_NETWORK_DOCUMENTS
 
     @property
     def truths(self) -> list[Targets]:
         """The targets of each fold's held-out documents."""
-        return [self.corpus.targets[fold.judge] for fold in self.folds]
+        return [self.corpus.targets[fold.test] for fold in self.folds]
 
     @property
     def metric(self) -> str:
-        """What recipes are judged by."""
+        """The metric by which recipes are compared."""
         return "accuracy" if self.corpus.targets.task == "single" else "micro-F1"
 
     def prepare(self, candidates: Iterable[Candidate]) -> None:
-        """Train candidates on every fold, linear ones side by side.
+        """Train candidates on every fold, linear ones in parallel.
 
         Args:
-            candidates: What will be judged; those judged before cost nothing.
+            candidates: What will be evaluated; those trained before cost nothing.
         """
         missing = [each for each in dict.fromkeys(candidates) if each not in self._logits]
         for candidate in missing:
@@ -179,10 +174,10 @@ class CrossValidator:
         linear = [each for each in missing if not isinstance(each.member, NetRecipe)]
         jobs = [(each, number) for each in linear for number in range(len(self.folds))]
         with ThreadPoolExecutor(processors(self.settings.threads)) as pool:
-            answers = list(pool.map(lambda job: self._fold_logits(*job), jobs))
+            results = list(pool.map(lambda job: self._fold_logits(*job), jobs))
         for place, candidate in enumerate(linear):
             start = place * len(self.folds)
-            self._logits[candidate] = answers[start : start + len(self.folds)]
+            self._logits[candidate] = results[start : start + len(self.folds)]
         for candidate in missing:
             if candidate not in self._logits:
                 self._logits[candidate] = [
@@ -190,36 +185,36 @@ class CrossValidator:
                 ]
 
     def logits(self, candidate: Candidate) -> list[np.ndarray]:
-        """Held-out logits of a candidate, one float32 ``(n, n_classes)`` a fold.
+        """Held-out logits of a candidate, one float32 array ``(n, n_classes)`` per fold.
 
-        Each fold trains it once; sums of candidates are then free to judge.
+        It is trained once per fold; sums of candidates are then cheap to evaluate.
         """
         self.prepare([candidate])
         return self._logits[candidate]
 
     def _fold_logits(self, candidate: Candidate, number: int) -> np.ndarray:
         fold = self.folds[number]
-        learn = fold.learn
-        if isinstance(candidate.member, NetRecipe) and len(learn) > self.network_learnt:
-            learn = learn[:: -(-len(learn) // self.network_learnt)]
+        train = fold.train
+        if isinstance(candidate.member, NetRecipe) and len(train) > self.max_network_documents:
+            train = train[:: -(-len(train) // self.max_network_documents)]
         counted = self.corpus.counted(candidate.view.features)
-        learnt, targets = counted[learn], self.corpus.targets[learn]
-        vocabulary = fit_vocabulary(learnt, targets, candidate.view)
-        rows, judged = learnt.weighed(vocabulary), counted[fold.judge].weighed(vocabulary)
+        training, targets = counted[train], self.corpus.targets[train]
+        vocabulary = fit_vocabulary(training, targets, candidate.view)
+        rows, held_out = training.weighed(vocabulary), counted[fold.test].weighed(vocabulary)
         seed = self.settings.seed
         if isinstance(candidate.member, NetRecipe):
             network = train_network_member(
                 candidate.member, rows, targets, self.settings, seed=seed
             )
-            return network.logits(vocabulary, judged)
-        machines = linear_trainer(candidate.member, rows, targets, self.settings, seed=seed)
-        logits = np.empty((len(judged), len(targets.labels)), np.float32)
-        for begin, end in machines.blocks():
-            logits[:, begin:end] = machines.columns(begin, end).logits(vocabulary, judged)
+            return network.logits(vocabulary, held_out)
+        trainer = linear_trainer(candidate.member, rows, targets, self.settings, seed=seed)
+        logits = np.empty((len(held_out), len(targets.labels)), np.float32)
+        for begin, end in trainer.blocks():
+            logits[:, begin:end] = trainer.columns(begin, end).logits(vocabulary, held_out)
         return logits
 
     def sums(self, recipe: Recipe) -> list[np.ndarray]:
-        """Held-out scores of a recipe, one array ``(n, n_classes)`` a fold."""
+        """Held-out logits of a recipe, one array ``(n, n_classes)`` per fold."""
         self.prepare(recipe.candidates)
         logits = [self._logits[candidate] for candidate in recipe.candidates]
         return [
@@ -228,66 +223,66 @@ class CrossValidator:
         ]
 
     def measure(self, recipe: Recipe) -> float:
-        """The mean over the folds of what a recipe reaches."""
+        """The metric of a recipe, averaged over the folds."""
         return float(
             np.mean(
                 [
-                    measure(scores, truth)
-                    for scores, truth in zip(self.sums(recipe), self.truths, strict=True)
+                    measure(logits, truth)
+                    for logits, truth in zip(self.sums(recipe), self.truths, strict=True)
                 ]
             )
         )
 
     def beats(self, one: Recipe, other: Recipe, errors: float) -> bool:
-        """Whether a recipe is better by more than chance explains.
+        """Whether a recipe is better than another by more than chance.
 
         Args:
             one: A recipe.
             other: Another.
-            errors: How many standard errors of the difference it must gain. Of two recipes judged
-                on the same documents only those count which one of them gets right, as in
-                McNemar's test; micro-F1 of several labels is taken for an accuracy at which they
+            errors: By how many standard errors of the difference it must be better. As in McNemar's
+                test, only documents that exactly one of the two gets right contribute to it; the
+                micro-F1 of several labels is treated as an accuracy for which the two recipes
                 differ on 4 % of the documents.
         """
         truths = self.truths
-        judged = sum(truth.counting.sum() for truth in truths)
+        total = sum(truth.counting.sum() for truth in truths)
         squares = [np.square(truth.counting) for truth in truths]
         if self.corpus.targets.task == "single":
             sums = zip(self.sums(one), self.sums(other), truths, squares, strict=True)
             differ = sum(square[_right(a, y) != _right(b, y)].sum() for a, b, y, square in sums)
         else:
             differ = 0.04 * sum(square.sum() for square in squares)
-        return bool(self.measure(one) - self.measure(other) > errors * np.sqrt(differ) / judged)
+        return bool(self.measure(one) - self.measure(other) > errors * np.sqrt(differ) / total)
 
     def log(self, name: str, value: float, *, chosen: bool = False) -> None:
-        """Write down one trial and report it."""
+        """Record one trial and report it."""
         self.trials.append(Trial(name=name, metric=self.metric, value=float(value), chosen=chosen))
         self.progress("searching", len(self.trials), None, f"{name}: {value:.4f}")
 
 
-def _right(scores: np.ndarray, targets: Targets) -> np.ndarray:
-    right: np.ndarray = scores.argmax(axis=1) == targets.classes
+def _right(logits: np.ndarray, targets: Targets) -> np.ndarray:
+    right: np.ndarray = logits.argmax(axis=1) == targets.classes
     return right
 
 
-def measure(scores: np.ndarray, targets: Targets) -> float:
-    """Judge scores on held-out documents.
+def measure(logits: np.ndarray, targets: Targets) -> float:
+    """Evaluate logits on held-out documents.
 
     Args:
-        scores: float array of shape ``(n, n_classes)``, before softmax or sigmoid.
-        targets: The truth.
+        logits: float array of shape ``(n, n_classes)``, before softmax or sigmoid.
+        targets: The true labels.
 
     Returns:
-        Accuracy; for several labels a document the micro-F1 of thresholds that were fitted on the
-        other half of the documents.
+        Accuracy; for several labels per document the micro-F1 with thresholds that were fitted on
+        the other half of the documents.
     """
     if targets.task == "single":
-        return float(np.average(_right(scores, targets), weights=targets.weights))
+        return float(np.average(_right(logits, targets), weights=targets.weights))
     truth, weights = targets.table(dtype=np.bool_), targets.counting
     given = np.empty_like(truth)
     for half in (0, 1):
         own = slice(half, None, 2)
-        thresholds = fit_thresholds(scores[own], truth[own], weights[own])
-        given[1 - half :: 2] = scores[1 - half :: 2] >= thresholds
+        thresholds = fit_thresholds(logits[own], truth[own], weights[own])
+        given[1 - half :: 2] = logits[1 - half :: 2] >= thresholds
     hits = weights @ (given & truth).sum(axis=1)
     return float(2 * hits / max(1.0, weights @ (given.sum(axis=1) + truth.sum(axis=1))))
