@@ -49,7 +49,7 @@ def test_one_class_or_none_is_an_error() -> None:
     one = check(documents([("a", str(i)) for i in range(100)]))
     assert codes(one) == {"one-class": "error"}
     assert not one.ok
-    assert one.lines()[0] == "error: there is only one label, 'a': nothing to tell apart."
+    assert one.lines()[0] == "error: there is only one label, 'a': nothing to classify."
     assert "no-labels" in codes(check(Documents(["d"], ["x"], None)))
     assert "one-class" in codes(check(documents([((), "x")])))
 
@@ -87,9 +87,11 @@ def test_duplicates_are_a_note_and_with_other_labels_a_warning() -> None:
     result = check(plenty(("a", "Same  text"), ("a", "same text"), ("b", "SAME TEXT")))
     assert codes(result) == {"duplicates": "note", "conflicting-labels": "warning"}
     warning, note = result.findings
-    assert note.message == "2 documents have the text of an earlier one."
+    assert note.message == "2 documents repeat the text of an earlier one."
     assert note.examples == ("d1 = d0", "d2 = d0")
-    assert warning.message.startswith("1 document has the text of an earlier one, but another")
+    assert warning.message.startswith(
+        "1 document repeats the text of an earlier one under a different label"
+    )
     assert warning.examples == ("d2 (b) = d0 (a)",)
 
 
@@ -109,9 +111,9 @@ def test_the_test_source_is_compared() -> None:
         "labels-not-in-test": "note",
     }
     only, overlap, absent = result.findings
-    assert only.message == "1 label of the test (2 documents) is not in the training part."
+    assert only.message == "1 label of the test data (2 documents) is not in the training data."
     assert only.examples == ("c",)
-    assert overlap.message == "1 of 3 test documents (33.3%) is in the training part, too."
+    assert overlap.message == "1 of 3 test documents (33.3%) is also in the training data."
     assert overlap.examples == ("t0 = d7",)
     assert absent.examples == ("b",)
 
@@ -196,7 +198,7 @@ def test_data_frames_may_lack_cells_and_have_lists(tmp_path: Path) -> None:
 def test_texts_need_a_label_each() -> None:
     with pytest.raises(LabelError, match="expected labels beside texts"):
         check(["a", "b"])
-    with pytest.raises(LabelError, match="one label a text, found 2 and 1"):
+    with pytest.raises(LabelError, match="one label per text, found 1 labels for 2 texts"):
         check(["a", "b"], ["x"])
     with pytest.raises(LabelError, match="array of 2 dimensions"):
         check(["a", "b"], np.eye(2))
@@ -205,10 +207,14 @@ def test_texts_need_a_label_each() -> None:
 @pytest.mark.parametrize(
     ("ours", "theirs", "said"),
     [
-        (["one"], ["one"], "the only test document is in the training part, too."),
-        (["one", "two"], ["one", "two"], "all 2 test documents are in the training part, too."),
-        (["one", "x"], ["one", "y"], "1 of 2 test documents (50.0%) is in the training part, too."),
-        (["one", "x"], ["one"] * 2 + ["y"], "2 of 3 test documents (66.7%) are in the training"),
+        (["one"], ["one"], "the only test document is also in the training data."),
+        (["one", "two"], ["one", "two"], "all 2 test documents are also in the training data."),
+        (["one", "x"], ["one", "y"], "1 of 2 test documents (50.0%) is also in the training data."),
+        (
+            ["one", "x"],
+            ["one"] * 2 + ["y"],
+            "2 of 3 test documents (66.7%) are also in the training",
+        ),
     ],
 )
 def test_sentences_suit_one_as_well_as_many(ours: list[str], theirs: list[str], said: str) -> None:
@@ -232,7 +238,7 @@ def test_the_exit_status_says_what_was_found(posts: Path, tmp_path: Path) -> Non
     one = tmp_path / "one.csv"
     one.write_text("text,label\n" + "".join(f"{n},x\n" for n in range(100)))
     for path, status, strict, headline in (
-        (clean, 0, 0, "2 labels in 200 documents: nothing to remark"),
+        (clean, 0, 0, "2 labels in 200 documents: no findings"),
         (noted, 0, 0, "2 labels in 201 documents: 1 note"),
         (posts, 0, 1, "2 labels in 200 documents: 1 warning, 1 note"),
         (one, 2, 2, "1 label in 100 documents: 1 error"),

@@ -121,15 +121,15 @@ def test_an_empty_file_and_empty_row_groups_have_no_documents(path: Path) -> Non
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda _: b"", r"whose first bytes are PAR1, found b''"),
-        (lambda _: b"PAR1", "cut short"),
-        (lambda _: b"text,label\n", "whose first bytes are PAR1, found b'text'"),
-        (lambda data: data[:-9], "cut short"),
-        (lambda data: data[:-1] + b"E", "found it encrypted"),
-        (lambda data: data[:-8] + b"\xff\xff\xff\x7fPAR1", "cut short"),
+        (lambda _: b"", r"which starts with PAR1, found b''"),
+        (lambda _: b"PAR1", "truncated"),
+        (lambda _: b"text,label\n", "which starts with PAR1, found b'text'"),
+        (lambda data: data[:-9], "truncated"),
+        (lambda data: data[:-1] + b"E", "found an encrypted one"),
+        (lambda data: data[:-8] + b"\xff\xff\xff\x7fPAR1", "truncated"),
         (lambda data: data[:-8] + b"\0\0\0\0PAR1", "damaged footer"),
         (lambda data: b"PAR1" + bytes(len(data) - 16) + data[-12:], "damaged footer"),
-        (lambda data: data[:4] + b"\xff" * 60 + data[64:], "found damage|made polars fail"),
+        (lambda data: data[:4] + b"\xff" * 60 + data[64:], "found a damaged one|made polars fail"),
     ],
 )
 def test_damage_is_refused(path: Path, damage: Callable[[bytes], bytes], message: str) -> None:

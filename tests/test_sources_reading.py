@@ -145,11 +145,11 @@ def test_unlabelled_reading_takes_any_tree_and_single_files(tmp_path: Path) -> N
 def test_a_path_goes_on_inside_an_archive_but_not_inside_a_file(tmp_path: Path) -> None:
     archive = write_zip(tmp_path / "a.zip", {f"x/y/{name}": text for name, text in FILES.items()})
     assert read_documents(archive / "x" / "y").labels == LABELS
-    with pytest.raises(SourceError, match=r"expected z in the archive.*At its top are: x"):
+    with pytest.raises(SourceError, match=r"expected z in the archive.*Its top level holds: x"):
         read_documents(archive / "z")
     plain = tmp_path / "plain.txt"
     plain.write_text("x")
-    with pytest.raises(SourceNotFoundError, match="is a file, and no archive"):
+    with pytest.raises(SourceNotFoundError, match="is a file, not an archive"):
         read_documents(plain / "z")
 
 

@@ -78,10 +78,10 @@ def test_parquet_is_read_by_column(tmp_path: Path) -> None:
     assert documents.labels == ["NA", "é"]
     assert documents.names == ["t.parquet:1", "t.parquet:2"]
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(SourceError, match="expected whole Parquet"):
+    with pytest.raises(SourceError, match="expected (an intact|a complete) Parquet file"):
         read_documents(path)
     path.write_bytes(b"text,label\n")
-    with pytest.raises(SourceError, match="whose first bytes are PAR1, found b'text'"):
+    with pytest.raises(SourceError, match="which starts with PAR1, found b'text'"):
         read_documents(path)
 
 
@@ -420,7 +420,7 @@ def test_quotes_in_a_table_that_quotes_nothing_are_text(tmp_path: Path) -> None:
 def test_a_header_with_a_broken_quote_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text('"text"x,label\na,x\nb,y\n')
-    with pytest.raises(SourceError, match=r"t\.csv:1: expected the names of the columns"):
+    with pytest.raises(SourceError, match=r"t\.csv:1: expected column names"):
         read_documents(path)
 
 
@@ -469,7 +469,7 @@ def test_a_first_row_that_is_evidently_data_is_a_document(
     assert len(documents) == len(data.splitlines()) - data.startswith("sep")
     assert len(documents.classes()) == 2
     (note,) = documents.remarks.notes
-    assert note.startswith(f"{name}: the first row is data, not the names of columns;")
+    assert note.startswith(f"{name}: the first row is data, not column names;")
     assert note.endswith(f"took column {text} for the text and column {label} for the label.")
     same = read_documents(path, text=text, label=label)
     assert (same.texts, same.labels) == (documents.texts, documents.labels)
@@ -478,7 +478,7 @@ def test_a_first_row_that_is_evidently_data_is_a_document(
 def test_a_first_row_that_may_be_data_is_asked_about(tmp_path: Path) -> None:
     path = tmp_path / "t.tsv"
     path.write_text("ham\thi there\nspam\twin\n")
-    with pytest.raises(SourceError, match="If the first row is data already, name the columns by"):
+    with pytest.raises(SourceError, match="If the first row is data, name the columns by"):
         read_documents(path)
     assert read_documents(path, text="2", label="1").labels == ["ham", "spam"]
     assert read_documents(path, label="1").texts == ["hi there", "win"]
@@ -531,7 +531,7 @@ def test_lines_of_fasttext_are_read_whatever_the_files_name(name: str, tmp_path:
     assert documents.labels == ["spam", "ham", "ham"]
     assert documents.names == [f"{name}:1", f"{name}:3", f"{name}:4"]
     assert documents.remarks.rejected[0].line == 5
-    assert "read as lines of fastText" in documents.remarks.notes[0]
+    assert "read as fastText" in documents.remarks.notes[0]
     path.write_text("\ufeff__label__a __label__b x y\n__label__a z __label__c w\n", "utf-8")
     documents = read_documents(path)
     assert (documents.labels, documents.texts) == ([("a", "b"), ("a", "c")], ["x y", "z w"])
@@ -584,9 +584,9 @@ BROKEN = [
     (b'{"text": "\xff \\ud800", "label": "x"}', "no valid JSON"),
     (b'{"text": "\xff \\udc80", "label": "x"}', "no valid JSON"),
     (b'{"text": "\xff", "label": NaN}', "no valid JSON"),
-    (b'{"text": "b", "label": "x", "label": "y"}', "the key 'label' comes twice"),
-    (b'{"text": "b", "label": "x", "\\u0074ext": "c"}', "the key 'text' comes twice"),
-    (b'{"text": "b\xff", "label" : "x", "label"\t: "x"}', "the key 'label' comes twice"),
+    (b'{"text": "b", "label": "x", "label": "y"}', "duplicate key 'label'"),
+    (b'{"text": "b", "label": "x", "\\u0074ext": "c"}', "duplicate key 'text'"),
+    (b'{"text": "b\xff", "label" : "x", "label"\t: "x"}', "duplicate key 'label'"),
     (b'{"text": "b", "label": "spam\\u0000"}', "control characters in it: spam\\x00"),
     (b'{"text": "b", "label": "a\\nb"}', "control characters in it: a\\nb"),
     (b'{"text": "b", "label": "' + b"x" * 1001 + b'"}', "at most 1,000 characters, found one of"),
@@ -646,10 +646,10 @@ def test_a_gzip_that_is_cut_short_or_none_is_an_error(tmp_path: Path) -> None:
     path = make(tmp_path / "t.jsonl.gz", [("a", "x" * 1000 + str(n)) for n in range(100)])
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(SourceError, match="damaged or cut short"):
+    with pytest.raises(SourceError, match="damaged or truncated"):
         read_documents(path)
     path.write_bytes(b"text,label\n")
-    with pytest.raises(SourceError, match="damaged or cut short"):
+    with pytest.raises(SourceError, match="damaged or truncated"):
         read_documents(path)
 
 

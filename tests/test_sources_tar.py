@@ -55,7 +55,7 @@ def found(data: bytes) -> list[tuple[str, str, int]]:
 TYPES = {
     tarfile.REGTYPE: "file", tarfile.AREGTYPE: "file", tarfile.CONTTYPE: "file",
     tarfile.DIRTYPE: "folder", tarfile.SYMTYPE: "link", tarfile.LNKTYPE: "link",
-    tarfile.FIFOTYPE: "not an ordinary file", tarfile.CHRTYPE: "not an ordinary file",
+    tarfile.FIFOTYPE: "not a regular file", tarfile.CHRTYPE: "not a regular file",
 }  # fmt: skip
 names = st.one_of(
     st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=30),
@@ -116,10 +116,10 @@ def test_sparse_files_are_reported_and_their_data_skipped() -> None:
         with pytest.raises(EOFError):
             found(data[:end])
     kinds = [(name, kind) for name, kind, _ in found(data)]
-    assert kinds == [("a/sparse", "not an ordinary file"), ("a/1", "file"), ("b/1", "file")]
+    assert kinds == [("a/sparse", "not a regular file"), ("a/1", "file"), ("b/1", "file")]
     member = tarfile.TarInfo("a/pax")
     member.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.name": "x"}
-    assert found(tar_bytes([member]))[0][1] == "not an ordinary file"
+    assert found(tar_bytes([member]))[0][1] == "not a regular file"
 
 
 def record(key: str, value: str) -> bytes:
@@ -207,10 +207,10 @@ for path in sorted(Path(sys.argv[1]).glob("*.tar*")):
 
 def test_a_folder_of_great_depth_takes_no_time(tmp_path: Path) -> None:
     code = """
-from satchel.sources.documents import Remarks
+from satchel.sources.documents import ReadReport
 from satchel.sources.files import find_root, split_labels
 paths = ["n/" * 160_000 + name for name in ("a/1", "b/1", "b/2")]
-print(len(find_root(paths, "t", Remarks())))
+print(len(find_root(paths, "t", ReadReport())))
 """
     assert assert_confined(code, seconds=10) == "320000\n"
 

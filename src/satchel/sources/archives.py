@@ -3,7 +3,7 @@
 A tar is read strictly forward by code of our own. Python's tarfile takes time that grows with the
 square of a long name or of a header of digits (CVE-2024-6232 in Python up to 3.11.9), and other
 versions loop over crafted sizes. Reading needs little of the format: names (ustar, GNU and PAX),
-sizes and types. Each header is looked at once, and what names it may hold is limited.
+sizes and types. Each header is read once, and the length of its names is limited.
 """
 
 from __future__ import annotations
@@ -45,19 +45,19 @@ _REGULAR: Final = frozenset(b"07\0")
 _KINDS: Final = {ord("1"): "link", ord("2"): "link", ord("5"): "folder"}
 _GNU_NAME, _GNU_LINK, _GNU_SPARSE = b"LKS"
 _PAX, _PAX_SOLARIS, _PAX_GLOBAL = b"xXg"
-# Types whose size tells how much data follows; of links, devices and folders it does not.
+# Links, devices and folders: their size field does not say how much data follows.
 _WITHOUT_DATA: Final = frozenset(b"123456")
 
 
 @dataclass(frozen=True)
 class Member:
-    """A member, whose data the stream stands before.
+    """A member; the stream is positioned at the start of its data.
 
     Attributes:
         name: Its path; bytes that are not UTF-8 are surrogate escapes.
-        kind: ``file``, ``folder``, ``link`` or ``not an ordinary file``.
+        kind: ``file``, ``folder``, ``link`` or ``not a regular file``.
         size: Bytes of data that follow.
-        fault: Why it cannot be named, and so not be read; empty where it can.
+        fault: Why its name cannot be read, so that it is skipped; empty if it can.
     """
 
     name: str
@@ -79,14 +79,14 @@ class _Extended:
 def read_members(stream: Bounded) -> Iterator[Member]:
     """Yield the members of a tar.
 
-    Whoever takes a member may read its data from the stream before asking for the next.
+    The caller may read a member's data from the stream before asking for the next one.
 
     Args:
         stream: The tar, decompressed.
 
     Raises:
         ValueError: A header is damaged.
-        EOFError: The tar is cut short.
+        EOFError: The tar is truncated.
     """
     for_all = _Extended()
     extended = _Extended()
@@ -94,10 +94,10 @@ def read_members(stream: Bounded) -> Iterator[Member]:
         header = stream.read(BLOCK)
         if not header.strip(b"\0"):
             if len(header) < BLOCK and (header or stream.tell() == 0):
-                raise EOFError("no end mark")
+                raise EOFError("no end-of-archive marker")
             return
         if len(header) < BLOCK:
-            raise EOFError("no end mark")
+            raise EOFError("no end-of-archive marker")
         _check(header)
         kind, size = header[156], _number(header[124:136])
         if kind in (_PAX, _PAX_SOLARIS, _PAX_GLOBAL, _GNU_NAME, _GNU_LINK):
@@ -123,7 +123,7 @@ def read_members(stream: Bounded) -> Iterator[Member]:
         elif kind in _REGULAR and not sparse:
             what = "file"
         else:
-            what = _KINDS.get(kind, "not an ordinary file")
+            what = _KINDS.get(kind, "not a regular file")
         start = stream.tell()
         yield Member(name, what, size, extended.fault or for_all.fault)
         stream.seek(start + _padded(size))
@@ -140,7 +140,7 @@ def _check(header: bytes) -> None:
     """Raise where a header's checksum is wrong."""
     rest = header[:148] + b" " * 8 + header[156:]
     found = _number(header[148:156])
-    # Some old programs took bytes for signed numbers.
+    # Some old programs summed bytes as signed numbers.
     if found not in (sum(rest), sum(rest) - 256 * sum(byte > 127 for byte in rest)):
         raise ValueError("a header's checksum is wrong")
 
@@ -169,13 +169,13 @@ def _own_name(header: bytes) -> str:
 
 
 def _extend(stream: Bounded, kind: int, size: int, extended: _Extended) -> None:
-    """Take what an extended header says, or note why not."""
+    """Take what an extended header says, or record why it cannot be used."""
     start = stream.tell()
     limit = MAX_HEADER_BYTES if kind in (_PAX, _PAX_SOLARIS, _PAX_GLOBAL) else MAX_NAME_BYTES + 1
     if size > limit:
         what = "name" if kind == _GNU_NAME else "header"
         if kind != _GNU_LINK:
-            extended.fault = f"its {what} takes {size:,} bytes, more than {limit:,}"
+            extended.fault = f"its {what} takes {size:,} bytes; the limit is {limit:,}"
     else:
         data = stream.read(size)
         if len(data) < size:
@@ -202,7 +202,7 @@ def _take_pax(data: bytes, extended: _Extended) -> None:
         if key == b"path":
             if len(value) > MAX_NAME_BYTES:
                 extended.fault = (
-                    f"its name takes {len(value):,} bytes, more than {MAX_NAME_BYTES:,}"
+                    f"its name takes {len(value):,} bytes; the limit is {MAX_NAME_BYTES:,}"
                 )
             extended.name = _text(value[:MAX_NAME_BYTES])
         elif key == b"size":
@@ -220,46 +220,47 @@ _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError)
 
 
 def read_archive(
-    path: str, inside: str, remarks: ReadReport, progress: Progress
+    path: str, inside: str, report: ReadReport, progress: Progress
 ) -> dict[str, bytes]:
     """Read the files of an archive.
 
     Args:
         path: The archive, with a suffix of ``documents.ARCHIVES``.
         inside: Only what lies below this path within the archive; empty for all.
-        remarks: Where skipped members are noted.
-        progress: Told of members read.
+        report: Where skipped members are noted.
+        progress: Receives the number of members read so far.
 
     Returns:
         Path relative to ``inside`` → bytes, sorted by path as bytes.
 
     Raises:
-        SourceError: The archive is cut short, damaged, no archive, a decompression bomb, or holds
-            nothing below ``inside``.
+        SourceError: The archive is truncated, damaged, not an archive, a decompression bomb, or
+            holds nothing below ``inside``.
     """
     files: dict[str, bytes] = {}
     reader = _read_zip if path.lower().endswith(".zip") else _read_tar
     seen: set[str] = set()
     try:
-        reader(path, inside, files, seen, remarks, progress)
+        reader(path, inside, files, seen, report, progress)
     except SourceError:
         raise
     except (*_DAMAGE, NotImplementedError, ValueError, RuntimeError) as error:
         if isinstance(error, OSError) and error.errno:
             raise SourceError(
-                f"{printable(path)}: expected a readable file: {reason(error)}."
+                f"{printable(path)}: expected a readable file, found that it cannot be read: "
+                f"{reason(error)}."
             ) from error
         why = brief(str(error) or type(error).__name__, 200)
         raise SourceError(
-            f"{printable(path)}: expected a whole archive, found one that is damaged, cut short or "
-            f"of another kind ({why}) after {counted(len(files), 'file')}. Fetch it again, or "
-            f"unpack it and name the folder."
+            f"{printable(path)}: expected an intact archive, found one that is damaged, truncated "
+            f"or of another format ({why}) after {counted(len(files), 'file')}. Get a fresh copy, "
+            f"or unpack it and name the folder."
         ) from error
     if inside and not files and not any(_below(name, inside) for name in seen):
         tops = sorted({name.partition("/")[0] for name in seen})
         raise SourceError(
             f"{printable(path)}: expected {printable(inside)} in the archive, found no such "
-            f"folder. At its top are: {', '.join(map(brief, tops[:20])) or 'no files'}."
+            f"folder. Its top level holds: {', '.join(map(brief, tops[:20])) or 'no files'}."
         )
     return dict(sorted(files.items(), key=lambda item: by_bytes(item[0])))
 
@@ -271,23 +272,23 @@ def _below(name: str, inside: str) -> str:
     return name[len(inside) + 1 :] if name.startswith(f"{inside}/") else ""
 
 
-def _name(raw: str, remarks: ReadReport) -> str:
-    """Return a member's path without ``.`` parts; empty where it is unsafe or none."""
+def _name(raw: str, report: ReadReport) -> str:
+    """Return a member's path without ``.`` parts; empty where it is unsafe or not a name."""
     parts = raw.split("/")
     if "\0" in raw or not raw.strip("/."):
-        remarks.special.append(Skipped(raw, "no name that a file could have"))
+        report.special.append(Skipped(raw, "not a valid file name"))
         return ""
     if raw.startswith("/") or ".." in parts:
-        remarks.special.append(Skipped(raw, "name that leads out of the archive"))
+        report.special.append(Skipped(raw, "name that points outside the archive"))
         return ""
     return "/".join(part for part in parts if part not in ("", "."))
 
 
-def _wanted(name: str, inside: str, remarks: ReadReport) -> str:
+def _wanted(name: str, inside: str, report: ReadReport) -> str:
     """Return the path below ``inside`` if the member is to be read; notes hidden ones."""
     below = _below(name, inside)
     if below and any(map(hidden, below.split("/"))):
-        remarks.hidden.append(name)
+        report.hidden.append(name)
         return ""
     return below
 
@@ -307,7 +308,7 @@ def _read_tar(
     inside: str,
     files: dict[str, bytes],
     seen: set[str],
-    remarks: ReadReport,
+    report: ReadReport,
     progress: Progress,
 ) -> None:
     with _open(path) as stream:
@@ -316,28 +317,30 @@ def _read_tar(
             if number % _STEP == 0:
                 progress("reading", number, None, os.path.basename(path))
             if member.fault:
-                remarks.unreadable.append(Skipped(f"{member.name[:40]}…", member.fault))
+                report.unreadable.append(Skipped(f"{member.name[:40]}…", member.fault))
                 continue
-            if member.kind == "folder" or not (name := _name(member.name, remarks)):
+            if member.kind == "folder" or not (name := _name(member.name, report)):
                 continue
             seen.add(name)
-            if not (below := _wanted(name, inside, remarks)):
+            if not (below := _wanted(name, inside, report)):
                 continue
             if member.kind != "file":
-                remarks.special.append(Skipped(name, member.kind))
+                report.special.append(Skipped(name, member.kind))
             elif member.size > MAX_DOCUMENT_BYTES:
-                remarks.unreadable.append(Skipped(name, too_large(member.size)))
+                report.unreadable.append(Skipped(name, too_large(member.size)))
             else:
                 files[below] = bounded.read(member.size)
         if not bounded.last:
-            remarks.notes.append(f"{printable(path)} has no end mark: it may be cut short.")
+            report.notes.append(
+                f"{printable(path)} has no end-of-archive marker: it may be truncated."
+            )
         # To its end, so that gzip's checksum is checked.
         while bounded.read(2**20):
             pass
 
 
 def _zip_name(member: zipfile.ZipInfo) -> str:
-    """Return a member's name; many programs write UTF-8 without saying so, which reads as cp437."""
+    """Return a member's name; UTF-8 is often written without its flag and then read as cp437."""
     if not member.flag_bits & 0x800:
         try:
             return member.filename.encode("cp437").decode()
@@ -347,7 +350,7 @@ def _zip_name(member: zipfile.ZipInfo) -> str:
 
 
 def _overlap(members: list[zipfile.ZipInfo]) -> bool:
-    """Tell whether members share compressed bytes, which would be unpacked once for each."""
+    """Return whether members share compressed bytes, which would be unpacked once for each."""
     end = 0
     for member in sorted(members, key=lambda member: member.header_offset):
         if member.header_offset < end:
@@ -361,7 +364,7 @@ def _read_zip(
     inside: str,
     files: dict[str, bytes],
     seen: set[str],
-    remarks: ReadReport,
+    report: ReadReport,
     progress: Progress,
 ) -> None:
     size = os.path.getsize(path)
@@ -375,28 +378,28 @@ def _read_zip(
                 progress("reading", number, len(members), os.path.basename(path))
             raw = _zip_name(member)
             if len(raw) > MAX_NAME_BYTES:
-                fault = f"its name has {len(raw):,} characters, more than {MAX_NAME_BYTES:,}"
-                remarks.unreadable.append(Skipped(f"{raw[:40]}…", fault))
+                fault = f"its name has {len(raw):,} characters; the limit is {MAX_NAME_BYTES:,}"
+                report.unreadable.append(Skipped(f"{raw[:40]}…", fault))
                 continue
-            if raw.endswith("/") or not (name := _name(raw, remarks)):
+            if raw.endswith("/") or not (name := _name(raw, report)):
                 continue
             seen.add(name)
-            if not (below := _wanted(name, inside, remarks)):
+            if not (below := _wanted(name, inside, report)):
                 continue
             mode = member.external_attr >> 16
             if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-                what = "link" if stat.S_ISLNK(mode) else "not an ordinary file"
-                remarks.special.append(Skipped(name, what))
+                what = "link" if stat.S_ISLNK(mode) else "not a regular file"
+                report.special.append(Skipped(name, what))
             elif member.flag_bits & 1:
-                remarks.unreadable.append(Skipped(name, "encrypted"))
+                report.unreadable.append(Skipped(name, "encrypted"))
             elif member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                remarks.unreadable.append(
-                    Skipped(name, "compressed by another method than deflate")
+                report.unreadable.append(
+                    Skipped(name, "compressed with a method other than deflate")
                 )
             elif member.file_size > MAX_DOCUMENT_BYTES:
-                remarks.unreadable.append(Skipped(name, too_large(member.file_size)))
+                report.unreadable.append(Skipped(name, too_large(member.file_size)))
             else:
-                # Told how much to read, it also decompresses no more than that at once.
+                # Given a size, it decompresses no more than that at once.
                 with archive.open(member) as file:
                     files[below] = file.read(member.file_size)
         progress("reading", len(members), len(members), os.path.basename(path))

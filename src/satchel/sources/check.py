@@ -1,4 +1,4 @@
-"""The check before training: faults of labels and texts, repeated texts, leaked test documents."""
+"""The check before training: problems with labels and texts, duplicates, leaked test documents."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class CheckResult:
     """What the check found.
 
     Attributes:
-        documents: How many documents there are to learn from.
-        test_documents: How many in the test source; None without one.
+        documents: Number of training documents.
+        test_documents: Number of test documents; None without a test source.
         classes: Label → number of documents, most first.
         findings: Errors first, then warnings, then notes.
-        remarks: What reading had to say, in sentences.
+        remarks: Messages from reading the sources, in sentences.
     """
 
     documents: int
@@ -78,25 +78,25 @@ class CheckResult:
         return int(strict and any(finding.severity == "warning" for finding in self.findings))
 
     def headline(self) -> str:
-        """Return what was looked over and how much was found, in one line."""
+        """Return the numbers of documents checked and of findings, in one line."""
         what = f"{counted(len(self.classes), 'label')} in {counted(self.documents, 'document')}"
         if self.test_documents is not None:
             what += f", {counted(self.test_documents, 'test document')}"
         times = Counter(finding.severity for finding in self.findings)
         found = [counted(times[each], each) for each in ("error", "warning", "note") if times[each]]
-        return f"{what}: {', '.join(found) or 'nothing to remark'}"
+        return f"{what}: {', '.join(found) or 'no findings'}"
 
     def lines(self) -> list[str]:
         """Return the findings and remarks as lines for a terminal."""
-        said = []
+        lines = []
         for finding in self.findings:
-            said.append(f"{finding.severity}: {finding.message}")
+            lines.append(f"{finding.severity}: {finding.message}")
             if finding.examples:
-                said.append(
+                lines.append(
                     f"    such as: {', '.join(brief(each, 200) for each in finding.examples)}"
                 )
-            said.append(f"    {finding.advice}")
-        return said + [f"reading: {remark}" for remark in self.remarks]
+            lines.append(f"    {finding.advice}")
+        return lines + [f"reading: {remark}" for remark in self.remarks]
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""
@@ -133,13 +133,13 @@ def check(
     text: str | Sequence[str] | None = None,
     label: str | None = None,
 ) -> CheckResult:
-    """Look over labelled documents before training.
+    """Check labelled documents before training.
 
     Args:
-        source: What to learn from: a path, as :func:`satchel.read` takes it; a data frame, as it
+        source: The training data: a path, as :func:`satchel.read` takes it; a data frame, as it
             returns it, or of pandas; :class:`Documents`; or a sequence of texts.
-        labels: One label a text, or one list of labels a text, where ``source`` is texts.
-        test: What to judge by, if it is a source of its own; of the same kinds.
+        labels: One label per text, or one list of labels per text, where ``source`` is texts.
+        test: The test data, if it is a separate source; of the same kinds.
         test_labels: Its labels, where ``test`` is texts.
         text: The column or columns of the text, where there are columns; None takes the one that
             is recognised by its name.
@@ -150,7 +150,7 @@ def check(
 
     Raises:
         SourceError: A source cannot be read, a column is missing, or most rows cannot be used.
-        LabelError: Texts have no labels, or not one each.
+        LabelError: Texts have no labels, or not one label per text.
     """
     texts = () if text is None else (text,) if isinstance(text, str) else tuple(text)
     wanted = Columns(texts, label)
@@ -162,7 +162,7 @@ def check(
 def _documents(
     source: object, labels: Sequence[object] | None, wanted: Columns, name: str
 ) -> Documents:
-    """Return the documents of whatever holds some."""
+    """Return the documents of a source of any supported kind."""
     if isinstance(source, Documents):
         return source
     if isinstance(source, str | os.PathLike):
@@ -178,7 +178,7 @@ def _documents(
 
 
 def check_documents(documents: Documents, test: Documents | None = None) -> CheckResult:
-    """As :func:`check`, of documents that were read."""
+    """Check documents that are already read, as :func:`check` does."""
     classes = _count_labels(documents)
     keys = text_keys([*documents.texts, *(test.texts if test else [])])
     findings = [
@@ -222,7 +222,7 @@ def _check_labels(documents: Documents, classes: Counter[str]) -> Iterator[Findi
         yield Finding(
             "error",
             "one-class",
-            f"there is {only}: nothing to tell apart.",
+            f"there is {only}: nothing to classify.",
             "Add documents of another label, or check the folder or the label column.",
         )
     if len(documents) >= 20 and len(classes) > len(documents) / 2:
@@ -257,8 +257,8 @@ def _check_labels(documents: Documents, classes: Counter[str]) -> Iterator[Findi
             "warning",
             "tiny-classes",
             f"{len(tiny):,} {are} fewer than {FEW_IN_CLASS} documents.",
-            "Add documents, or merge or drop these labels; a label with one document is learnt "
-            "but never tested.",
+            "Add documents, or merge or drop these labels; a label with one document is "
+            "trained on but never tested.",
             _first(f"{label} ({classes[label]})" for label in tiny),
         )
 
@@ -270,7 +270,7 @@ def _check_texts(documents: Documents, keys: np.ndarray) -> Iterator[Finding]:
             "warning",
             "few-documents",
             f"{there} only {counted(len(documents), 'document')}.",
-            "Expect a poor and uncertain result; a few hundred documents a label serve well.",
+            "Expect a poor and uncertain result; aim for a few hundred documents per label.",
         )
     empty = [
         name for name, text in zip(documents.names, documents.texts, strict=True) if _is_empty(text)
@@ -280,7 +280,7 @@ def _check_texts(documents: Documents, keys: np.ndarray) -> Iterator[Finding]:
             "warning",
             "empty-documents",
             f"{counted(len(empty), 'document is', 'documents are')} empty.",
-            "Training leaves them out; remove or mend them.",
+            "Training skips them; remove or fix them.",
             _first(empty),
         )
     _, first, group = np.unique(keys, return_index=True, return_inverse=True)
@@ -291,23 +291,24 @@ def _check_texts(documents: Documents, keys: np.ndarray) -> Iterator[Finding]:
     yield Finding(
         "note",
         "duplicates",
-        f"{counted(len(copies), 'document has', 'documents have')} the text of an earlier one.",
-        "Nothing, if that is how documents come: where Satchel sets a test part aside, all copies "
-        "of a text are on one side.",
+        f"{counted(len(copies), 'document repeats', 'documents repeat')} the text of an earlier "
+        f"one.",
+        "Nothing to do if such repeats are normal in your data: when Satchel splits off a test "
+        "set, all copies of a text stay on the same side.",
         _pairs(documents.names, copies, documents.names, first[group]),
     )
     labels = [frozenset(each) for each in label_sets(documents.labels or [])]
-    torn = [i for i in copies if labels and labels[i] != labels[first[group[i]]]]
-    if torn:
+    conflicting = [i for i in copies if labels and labels[i] != labels[first[group[i]]]]
+    if conflicting:
         yield Finding(
             "warning",
             "conflicting-labels",
-            f"{counted(len(torn), 'document has', 'documents have')} the text of an earlier one, "
-            f"but another label.",
-            "Decide on one label for each text; if it has several, use a column 'labels'.",
+            f"{counted(len(conflicting), 'document repeats', 'documents repeat')} the text of an "
+            f"earlier one under a different label.",
+            "Choose one label per text; if a text has several labels, use a column 'labels'.",
             _pairs(
                 documents.names,
-                np.array(torn),
+                np.array(conflicting),
                 documents.names,
                 first[group],
                 lambda i: ", ".join(sorted(labels[i])),
@@ -318,26 +319,26 @@ def _check_texts(documents: Documents, keys: np.ndarray) -> Iterator[Finding]:
 def _check_test(
     documents: Documents, test: Documents, classes: Counter[str], keys: np.ndarray
 ) -> Iterator[Finding]:
-    theirs = _count_labels(test)
-    strange = [label for label in theirs if label not in classes]
-    if strange:
-        number = sum(theirs[label] for label in strange)
+    in_test = _count_labels(test)
+    unseen = [label for label in in_test if label not in classes]
+    if unseen:
+        number = sum(in_test[label] for label in unseen)
         yield Finding(
             "warning",
             "labels-only-in-test",
-            f"{counted(len(strange), 'label')} of the test ({counted(number, 'document')}) "
-            f"{'is' if len(strange) == 1 else 'are'} not in the training part.",
+            f"{counted(len(unseen), 'label')} of the test data ({counted(number, 'document')}) "
+            f"{'is' if len(unseen) == 1 else 'are'} not in the training data.",
             "These documents will count as wrong: add training documents, or correct the label.",
-            _first(strange),
+            _first(unseen),
         )
-    absent = [label for label in classes if label not in theirs]
+    absent = [label for label in classes if label not in in_test]
     if test.labels is not None and absent:
         yield Finding(
             "note",
             "labels-not-in-test",
-            f"{counted(len(absent), 'label')} of the training part never "
-            f"{'occurs' if len(absent) == 1 else 'occur'} in the test.",
-            "The test says nothing about them.",
+            f"{counted(len(absent), 'label')} of the training data never "
+            f"{'occurs' if len(absent) == 1 else 'occur'} in the test data.",
+            "The evaluation says nothing about them.",
             _first(absent),
         )
     ours, first = np.unique(keys[: len(documents)], return_index=True)
@@ -349,22 +350,22 @@ def _check_test(
         yield Finding(
             "warning",
             "test-in-training",
-            f"{_part(len(shared), len(test))} {'is' if len(shared) == 1 else 'are'} in the "
-            f"training part, too.",
-            "The score will flatter: take them out of one side.",
+            f"{_part(len(shared), len(test))} {'is' if len(shared) == 1 else 'are'} also in "
+            f"the training data.",
+            "The score will be too optimistic: remove them from one of the two.",
             _pairs(test.names, shared, documents.names, first[place]),
         )
 
 
 def _part(number: int, total: int) -> str:
-    """Return how many of the test documents, in words that suit one as well as many."""
+    """Return how many of the test documents, worded for one or many."""
     if number == total:
         return "the only test document" if total == 1 else f"all {total:,} test documents"
     return f"{number:,} of {total:,} test documents ({number / total:.1%})"
 
 
 def _is_empty(text: str) -> bool:
-    """Tell whether a text has nothing but white space."""
+    """Return whether a text has nothing but white space."""
     return not text or text.isspace()
 
 
@@ -373,10 +374,10 @@ def _pairs(
     chosen: np.ndarray,
     other_names: list[str],
     others: np.ndarray,
-    tell: Callable[[int], str] | None = None,
+    describe: Callable[[int], str] | None = None,
 ) -> tuple[str, ...]:
     def side(name: str, index: int) -> str:
-        return f"{name} ({tell(index)})" if tell else name
+        return f"{name} ({describe(index)})" if describe else name
 
     return tuple(
         f"{side(names[i], i)} = {side(other_names[others[i]], int(others[i]))}"

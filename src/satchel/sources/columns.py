@@ -65,7 +65,7 @@ _GROUPS: Final[dict[Role, Sequence[Sequence[str]]]] = {
 
 
 def plain(name: str) -> str:
-    """Return a column's name without what does not matter when it is recognised."""
+    """Return a column's name reduced to what matters for recognising it."""
     return "".join(c for c in name.casefold() if not c.isspace() and c not in "_-.")
 
 
@@ -75,20 +75,20 @@ _KNOWN: Final = {
 
 
 def recognised(name: str) -> bool:
-    """Tell whether a name is one that a text or label column may have."""
+    """Return whether a name is one that a text or label column may have."""
     return plain(name) in _KNOWN["text"] or plain(name) in _KNOWN["label"]
 
 
 @dataclass(frozen=True)
 class Columns:
-    """What the user asked of a table.
+    """Which columns of a table the user asked for.
 
     Attributes:
         text: Columns of the text, to be joined; empty: the table's own, recognised by its name.
         label: Column of the label; None: recognised by its name.
         id: Column of the ids; None: the one called ``id``, if any.
-        labelled: Whether labels are wanted at all.
-        keep: Columns to keep as they are; ``all`` for all that are not taken otherwise.
+        labelled: Whether to read labels at all.
+        keep: Columns to keep unchanged; ``all`` for all that have no other role.
         whole: Whether every column is kept, those of the text and the label as well.
     """
 
@@ -114,37 +114,41 @@ class Columns:
         """Decide which columns to read.
 
         Args:
-            columns: The table's columns, each with a name of its own.
+            columns: The table's columns, each with a unique name.
             source: The table, for messages.
             notes: Where a guess is noted.
             repeated: Names that several columns had.
 
         Raises:
-            SourceError: A wanted column is missing or there twice, or several would do.
+            SourceError: A requested column is missing or duplicated, or several columns match.
         """
-        look = _Look(columns, source, repeated)
-        text = tuple(look.named(name, "text") for name in self.text)
+        finder = _ColumnFinder(columns, source, repeated)
+        text = tuple(finder.named(name, "text") for name in self.text)
         label = None
         if self.labelled:
-            label = look.named(self.label, "label") if self.label is not None else look.label(text)
+            label = (
+                finder.named(self.label, "label") if self.label is not None else finder.label(text)
+            )
         # Also where labels are not read, so that the text is the same as where they are.
-        text = text or look.text(label or self.label)
+        text = text or finder.text(label or self.label)
         taken = {label, *text}
         if self.id is not None:
-            id_: str | None = look.named(self.id, "id")
+            id_: str | None = finder.named(self.id, "id")
         else:
-            id_ = next((name for name in look.in_group(ID_COLUMNS[0]) if name not in taken), None)
+            id_ = next((name for name in finder.in_group(ID_COLUMNS[0]) if name not in taken), None)
         if self.whole:
             kept = tuple(columns)
         elif self.keep == "all":
             kept = tuple(name for name in columns if name not in {*taken, id_})
         else:
-            named = (look.named(name, "keep") for name in self.keep)
+            named = (finder.named(name, "keep") for name in self.keep)
             kept = tuple(dict.fromkeys(name for name in named if name != id_))
-        self._say(columns, source, text, label, notes)
-        return Taken(text, label, id_, kept, several=label is not None and plain(label) == "labels")
+        self._note_guesses(columns, source, text, label, notes)
+        return Taken(
+            text, label, id_, kept, multi_label=label is not None and plain(label) == "labels"
+        )
 
-    def _say(
+    def _note_guesses(
         self,
         columns: Sequence[str],
         source: str,
@@ -152,8 +156,8 @@ class Columns:
         label: str | None,
         notes: list[str],
     ) -> None:
-        """Note which columns were recognised, where that is not plain, and what else there is."""
-        said, others = [], []
+        """Note which columns were recognised, where that is not obvious, and the alternatives."""
+        guesses, others = [], []
         taken = {*text, label, *self.named}
         guessed: list[tuple[Role, Sequence[str], bool, tuple[str, ...]]] = [
             ("text", text, not self.text, ("text",)),
@@ -165,11 +169,11 @@ class Columns:
             more = [name for name in columns if plain(name) in _KNOWN[role] and name not in taken]
             joined = " and ".join(quoted(name) for name in names)
             if more or len(names) > 1 or names[0] not in usual:
-                said.append(f"{_columns(len(names))} {joined} for the {role}")
+                guesses.append(f"{_columns(len(names))} {joined} for the {role}")
             others += [f"{quoted(name)} (--{role})" for name in more]
-        if said:
+        if guesses:
             why = f"; other columns that may be meant: {', '.join(others)}" if others else ""
-            notes.append(f"{printable(source)}: took the {' and the '.join(said)}{why}.")
+            notes.append(f"{printable(source)}: took the {' and the '.join(guesses)}{why}.")
 
 
 def _columns(number: int) -> str:
@@ -180,15 +184,15 @@ _USUAL_LABELS: Final = ("label", "category", "labels")
 
 
 @dataclass(frozen=True)
-class _Look:
-    """Looks for columns in one table."""
+class _ColumnFinder:
+    """Finds columns in one table."""
 
     columns: Sequence[str]
     source: str
     repeated: Collection[str]
 
     def in_group(self, group: Sequence[str], without: Collection[str | None] = ()) -> list[str]:
-        """Return the columns that a group names; one spelled just so hides those spelled alike."""
+        """Return the columns that a group names; an exact match hides those spelled differently."""
         names = {plain(name) for name in group}
         found = [name for name in self.columns if plain(name) in names and name not in without]
         exact = [name for name in found if name in group]
@@ -220,22 +224,22 @@ class _Look:
         """Return the one column found.
 
         Raises:
-            SourceError: There are several.
+            SourceError: Several columns match.
         """
         if len(found) == 1:
             return self.named(found[0], role)
         join = ", or several to join them" if role == "text" else ""
         raise SourceError(
             f"{printable(self.source)}: expected one column for the {role}, found "
-            f"{' and '.join(quoted(name) for name in found[:20])}, which may all be meant. "
+            f"{' and '.join(quoted(name) for name in found[:20])}, any of which may be meant. "
             f"Name the right one{join}, with {role}= (--{role})."
         )
 
     def named(self, name: str, role: Role | Literal["keep"]) -> str:
-        """Return the column of a name: spelled like it, or else alike but for its case.
+        """Return the column of a name: the exact spelling, or else one that differs in case only.
 
         Raises:
-            SourceError: There is none, or several.
+            SourceError: No column matches, or several do.
         """
         found = [each for each in self.columns if each == name]
         found = found or [each for each in self.columns if each.casefold() == name.casefold()]
@@ -269,14 +273,14 @@ class _Look:
 
 
 def unique_names(columns: Sequence[str]) -> tuple[list[str], set[str]]:
-    """Give each column a name of its own.
+    """Give each column a unique name.
 
     Args:
         columns: The names as they are in the table.
 
     Returns:
         The names, ``column_3`` for one that has none and ``a_2`` for the second ``a``, and the set
-        of names that came several times.
+        of names that occurred more than once.
     """
     named = [name or f"column_{place}" for place, name in enumerate(columns, 1)]
     seen: Counter[str] = Counter()
@@ -296,39 +300,39 @@ SEPARATOR = "|"
 """Between the labels of one document in a cell of a column called ``labels``."""
 
 MAX_COLUMNS = 10_000
-"""A table with more columns is no table of documents."""
+"""A table with more columns is not a table of documents."""
 
 
-class CSRMatrix:
-    """Collects the usable rows of one table, and notes why the others are not.
+class RowCollector:
+    """Collects the usable rows of one table, and records why the others were rejected.
 
     Args:
         source: The table's name.
         wanted: Whether rows have labels, and cells that are kept.
-        remarks: Where rejected rows are noted.
+        report: Where rejected rows are noted.
         encoding: Encoding of rows that are not UTF-8; None decides from their bytes.
 
     Attributes:
         source: The table's name.
-        remarks: Where rejected rows are noted.
+        report: Where rejected rows are noted.
         encoding: Encoding of rows that are not UTF-8; None decides from their bytes.
         taken: Which columns were chosen; None until they are.
-        splits: Whether a text cell of a column ``labels`` holds several labels.
-        max_rows: More than these of a compressed table look like a decompression bomb.
+        splits: Whether a text cell of a column ``labels`` is split into several labels.
+        max_rows: A compressed table with more rows than this counts as a decompression bomb.
     """
 
     def __init__(
-        self, source: str, wanted: Columns, remarks: ReadReport, encoding: str | None = None
+        self, source: str, wanted: Columns, report: ReadReport, encoding: str | None = None
     ) -> None:
         self.source = source
-        self.remarks = remarks
+        self.report = report
         self.encoding = encoding
         self.taken: Taken | None = None
         self.splits = False
         self.max_rows = sys.maxsize
         self._labelled = wanted.labelled
         self._keeps = bool(wanted.keep) or wanted.whole
-        self._decoder = Decoder(remarks, encoding)
+        self._decoder = Decoder(report, encoding)
         self._names: list[str] = []
         self._texts: list[str] = []
         self._labels: list[str | tuple[str, ...]] = []
@@ -343,11 +347,11 @@ class CSRMatrix:
 
     def reject(self, line: int, reason: str) -> None:
         """Note a row that cannot be used."""
-        self.remarks.rejected.append(Skipped(self.source, reason, line))
+        self.report.rejected.append(Skipped(self.source, reason, line))
 
     def recoded(self, encoding: str) -> None:
         """Note that the table as a whole has another encoding than UTF-8."""
-        self.remarks.recoded[encoding] = [self.source]
+        self.report.recoded[encoding] = [self.source]
 
     def add(
         self,
@@ -362,7 +366,7 @@ class CSRMatrix:
         Args:
             line: Its first line, from 1.
             texts: The text cells: each a ``str`` (undecoded bytes are in it as surrogate
-                escapes) or None; what is there is joined by a line feed.
+                escapes) or None; those present are joined by a line feed.
             label: The label cell: ``str``, ``int`` or ``bool``, or a list of those for several.
             id_: The id cell; None where there is none.
             kept: Column → cell, of the columns that are kept.
@@ -393,15 +397,15 @@ class CSRMatrix:
             self._keep(kept)
 
     def _add_label(self, line: int, label: Any) -> bool:
-        """Take the label of a row; tell whether it is one."""
-        if self.splits and isinstance(label, str) and self.taken and self.taken.several:
+        """Take the label of a row; return whether it is one."""
+        if self.splits and isinstance(label, str) and self.taken and self.taken.multi_label:
             label = [each for each in label.split(SEPARATOR) if each.strip()]
         if isinstance(label, str) and label in self._clean:
             self._labels.append(self._clean[label])
             return True
-        several = isinstance(label, list | tuple)
+        is_list = isinstance(label, list | tuple)
         labels = []
-        for cell in label if several else (label,):
+        for cell in label if is_list else (label,):
             if isinstance(cell, bool):
                 cell = "true" if cell else "false"
             elif isinstance(cell, int):
@@ -415,9 +419,9 @@ class CSRMatrix:
                     return False
                 self._clean[cell] = clean_label(cell)
             labels.append(self._clean[cell])
-        self._multiple |= several
+        self._multiple |= is_list
         # Each once, in the order given.
-        self._labels.append(tuple(dict.fromkeys(labels)) if several else labels[0])
+        self._labels.append(tuple(dict.fromkeys(labels)) if is_list else labels[0])
         return True
 
     def _keep(self, cells: dict[str, Any]) -> None:
@@ -431,7 +435,7 @@ class CSRMatrix:
             raise SourceError(
                 f"{printable(self.source)}: expected rows with the same columns, found "
                 f"{len(self._kept):,} different ones in {len(self._texts):,} rows, few in each: "
-                f"too many to keep. Name those to keep."
+                f"too many to keep. Name the columns to keep."
             )
 
     def finish(self) -> Documents:
@@ -443,14 +447,14 @@ class CSRMatrix:
         Raises:
             SourceError: More rows were rejected than taken.
         """
-        rejected = [each for each in self.remarks.rejected if each.name == self.source]
+        rejected = [each for each in self.report.rejected if each.name == self.source]
         if len(rejected) > len(self._texts):
-            first = "\n".join(f"  {trouble}" for trouble in rejected[:5])
+            first = "\n".join(f"  {row}" for row in rejected[:5])
             total = counted(len(rejected) + len(self._texts), "row")
             raise SourceError(
                 f"{printable(self.source)}: expected rows with a text"
                 f"{' and a label' if self._labelled else ''}, found that {len(rejected):,} of "
-                f"{total} cannot be used:\n{first}\nMend them, or name other columns."
+                f"{total} cannot be used:\n{first}\nFix them, or name other columns."
             )
         for column in self._kept.values():
             column += [None] * (len(self._texts) - len(column))
@@ -466,11 +470,11 @@ class CSRMatrix:
             kept = {name: self._kept.get(name, [None] * len(self)) for name in self.taken.kept}
             kept |= {name: column for name, column in self._kept.items() if name not in kept}
         return Documents(
-            self._names, self._texts, labels, self.remarks, ids=ids, columns=kept, taken=self.taken
+            self._names, self._texts, labels, self.report, ids=ids, columns=kept, taken=self.taken
         )
 
     def _decode(self) -> None:
-        """Give the cells that hold surrogate escapes their right text, labels and ids included."""
+        """Decode the cells that hold surrogate escapes, labels and ids included."""
         columns = [self._texts, self._ids, *self._kept.values()]
         pending: list[tuple[list[Any], int]] = []
         for column in columns:
@@ -512,7 +516,7 @@ def undecoded(text: str) -> bytes | None:
 
 
 def _joined(texts: Sequence[Any]) -> Any:
-    """Return several text cells as one text; or None where all are, or one that is no text."""
+    """Join text cells; return None if all are missing, or the first value that is not text."""
     there = [text for text in texts if text is not None]
     wrong = [text for text in there if not isinstance(text, str)]
     if wrong or not there:

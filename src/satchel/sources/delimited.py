@@ -13,17 +13,17 @@ from typing import IO, TypeAlias
 
 from satchel.errors import SourceError
 from satchel.escaping import printable
-from satchel.sources.columns import Columns, CSRMatrix, recognised, unique_names
+from satchel.sources.columns import Columns, RowCollector, recognised, unique_names
 from satchel.sources.documents import MAX_DOCUMENT_BYTES, Taken
 from satchel.sources.encodings import decode_name
 
 
 @dataclass(frozen=True)
 class Header:
-    """What the first row turned out to be.
+    """What the first row holds.
 
     Attributes:
-        names: The names of the columns, each its own; ``1``, ``2`` … where there is no header.
+        names: The unique names of the columns; ``1``, ``2`` … where there is no header.
         taken: Which of them are read.
         is_data: Whether the first row is a document.
     """
@@ -42,8 +42,8 @@ def find_header(
 ) -> Header:
     """Decide whether the first row is a header, and which columns to read.
 
-    It is one if the columns that are wanted are found among its cells. Where they are not, it is
-    evidently data if one of its cells comes again in the same column, as a label does and a name
+    It is one if the requested columns are found among its cells. Where they are not, it is
+    considered data if one of its cells recurs in the same column, as a label does and a name
     does not, or if columns were asked for by number.
 
     Args:
@@ -54,7 +54,7 @@ def find_header(
         encoding: Encoding of names that are not UTF-8; None takes windows-1252.
 
     Raises:
-        SourceError: A wanted column is missing, or several would do.
+        SourceError: A requested column is missing, or several columns match.
     """
     first = [decode_name(cell, encoding).strip() for cell in sample[0]]
     names, repeated = unique_names(first)
@@ -72,7 +72,7 @@ def find_header(
             raise SourceError(f"{missing}{hint}") from missing
         label = f" and column {chosen.label} for the label" if chosen.label else ""
         notes.append(
-            f"{printable(source)}: the first row is data, not the names of columns; took column "
+            f"{printable(source)}: the first row is data, not column names; took column "
             f"{' and '.join(chosen.text)} for the text{label}."
         )
         return Header(numbers, chosen.choose(numbers, source, []), is_data=True)
@@ -81,12 +81,10 @@ def find_header(
 
 
 def _hint(first: Sequence[str]) -> str:
-    """Return what to do if the first row is data after all."""
+    """Return advice for the case that the first row is data."""
     if len(first) < 2:
         return ""
-    return (
-        " If the first row is data already, name the columns by number, such as --text 2 --label 1."
-    )
+    return " If the first row is data, name the columns by number, such as --text 2 --label 1."
 
 
 def _headless(
@@ -95,7 +93,7 @@ def _headless(
     """Return the numbers of the columns to read, or None where the first row may be a header.
 
     Raises:
-        SourceError: The first row is data, but the columns cannot be told apart.
+        SourceError: The first row is data, but the roles of the columns are unclear.
     """
     columns = list(zip(*sample, strict=True))
     again = [bool(column[0].strip()) and column[0] in column[1:] for column in columns]
@@ -124,8 +122,8 @@ def _headless(
             for number, cell in zip(numbers[:20], sample[0][:20], strict=True)
         )
         raise SourceError(
-            f"{printable(source)}: the first row is data, not the names of columns, and it is not "
-            f"plain which column is which: {shape}. Name them by number, such as --text 2 "
+            f"{printable(source)}: the first row is data, not column names, and it is not "
+            f"clear which column is which: {shape}. Name them by number, such as --text 2 "
             f"--label 1."
         )
     return dataclasses.replace(wanted, text=text, label=label if wanted.labelled else None)
@@ -144,11 +142,11 @@ OpenText: TypeAlias = Callable[[], AbstractContextManager[IO[str]]]
 
 
 class DelimitedRows:
-    """The rows of a table of delimited cells, the header among them, empty lines not.
+    """The rows of a table of delimited cells, including the header but not empty lines.
 
     Args:
         open_text: Opens the table.
-        tabs: Whether its name says that tabs delimit the cells.
+        tabs: Whether the file name indicates tab-separated cells.
         wanted: Which columns to read; their names help to find the delimiter.
         rows: Where rows that cannot be used are rejected.
 
@@ -156,7 +154,9 @@ class DelimitedRows:
         width: The number of cells that a row must have; 0 until the first row is known.
     """
 
-    def __init__(self, open_text: OpenText, tabs: bool, wanted: Columns, rows: CSRMatrix) -> None:
+    def __init__(
+        self, open_text: OpenText, tabs: bool, wanted: Columns, rows: RowCollector
+    ) -> None:
         self.width = 0
         self._open_text = open_text
         self._tabs = tabs
@@ -164,8 +164,8 @@ class DelimitedRows:
         self._rows = rows
         self._quotes = 0  # in the row that is being read
         self._quoting = False  # whether a cell began with a quote
-        # The last row with quotes, where they enclose what should be between cells: then a quote
-        # before it is missing or too many.
+        # The last row with quotes, where they enclose what should lie between cells: then there is
+        # a quote too few or too many before it.
         self._inverted: tuple[int, str] | None = None
         self._suspect: tuple[int, str] | None = None
 
@@ -222,7 +222,7 @@ class DelimitedRows:
                 and (self._suspect or self._quoting)
                 and any(cell.endswith('"') for cell in cells)
             ):
-                raise self._stop(line, "a quote ends a cell that none begins")
+                raise self._stop(line, "a closing quote has no opening quote")
             if self._quotes:
                 odd = any(_is_between_cells(cell.strip('"'), delimiter) for cell in cells)
                 self._inverted = (line, "quotes enclose the ends of cells") if odd else None
@@ -237,7 +237,7 @@ class DelimitedRows:
             yield line
 
     def _fits(self, line: int, cells: list[str]) -> bool:
-        """Tell whether a row has the right number of cells; reject it if not."""
+        """Return whether a row has the right number of cells; reject it if not."""
         found = len(cells)
         if not self.width or found == self.width:
             return True
@@ -257,21 +257,20 @@ class DelimitedRows:
         source = printable(self._rows.source)
         if "end of data" in error:
             raise SourceError(
-                f"{source}:{line}: expected a closing quote, found none: a cell that starts "
-                f"here would swallow the rest of the file. Close the quote, or double a quote "
+                f"{source}:{line}: expected a closing quote, found none: the cell that starts "
+                f"here would take in the rest of the file. Close the quote, or double a quote "
                 f"that belongs to the text."
             )
         reason = "a quote inside a cell is not doubled"
         if "field limit" in error:
             reason = f"a cell has more than {MAX_DOCUMENT_BYTES:,} characters"
-        # Where the cell has swallowed the ends of lines, it may have begun too early or too late.
+        # A cell that runs over line ends may have started in the wrong place.
         if self._suspect or self._inverted or (last > line and self.width):
             self._suspect = self._suspect or self._inverted
             raise self._stop(line, reason)
         if not self.width:
             raise SourceError(
-                f"{source}:{line}: expected the names of the columns, found that {reason}. "
-                f"Mend the line."
+                f"{source}:{line}: expected column names, found that {reason}. Fix the line."
             )
         self._suspect = (line, reason)
         self._rows.reject(line, reason)
@@ -282,14 +281,14 @@ class DelimitedRows:
         lines = "the lines between may be the inside" if both else "the line may be the end"
         return SourceError(
             f"{printable(self._rows.source)}:{first}: expected each quote inside a cell to be "
-            f"doubled, found a fault there ({why}){both}: {lines} of a cell and no row. "
-            f"Enclose a cell with quotes or several lines in quotes, and double each quote inside "
+            f"doubled, found a fault there ({why}){both}: {lines} of a cell, not rows. "
+            f"Quote each cell that contains quotes or line breaks, and double each quote inside "
             f'("" for ").'
         )
 
 
 def _is_between_cells(cell: str, delimiter: str) -> bool:
-    """Tell whether text begins and ends as what lies between two quoted cells does."""
+    """Return whether text begins and ends as what lies between two quoted cells does."""
     edges = f"{delimiter}\r\n"
     return bool(cell) and cell[0] in edges and cell[-1] in edges
 
@@ -313,7 +312,7 @@ def _is_quoted(cell: str) -> bool:
 
 
 def _may_be_literal(lines: Iterable[str]) -> bool:
-    """Tell whether every line of a file of tabs is a row and some quotes do not enclose a cell."""
+    """Return whether every line of a tab-separated file is a row and some quotes are literal."""
     width, odd = -1, False
     for line in lines:
         if line.isspace():
@@ -330,7 +329,7 @@ def _may_be_literal(lines: Iterable[str]) -> bool:
 
 
 def _is_quoted_throughout(lines: Iterable[str]) -> bool:
-    """Tell whether a file of tabs can be read with quoted cells without any fault."""
+    """Return whether a file of tabs can be read with quoted cells without any fault."""
     widths: set[int] = set()
     try:
         for cells in csv.reader(lines, delimiter="\t", strict=True):
@@ -344,8 +343,8 @@ def _is_quoted_throughout(lines: Iterable[str]) -> bool:
 def _delimiter(sample: list[str], likely: str, wanted: Columns) -> str:
     """Return what separates the cells.
 
-    It is what gives the first row the most names that are wanted or recognised; where it has none,
-    what divides the first rows into the same number of cells, the larger the better.
+    It is the one that gives the first row the most requested or recognised names; without any,
+    what splits the first rows into equally many cells, preferring more cells.
     """
     lines = [line for line in sample if not line.isspace()]
     asked = {name.casefold() for name in wanted.named}

@@ -1,6 +1,6 @@
-"""What reading gives: the documents, a report of all that was not read as it is, and the limits.
+"""The result of reading: documents, a report of all that was skipped or altered, and the limits.
 
-Here, too, are the words of that report and the suffixes that say which format a file has.
+Also the wording of that report, and the file suffixes that identify a format.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from satchel.errors import SourceError
 from satchel.escaping import printable
 
 Labels: TypeAlias = list[str] | list[tuple[str, ...]]
-"""One label a document, or several: a list of ``str`` or a list of tuples of ``str``."""
+"""One label per document, or several: a list of ``str`` or a list of tuples of ``str``."""
 
 EXAMPLES = 3
 
@@ -62,19 +62,19 @@ class Skipped:
 
 @dataclass
 class ReadReport:
-    """All that a reader wants to know about how a source was read; nothing is dropped in silence.
+    """How a source was read; nothing is dropped silently.
 
     Attributes:
         hidden: Names of hidden files and folders that were skipped (``.git``, ``Thumbs.db`` …).
         recoded: Encoding → names of the documents that were decoded by it, not by UTF-8.
         replaced: Name → how many broken sequences of its UTF-8 became ``U+FFFD``.
-        not_western: Whether the files that are not UTF-8 look like no Western European text.
+        not_western: Whether the files that are not UTF-8 do not look like Western European text.
         unreadable: Files that could not be read, or are too large.
         binary: Files that are not text.
         special: FIFOs, sockets, devices; and links or unsafe names in archives. Never opened.
         rejected: Table rows that could not be used.
-        unlabelled: Files that lie in no labelled folder.
-        notes: Free remarks, such as a folder that was descended into.
+        unlabelled: Files outside any labelled folder.
+        notes: Other messages, such as a folder that was descended into.
     """
 
     hidden: list[str] = field(default_factory=list)
@@ -89,51 +89,51 @@ class ReadReport:
     notes: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
-        """Return the remarks as short sentences; empty where there is nothing to say."""
-        said = list(self.notes)
+        """Return the report as short sentences; empty if there is nothing to report."""
+        lines = list(self.notes)
         if self.hidden:
             number = len(self.hidden)
-            said.append(
+            lines.append(
                 f"Skipped {counted(number, 'hidden file or folder', 'hidden files and folders')}: "
                 f"{examples(self.hidden, number)}."
             )
         for encoding, names in sorted(self.recoded.items()):
             were = "was" if len(names) == 1 else "were"
-            said.append(
+            lines.append(
                 f"{counted(len(names), 'document')} {were} read as {encoding}, not UTF-8: "
                 f"{examples(names, len(names))}."
             )
         if self.not_western:
-            said.append(
+            lines.append(
                 "The documents that are not UTF-8 do not look like Western European text, so "
                 "they may be misread: give their encoding (such as encoding='cp1251'), "
                 "or convert them to UTF-8."
             )
         if self.replaced:
-            said.append(
+            lines.append(
                 f"{counted(sum(self.replaced.values()), 'broken character')} in "
                 f"{counted(len(self.replaced), 'document')} became U+FFFD: "
                 f"{examples(self.replaced, len(self.replaced))}."
             )
         if self.unlabelled:
             number = len(self.unlabelled)
-            said.append(
+            lines.append(
                 f"Skipped {counted(number, 'file')} outside any labelled folder: "
                 f"{examples(self.unlabelled, number)}."
             )
-        for opening, troubles in (
+        for opening, skipped in (
             ("Could not read", self.unreadable),
             ("Skipped as not text:", self.binary),
-            ("Skipped, not ordinary files:", self.special),
+            ("Skipped, not regular files:", self.special),
             ("Rejected", self.rejected),
         ):
-            if troubles:
-                noun = "row" if troubles is self.rejected else "file"
-                said.append(
-                    f"{opening} {counted(len(troubles), noun)}: "
-                    f"{examples(map(str, troubles), len(troubles))}."
+            if skipped:
+                noun = "row" if skipped is self.rejected else "file"
+                lines.append(
+                    f"{opening} {counted(len(skipped), noun)}: "
+                    f"{examples(map(str, skipped), len(skipped))}."
                 )
-        return said
+        return lines
 
     def to_dict(self) -> dict[str, Any]:
         """Return counts and sentences, ready for JSON."""
@@ -152,35 +152,35 @@ class ReadReport:
 
 @dataclass(frozen=True)
 class Taken:
-    """Which columns of a table were taken for what.
+    """Which role each column of a table was given.
 
     Attributes:
         text: The columns of the text, joined in this order by a line feed.
         label: The column of the label; None where labels are not read.
         id: The column of the ids; None where there is none.
         kept: The columns that are kept as they are.
-        several: Whether the label column is one of several labels a document.
+        multi_label: Whether the label column holds several labels per document.
     """
 
     text: tuple[str, ...]
     label: str | None = None
     id: str | None = None
     kept: tuple[str, ...] = ()
-    several: bool = False
+    multi_label: bool = False
 
 
 @dataclass
 class Documents:
-    """Documents in a stated order.
+    """Documents in a fixed order.
 
     Attributes:
-        names: One a document: its path inside the source, or ``file:line`` for a table's row.
+        names: One per document: its path inside the source, or ``file:line`` for a table's row.
         texts: The texts, decoded, otherwise as they are.
-        labels: One label a document, or a tuple of labels a document; None where unlabelled.
-        remarks: How the reading went.
+        labels: One label per document, or a tuple of labels per document; None where unlabelled.
+        remarks: How the source was read.
         ids: The table's own name for each document; None where it has no such column.
-        columns: Column → one value a document, of the table's columns that were to be kept; None
-            where none were.
+        columns: Column → one value per document, for the table's columns that were kept; None
+            if there are none.
         taken: Which columns of a table are in texts, labels, ids and columns; None for files.
     """
 
@@ -205,7 +205,7 @@ class Documents:
         return sorted({label for each in label_sets(self.labels or []) for label in each})
 
     def take(self, indices: Iterable[int]) -> Documents:
-        """Return the documents at some indices, in that order, with the same remarks."""
+        """Return the documents at some indices, in that order, with the same report."""
         chosen = [int(i) for i in indices]
 
         def pick(values: list[Any] | None) -> Any:
@@ -240,7 +240,7 @@ Text shrinks by 3 to 20 in practice; a decompression bomb claims a thousand and 
 
 
 BYTES_PER_ROW = 64
-"""What each document of a compressed source counts for beside its text: Python needs as much."""
+"""What each document of a compressed source counts in addition to its text: Python's overhead."""
 
 
 def expansion_limit(compressed: int) -> int:
@@ -259,11 +259,11 @@ def bomb(name: str, compressed: int) -> SourceError:
 
 def too_large(size: int) -> str:
     """Return the reason for skipping a document of ``size`` bytes."""
-    return f"{size:,} bytes, more than the {MAX_DOCUMENT_BYTES:,} that a document may have"
+    return f"{size:,} bytes; the limit for a document is {MAX_DOCUMENT_BYTES:,}"
 
 
 class Bounded(io.RawIOBase):
-    """A forward-only stream that refuses to go past a limit, however it is asked.
+    """A forward-only stream that never goes past a limit.
 
     Args:
         stream: The decompressing stream.
@@ -286,11 +286,11 @@ class Bounded(io.RawIOBase):
         self.last = b""
 
     def readable(self) -> bool:
-        """Tell that the stream can be read."""
+        """Return True: the stream can be read."""
         return True
 
     def seekable(self) -> bool:
-        """Tell that the stream can move (forward only, by reading on)."""
+        """Return True: the stream can move forward, by reading on."""
         return True
 
     def tell(self) -> int:
@@ -336,17 +336,17 @@ FASTTEXT_LABEL = "__label__"
 
 
 def is_archive(path: str) -> bool:
-    """Tell whether a file's suffix is that of an archive."""
+    """Return whether a file's suffix is that of an archive."""
     return path.lower().endswith(ARCHIVES)
 
 
 def is_table(path: str) -> bool:
-    """Tell whether a file's suffix is that of a table."""
+    """Return whether a file's suffix is that of a table."""
     return path.lower().endswith(TABLES)
 
 
 def is_fasttext(path: str) -> bool:
-    """Tell whether a file begins with a label as fastText writes it."""
+    """Return whether a file begins with a label as fastText writes it."""
     try:
         with open(path, "rb") as file:
             start = file.read(64)

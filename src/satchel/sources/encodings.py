@@ -68,10 +68,10 @@ def not_text(data: bytes) -> str:
 
 
 def known_encoding(name: str | None) -> str | None:
-    """Return Python's own name of an encoding.
+    """Return Python's canonical name of an encoding.
 
     Raises:
-        SettingError: Python knows no such text encoding.
+        SettingError: Python has no such text encoding.
     """
     if name is None:
         return None
@@ -80,12 +80,13 @@ def known_encoding(name: str | None) -> str | None:
         return codecs.lookup(name).name
     except (LookupError, ValueError) as error:
         raise SettingError(
-            f"encoding: expected the name of a text encoding, such as 'cp1251', found {name!r}"
+            f"encoding: expected the name of a text encoding, such as 'cp1251', found {name!r}. "
+            f"The documentation of Python's codecs module lists them."
         ) from error
 
 
 def _damaged(data: bytes) -> bool:
-    """Tell whether bytes are UTF-8 with a few broken sequences, and not another encoding."""
+    """Return whether bytes are UTF-8 with a few broken sequences, and not another encoding."""
     whole, sequences = _SEQUENCE.subn(b"", data)
     stray = len(whole) - len(whole.translate(None, _HIGH))
     return sequences > stray
@@ -118,18 +119,18 @@ def choose_fallback(samples: Sequence[bytes]) -> tuple[str, bool]:
 
 
 class Decoder:
-    """Decodes the documents of one source; what is not UTF-8 waits until all are seen.
+    """Decodes the documents of one source; those that are not UTF-8 wait until all are seen.
 
     Args:
-        remarks: Where other encodings and replaced characters are noted.
+        report: Where other encodings and replaced characters are noted.
         encoding: Encoding of documents that are not UTF-8; None decides from their bytes.
 
     Raises:
         SettingError: The encoding is unknown.
     """
 
-    def __init__(self, remarks: ReadReport, encoding: str | None = None) -> None:
-        self._remarks = remarks
+    def __init__(self, report: ReadReport, encoding: str | None = None) -> None:
+        self._report = report
         self._encoding = known_encoding(encoding)
         self._waiting: dict[int, tuple[str, bytes]] = {}
         self._noted: set[tuple[str, str]] = set()
@@ -138,8 +139,8 @@ class Decoder:
         """Return the text, or an empty string where :meth:`finish` will give it.
 
         Args:
-            index: The document's place, by which ``finish`` answers.
-            name: Its name, for the remarks.
+            index: The document's position, the key in the result of :meth:`finish`.
+            name: Its name, for the report.
             data: Its bytes.
         """
         encoding, length = mark(data)
@@ -158,7 +159,7 @@ class Decoder:
         self._waiting[index] = (name, data)
 
     def finish(self) -> dict[int, str]:
-        """Decode what waits.
+        """Decode all documents that were deferred.
 
         Returns:
             Index → text of each document that was not UTF-8.
@@ -171,13 +172,13 @@ class Decoder:
             damaged = {i for i, (_, data) in self._waiting.items() if _damaged(data)}
             others = [data for i, (_, data) in self._waiting.items() if i not in damaged]
             fallback, western = choose_fallback(others)
-            self._remarks.not_western = not western
+            self._report.not_western = not western
         texts = {}
         for index, (name, data) in self._waiting.items():
             if index in damaged:
                 texts[index] = data.decode("utf-8", "replace")
-                before = self._remarks.replaced.get(name, 0)
-                self._remarks.replaced[name] = before + texts[index].count("\ufffd")
+                before = self._report.replaced.get(name, 0)
+                self._report.replaced[name] = before + texts[index].count("\ufffd")
             elif fallback == "windows-1252":
                 texts[index] = _windows(data)
                 self._note(fallback, name, 0)
@@ -190,9 +191,9 @@ class Decoder:
     def _note(self, encoding: str, name: str, replaced: int) -> None:
         if (encoding, name) not in self._noted:
             self._noted.add((encoding, name))
-            self._remarks.recoded.setdefault(encoding, []).append(name)
+            self._report.recoded.setdefault(encoding, []).append(name)
         if replaced:
-            self._remarks.replaced[name] = self._remarks.replaced.get(name, 0) + replaced
+            self._report.replaced[name] = self._report.replaced.get(name, 0) + replaced
 
 
 def decode_name(name: str, encoding: str | None) -> str:

@@ -22,7 +22,7 @@ from satchel.sources.documents import (
 )
 
 LONGEST_LABEL = 1_000
-"""The longest label, in characters: a longer one is a text in the wrong place."""
+"""The longest label, in characters: a longer one is probably a text."""
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
 _PART_WORDS = {"train", "training", "test", "testing", "dev", "valid", "validation", "val", "eval"}
@@ -42,7 +42,7 @@ def clean_label(label: str) -> str:
 
 
 def has_controls(label: str) -> bool:
-    """Tell whether a label holds control characters, such as a NUL or a line feed."""
+    """Return whether a label holds control characters, such as a NUL or a line feed."""
     return _CONTROLS.search(label) is not None
 
 
@@ -58,7 +58,7 @@ def label_fault(label: str) -> str:
             f"{len(label):,}: {printable(label[:20])}…"
         )
     if has_controls(label.strip()):
-        return f"expected a label, found control characters in it: {brief(label)}"
+        return f"expected a label without control characters, found {brief(label)}"
     return ""
 
 
@@ -66,16 +66,16 @@ def _is_part(name: str) -> bool:
     return not _PART_WORDS.isdisjoint(re.split(r"[^a-z]+", name.lower()))
 
 
-def find_root(paths: Sequence[str], source: str, remarks: ReadReport) -> str:
+def find_root(paths: Sequence[str], source: str, report: ReadReport) -> str:
     """Find the folder whose sub-folders are the labels.
 
-    It is the top one, unless the top holds a single folder that wraps several: then that one, and
-    so on down; a remark says so.
+    It is the top one, unless the top level holds just one folder that contains several: then that
+    one, and so on down; the report says so.
 
     Args:
         paths: Relative paths of all files.
         source: The source as the user named it, for messages.
-        remarks: Where a descent is noted.
+        report: Where a descent is noted.
 
     Returns:
         The prefix of the labelled folders, empty or ending with ``/``.
@@ -89,9 +89,9 @@ def find_root(paths: Sequence[str], source: str, remarks: ReadReport) -> str:
     deep = [path.split("/") for path in paths if "/" in path]
     if not deep:
         raise SourceError(
-            f"{source}: expected sub-folders, one a label, with files in them; found none, but "
+            f"{source}: expected sub-folders, one per label, with files in them; found none, only "
             f"{counted(len(paths), 'file')} outside any: {examples(paths, len(paths))}. "
-            f"Put the files of each label in a folder of its own, or name a table "
+            f"Put the files of each label in a separate folder, or name a table "
             f"(CSV, TSV, JSONL, Parquet)."
         )
     wraps: list[str] = []
@@ -120,21 +120,21 @@ def find_root(paths: Sequence[str], source: str, remarks: ReadReport) -> str:
                 f"with the labels as its sub-folders. Name the part to read:\n{named}"
             )
     if prefix:
-        remarks.notes.append(
+        report.notes.append(
             f"The labelled folders were found in {printable(prefix)}, the only folder there is."
         )
     return prefix
 
 
 def split_labels(
-    paths: Sequence[str], prefix: str, remarks: ReadReport
+    paths: Sequence[str], prefix: str, report: ReadReport
 ) -> tuple[list[str], list[str]]:
     """Give each file its label: the first folder below the prefix, however deep the file lies.
 
     Args:
         paths: Relative paths of all files.
         prefix: What :func:`find_root` returned.
-        remarks: Where files outside any labelled folder are noted.
+        report: Where files outside any labelled folder are noted.
 
     Returns:
         The paths that have a label, in the same order, and their labels.
@@ -144,24 +144,24 @@ def split_labels(
     for path in paths:
         first, slash, _ = path[len(prefix) :].partition("/")
         if not slash or not path.startswith(prefix):
-            remarks.unlabelled.append(path)
+            report.unlabelled.append(path)
             continue
         if first not in cleaned:
             name = readable(first)
             fault = label_fault(name)
             cleaned[first] = "" if fault else clean_label(name)
             if fault:
-                remarks.notes.append(f"Skipped the folder {brief(name)}: {fault}.")
+                report.notes.append(f"Skipped the folder {brief(name)}: {fault}.")
         if cleaned[first]:
             kept.append(path)
             labels.append(cleaned[first])
         else:
-            remarks.unlabelled.append(path)
+            report.unlabelled.append(path)
     return kept, labels
 
 
 _HIDDEN = {"__macosx", "thumbs.db", "desktop.ini"}
-# Non-blocking, in case a FIFO takes a file's place between looking and opening.
+# Non-blocking, in case a FIFO replaces a file between the check and the opening.
 _FLAGS = (
     os.O_RDONLY
     | getattr(os, "O_BINARY", 0)
@@ -172,7 +172,7 @@ _FLAGS = (
 
 
 def hidden(name: str) -> bool:
-    """Tell whether a file or folder is hidden or belongs to the operating system."""
+    """Return whether a file or folder is hidden or belongs to the operating system."""
     return name.startswith(".") or name.lower() in _HIDDEN
 
 
@@ -182,7 +182,7 @@ def by_bytes(path: str) -> bytes:
 
 
 def kind(mode: int) -> str:
-    """Return what a file is, from its mode, where it is no regular file."""
+    """Return what a file is, from its mode, where it is not a regular file."""
     for test, name in (
         (stat.S_ISFIFO, "FIFO"),
         (stat.S_ISSOCK, "socket"),
@@ -199,18 +199,18 @@ def reason(error: OSError) -> str:
     return error.strerror or type(error).__name__
 
 
-def find_files(root: str, remarks: ReadReport) -> list[str]:
+def find_files(root: str, report: ReadReport) -> list[str]:
     """List the files below a folder.
 
     Args:
         root: The folder.
-        remarks: Where hidden, special and unreadable entries are noted.
+        report: Where hidden, special and unreadable entries are noted.
 
     Returns:
         Paths relative to ``root``, with ``/``, sorted as bytes.
     """
     found: list[str] = []
-    # A link to a folder that holds the source would read all that lies beside it.
+    # A link to a folder that contains the source would read everything beside it.
     visited = {_identity(str(folder)) for folder in Path(os.path.realpath(root)).parents}
     folders = [""]
     linked: list[str] = []
@@ -223,20 +223,20 @@ def find_files(root: str, remarks: ReadReport) -> list[str]:
         try:
             identity = _identity(path)
             if identity in visited:
-                remarks.special.append(
-                    Skipped(prefix, "link to a folder that is read already or holds the source")
+                report.special.append(
+                    Skipped(prefix, "link to a folder that was already read or contains the source")
                 )
                 continue
             visited.add(identity)
             with os.scandir(path) as entries:
                 for entry in entries:
-                    _sort_in(entry, prefix, found, folders, linked, remarks)
+                    _classify(entry, prefix, found, folders, linked, report)
         except OSError as error:
-            remarks.unreadable.append(Skipped(prefix or root, reason(error)))
+            report.unreadable.append(Skipped(prefix or root, reason(error)))
     found.sort(key=by_bytes)
-    remarks.hidden.sort(key=by_bytes)
-    for troubles in (remarks.special, remarks.unreadable):
-        troubles.sort(key=lambda trouble: by_bytes(trouble.name))
+    report.hidden.sort(key=by_bytes)
+    for skipped in (report.special, report.unreadable):
+        skipped.sort(key=lambda each: by_bytes(each.name))
     return found
 
 
@@ -245,17 +245,17 @@ def _identity(path: str) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _sort_in(
+def _classify(
     entry: os.DirEntry[str],
     prefix: str,
     found: list[str],
     folders: list[str],
     linked: list[str],
-    remarks: ReadReport,
+    report: ReadReport,
 ) -> None:
     name = prefix + entry.name
     if hidden(entry.name):
-        remarks.hidden.append(name)
+        report.hidden.append(name)
     elif entry.is_file(follow_symlinks=False):
         found.append(name)
     elif entry.is_dir(follow_symlinks=False):
@@ -264,23 +264,23 @@ def _sort_in(
         try:
             mode = entry.stat().st_mode
         except OSError as error:
-            remarks.unreadable.append(Skipped(name, f"link that leads nowhere: {reason(error)}"))
+            report.unreadable.append(Skipped(name, f"broken link: {reason(error)}"))
             return
         if stat.S_ISREG(mode):
             found.append(name)
         elif stat.S_ISDIR(mode):
             linked.append(name + "/")
         else:
-            remarks.special.append(Skipped(name, kind(mode)))
+            report.special.append(Skipped(name, kind(mode)))
 
 
-def read_file(path: str, name: str, remarks: ReadReport) -> bytes | None:
+def read_file(path: str, name: str, report: ReadReport) -> bytes | None:
     """Read one regular file.
 
     Args:
         path: Where it is.
-        name: Its name for the remarks.
-        remarks: Where it is noted if it cannot be read.
+        name: Its name for the report.
+        report: Where it is noted if it cannot be read.
 
     Returns:
         The bytes, or None where it is unreadable, special, or larger than a document may be.
@@ -288,22 +288,22 @@ def read_file(path: str, name: str, remarks: ReadReport) -> bytes | None:
     try:
         descriptor = os.open(path, _FLAGS)
     except OSError as error:
-        remarks.unreadable.append(Skipped(name, reason(error)))
+        report.unreadable.append(Skipped(name, reason(error)))
         return None
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            remarks.special.append(Skipped(name, kind(status.st_mode)))
+            report.special.append(Skipped(name, kind(status.st_mode)))
             return None
         size = status.st_size
         if size > MAX_DOCUMENT_BYTES:
-            remarks.unreadable.append(Skipped(name, too_large(size)))
+            report.unreadable.append(Skipped(name, too_large(size)))
             return None
         data = os.read(descriptor, size + 1)
         while len(data) < size and (more := os.read(descriptor, size - len(data))):
             data += more
     except OSError as error:
-        remarks.unreadable.append(Skipped(name, reason(error)))
+        report.unreadable.append(Skipped(name, reason(error)))
         return None
     finally:
         os.close(descriptor)

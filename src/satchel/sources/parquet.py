@@ -1,4 +1,4 @@
-"""Parquet files: the size of what one unpacks to is read first, then a limited process unpacks it.
+"""Parquet files: their unpacked size is checked first, then a limited process unpacks them.
 
 The footer is a structure in Thrift's compact protocol; only the few fields that are needed are
 kept. See https://parquet.apache.org/docs/file-format/metadata/ and the Thrift specification.
@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from satchel.errors import MissingDependencyError, SourceError
 from satchel.escaping import printable
-from satchel.sources.columns import MAX_COLUMNS, Columns, CSRMatrix
+from satchel.sources.columns import MAX_COLUMNS, Columns, RowCollector
 from satchel.sources.documents import BYTES_PER_ROW, Taken, bomb, expansion_limit, quoted
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Footer:
     """The contents of a Parquet file.
 
     Attributes:
-        columns: Names of the columns, those within nested ones not.
+        columns: Names of the top-level columns.
         rows: The number of rows of each row group.
         unpacked: Column → bytes that its pages claim to take, decompressed.
     """
@@ -63,7 +63,7 @@ def read_footer(path: str, source: str) -> Footer:
         source: Its name, for messages.
 
     Raises:
-        SourceError: It is no Parquet file, or its footer is damaged.
+        SourceError: It is not a Parquet file, or its footer is damaged.
         OSError: It cannot be read.
     """
     name = printable(source)
@@ -73,16 +73,20 @@ def read_footer(path: str, source: str) -> Footer:
         file.seek(max(0, size - 8))
         end = file.read(8)
         if start == b"PARE" or end[4:] == b"PARE":
-            raise SourceError(f"{name}: expected Parquet that can be read, found it encrypted.")
+            raise SourceError(
+                f"{name}: expected an unencrypted Parquet file, found an encrypted one. "
+                f"Decrypt it first."
+            )
         if start != b"PAR1":
             raise SourceError(
-                f"{name}: expected Parquet, whose first bytes are PAR1, found {start!r}."
+                f"{name}: expected a Parquet file, which starts with PAR1, found {start!r}. "
+                f"Check the file's suffix, or convert it."
             )
         length = int.from_bytes(end[:4], "little")
         if size < 12 or end[4:] != b"PAR1" or length > size - 12:
             raise SourceError(
-                f"{name}: expected whole Parquet, whose last bytes are PAR1, found it cut short. "
-                f"Fetch it again."
+                f"{name}: expected a complete Parquet file, which ends with PAR1, found a "
+                f"truncated one. Get a fresh copy."
             )
         if length > MAX_FOOTER_BYTES:
             raise SourceError(
@@ -95,7 +99,7 @@ def read_footer(path: str, source: str) -> Footer:
         return _footer(_Compact(data).structure(0))
     except (IndexError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise SourceError(
-            f"{name}: expected whole Parquet, found a damaged footer. Fetch it again."
+            f"{name}: expected an intact Parquet file, found a damaged footer. Get a fresh copy."
         ) from error
 
 
@@ -171,7 +175,7 @@ class _Compact:
     def _bytes(self, length: int) -> bytes:
         data = self._data[self._place : self._place + length]
         if len(data) < length:
-            raise ValueError("cut short")
+            raise ValueError("truncated")
         self._place += length
         return data
 
@@ -222,14 +226,16 @@ _BASE_SECONDS = 30
 _BYTES_PER_SECOND = 4 << 20  # a slow machine unpacks ten times as fast
 
 
-def read_parquet(path: str, wanted: Columns, rows: CSRMatrix, tick: Callable[[int], None]) -> None:
+def read_parquet(
+    path: str, wanted: Columns, rows: RowCollector, tick: Callable[[int], None]
+) -> None:
     """Read a Parquet file's rows.
 
     Args:
         path: The file.
         wanted: Which columns to read.
         rows: Takes the rows, numbered from 1.
-        tick: Told of each row's number.
+        tick: Called with each row's number.
 
     Raises:
         SourceError: The file is damaged or looks like a decompression bomb, or a column is missing
@@ -240,9 +246,9 @@ def read_parquet(path: str, wanted: Columns, rows: CSRMatrix, tick: Callable[[in
     if len(footer.columns) > MAX_COLUMNS:
         raise SourceError(
             f"{printable(rows.source)}: expected at most {MAX_COLUMNS:,} columns, found "
-            f"{len(footer.columns):,}: it looks like no table of documents."
+            f"{len(footer.columns):,}: it does not look like a table of documents."
         )
-    rows.taken = taken = wanted.choose(footer.columns, rows.source, rows.remarks.notes)
+    rows.taken = taken = wanted.choose(footer.columns, rows.source, rows.report.notes)
     number = 0
     with contextlib.closing(read_frames(path, rows.source, footer, taken)) as frames:
         for frame in frames:
@@ -264,7 +270,7 @@ def read_parquet(path: str, wanted: Columns, rows: CSRMatrix, tick: Callable[[in
 def read_frames(
     path: str, source: str, footer: Footer, taken: Taken
 ) -> Generator[polars.DataFrame, None, None]:
-    """Yield the columns that are taken, a piece of the rows at a time.
+    """Yield the chosen columns, some rows at a time.
 
     Args:
         path: The file.
@@ -273,7 +279,7 @@ def read_frames(
         taken: Which columns to read.
 
     Raises:
-        SourceError: The file is damaged, or larger than :func:`limits.expansion_limit` says.
+        SourceError: The file is damaged, or larger than :func:`documents.expansion_limit` allows.
         MissingDependencyError: polars is not installed.
     """
     try:
@@ -304,14 +310,15 @@ def read_frames(
                 raise bomb(source, size)
             elif kind == b"E":
                 raise SourceError(
-                    f"{printable(source)}: expected whole Parquet, found damage: "
-                    f"{printable(data.decode()[:500])}."
+                    f"{printable(source)}: expected an intact Parquet file, found a damaged one "
+                    f"({printable(data.decode()[:500])}). Get a fresh copy."
                 )
             else:
                 return
     raise SourceError(
-        f"{printable(source)}: expected whole Parquet, found a file that made polars fail, or take "
-        f"more than {memory >> 20:,} MiB or {seconds:,} s: it is damaged, or a decompression bomb."
+        f"{printable(source)}: expected an intact Parquet file, found one that made polars fail or "
+        f"exceed {memory >> 20:,} MiB or {seconds:,} s: it is damaged or a decompression bomb. "
+        f"Get a fresh copy, or convert it to JSON lines."
     )
 
 
@@ -320,8 +327,8 @@ def _process(task: dict[str, Any], seconds: int) -> Iterator[IO[bytes]]:
     """Start the process that unpacks a file; give what it writes, and end it in any case."""
     if not sys.executable:
         raise SourceError(
-            "reading Parquet starts Python as a process of its own, and this program does not know "
-            "where Python is: convert the file to JSON lines or CSV"
+            "expected sys.executable to name Python, which reads Parquet in a separate process, "
+            "found it empty: convert the file to JSON lines or CSV"
         )
     search = json.dumps([place for place in sys.path if isinstance(place, str)])
     process = subprocess.Popen(
@@ -353,7 +360,7 @@ def _process(task: dict[str, Any], seconds: int) -> Iterator[IO[bytes]]:
 
 
 def _messages(output: IO[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """Yield what the process says, until it ends: a kind and data."""
+    """Yield the messages of the process until it ends: kind and data."""
     while len(head := output.read(9)) == 9:
         kind, length = struct.unpack("<cQ", head)
         data = output.read(length)
@@ -363,14 +370,14 @@ def _messages(output: IO[bytes]) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _check_types(frame: polars.DataFrame, taken: Taken, source: str) -> None:
-    """Refuse columns that can be no text or no label.
+    """Reject columns whose type cannot be text or a label.
 
     Raises:
         SourceError: A column has another type.
     """
     import polars
 
-    def refuse(name: str, role: str, expected: str) -> None:
+    def reject(name: str, role: str, expected: str) -> None:
         raise SourceError(
             f"{printable(source)}: expected {expected} in the column {quoted(name)} for the "
             f"{role}, found the type {frame.schema[name]}. Name the right one with {role}= "
@@ -380,17 +387,17 @@ def _check_types(frame: polars.DataFrame, taken: Taken, source: str) -> None:
     texts = (polars.String, polars.Binary, polars.Null)
     for name in taken.text:
         if not isinstance(frame.schema[name], texts):
-            refuse(name, "text", "text")
+            reject(name, "text", "text")
     if taken.label is not None:
         dtype = frame.schema[taken.label]
         if isinstance(dtype, polars.List | polars.Array):
             dtype = dtype.inner  # type: ignore[assignment]
         if not (isinstance(dtype, (*texts, polars.Boolean)) or dtype.is_integer()):
-            refuse(taken.label, "label", "text, whole numbers, truth values, or lists of those")
+            reject(taken.label, "label", "text, whole numbers, truth values, or lists of those")
 
 
 def _text(cell: Any) -> Any:
-    """Return a cell of text or an id; what Parquet holds as bytes is text in whatever encoding."""
+    """Return a cell of text or an id; a Parquet cell of bytes is text in an unknown encoding."""
     return cell.decode("utf-8", "surrogateescape") if isinstance(cell, bytes) else cell
 
 

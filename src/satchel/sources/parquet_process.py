@@ -1,8 +1,8 @@
 """The process that unpacks a Parquet file, under limits of memory and time.
 
-It is told what to do by JSON on standard input, and answers on standard output with messages: a
-kind (``F``: rows as an Arrow stream; ``B``: more than the limit; ``E``: damage, and which; ``Z``:
-all is read), the length as eight bytes, and the data.
+It receives its task as JSON on standard input, and writes messages to standard output: a
+kind (``F``: rows as an Arrow stream; ``B``: more than the limit; ``E``: damage, with details;
+``Z``: end of the rows), the length as eight bytes, and the data.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ class _TooLargeError(Exception):
 
 
 def main() -> None:
-    """Unpack the file that standard input names."""
+    """Unpack the file named on standard input."""
     task = json.load(sys.stdin)
     _confine(task["memory"], task["seconds"])
     output = sys.stdout.buffer
     try:
         for frame in _frames(task):
             data = io.BytesIO()
-            # The oldest level writes every text out, so that the reader gets no reference to many.
+            # The oldest level writes out every text instead of references to shared ones.
             frame.write_ipc_stream(data, compat_level=polars.CompatLevel.oldest())
             _send(output, b"F", data.getvalue())
     except _TooLargeError:
         _send(output, b"B", b"")
-    # A panic of polars is no Exception, but comes of the file all the same.
+    # A panic of polars is not an Exception, but the file causes it all the same.
     except (polars.exceptions.PolarsError, polars.exceptions.PanicException, ValueError) as error:
         _send(output, b"E", str(error).encode("utf-8", "replace"))
     else:
@@ -74,7 +74,7 @@ def _frames(task: dict[str, Any]) -> Iterator[polars.DataFrame]:
         _TooLargeError: The texts and rows take more than the limit.
         ValueError: A row group has another number of rows than the footer says.
     """
-    # Names are no patterns here, as they would be in a plain select.
+    # A plain select would read names as patterns.
     columns = polars.selectors.by_name(*task["columns"])
     table = polars.scan_parquet(task["path"], glob=False, hive_partitioning=False).select(columns)
     start, left = 0, task["limit"]
@@ -82,7 +82,7 @@ def _frames(task: dict[str, Any]) -> Iterator[polars.DataFrame]:
         frame = table.slice(start, rows).collect()
         start += rows
         if len(frame) != rows:
-            raise ValueError(f"a row group of {len(frame):,} rows where {rows:,} are declared")
+            raise ValueError(f"expected {rows:,} rows in a row group, found {len(frame):,}")
         frame = frame.with_columns(
             polars.selectors.categorical().cast(polars.String),
             polars.selectors.enum().cast(polars.String),

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import polars
 
 _STEP = 256
-_LONGEST_PATH = 32_768  # no system takes a longer one
+_LONGEST_PATH = 32_768  # no system accepts a longer one
 _LONGEST_NAME = 255
 
 
@@ -67,7 +67,7 @@ def locate(source: str | os.PathLike[str]) -> SourceLocation:
     if "\0" in whole or len(whole) > _LONGEST_PATH:
         raise SourceNotFoundError(
             f"{printable(whole[:60])}…: expected the path of a folder, an archive or a table, "
-            f"found {len(whole):,} characters that are no path."
+            f"found {len(whole):,} characters that cannot be a path."
         )
     path, inside = whole, ""
     while path and not os.path.lexists(path):
@@ -94,9 +94,9 @@ def locate(source: str | os.PathLike[str]) -> SourceLocation:
 def _not_found(whole: str, path: str, inside: str) -> str:
     expected = f"{printable(whole)}: expected a folder, an archive or a table, found nothing there."
     if os.path.islink(path):
-        return f"{expected} {printable(path)} is a link that leads nowhere, or in a circle."
+        return f"{expected} {printable(path)} is a broken link or a loop of links."
     if os.path.isfile(path):
-        return f"{expected} {printable(path)} is a file, and no archive that a path could enter."
+        return f"{expected} {printable(path)} is a file, not an archive that a path can enter."
     name = inside.partition("/")[0]
     near: list[str] = []
     if len(name) <= _LONGEST_NAME:
@@ -130,10 +130,11 @@ def read_documents(
     Latin-1 or windows-1252, decided for all documents together.
 
     A table's columns are recognised by their names (``columns.TEXT_COLUMNS`` and
-    ``columns.LABEL_COLUMNS``; docs/tables.md has the list), and a remark says which were taken
-    where that is not plain. In CSV and TSV without a header the columns are called ``1``, ``2`` …
+    ``columns.LABEL_COLUMNS``; docs/tables.md has the list), and the report says which were
+    taken where that is not obvious. In CSV and TSV without a header the columns are called ``1``,
+    ``2`` …
 
-    Several labels a document: a list in JSON or Parquet; in CSV and TSV a column ``labels``
+    Several labels per document: a list in JSON or Parquet; in CSV and TSV a column ``labels``
     whose cells separate them by ``|``. Documents may then have no label at all.
 
     Args:
@@ -144,16 +145,16 @@ def read_documents(
         id: A table's column of ids, which become ``Documents.ids``; None takes ``id``, if any.
         keep: A table's columns to keep in ``Documents.columns``: their names, or ``all`` for those
             that hold neither the text, nor the label where it is read, nor the id.
-        labelled: Whether to read labels. If not, a single file and a flat folder do as well.
+        labelled: Whether to read labels. If not, a single file or a flat folder is accepted too.
         encoding: Encoding of documents that are not UTF-8; None decides from their bytes.
-        progress: Told of documents read.
+        progress: Receives the number of documents read so far.
 
     Returns:
-        The documents, with remarks on all that was skipped, guessed or is unusual.
+        The documents, with a report of all that was skipped, guessed or unusual.
 
     Raises:
         SourceNotFoundError: There is nothing at the path.
-        SourceError: The source yields no document, or is damaged, or its columns are not plain;
+        SourceError: The source yields no document, or is damaged, or its columns are unclear;
             the message says why.
         SettingError: The encoding is unknown.
         MissingDependencyError: Parquet needs polars.
@@ -170,16 +171,16 @@ def _read(
     place = locate(source)
     named = printable(os.fspath(source))
     known_encoding(encoding)
-    remarks = ReadReport()
+    report = ReadReport()
     if place.kind == "table":
         from satchel.sources.tables import read_table
 
-        documents = read_table(place.path, wanted, remarks, progress, encoding)
+        documents = read_table(place.path, wanted, report, progress, encoding)
     else:
-        documents = _read_files(place, named, wanted.labelled, remarks, progress, encoding)
+        documents = _read_files(place, named, wanted.labelled, report, progress, encoding)
     if not len(documents):
-        said = remarks.lines()
-        why = "\n".join(f"  {line}" for line in said) if said else "  There is nothing in it."
+        lines = report.lines()
+        why = "\n".join(f"  {line}" for line in lines) if lines else "  It is empty."
         raise SourceError(f"{named}: expected documents, found none.\n{why}")
     progress("reading", len(documents), len(documents), named)
     return documents
@@ -189,17 +190,17 @@ def _read_files(
     place: SourceLocation,
     named: str,
     labelled: bool,
-    remarks: ReadReport,
+    report: ReadReport,
     progress: Progress,
     encoding: str | None,
 ) -> Documents:
     stored: dict[str, bytes] = {}
     if place.kind == "folder":
-        paths = find_files(place.path, remarks)
+        paths = find_files(place.path, report)
     elif place.kind == "archive":
         from satchel.sources.archives import read_archive
 
-        stored = read_archive(place.path, place.inside, remarks, progress)
+        stored = read_archive(place.path, place.inside, report, progress)
         paths = list(stored)
     elif labelled:
         raise SourceError(
@@ -214,10 +215,10 @@ def _read_files(
     prefix = ""
     if labelled and paths:
         _refuse_tables(paths, place, named)
-        prefix = find_root(paths, named, remarks)
-        paths, labels = split_labels(paths, prefix, remarks)
+        prefix = find_root(paths, named, report)
+        paths, labels = split_labels(paths, prefix, report)
 
-    decoder = Decoder(remarks, encoding)
+    decoder = Decoder(report, encoding)
     names: list[str] = []
     texts: list[str] = []
     kept: list[str] = []
@@ -228,11 +229,11 @@ def _read_files(
         if place.kind == "archive":
             data: bytes | None = stored.pop(path)
         else:
-            data = read_file(os.path.join(root, path), name, remarks)
+            data = read_file(os.path.join(root, path), name, report)
         if data is None:
             continue
         if reason := not_text(data):
-            remarks.binary.append(Skipped(name, reason))
+            report.binary.append(Skipped(name, reason))
             continue
         texts.append(decoder.decode(len(texts), name, data))
         names.append(name[len(prefix) :])
@@ -240,11 +241,11 @@ def _read_files(
             kept.append(labels[number])
     for index, decoded in decoder.finish().items():
         texts[index] = decoded
-    return Documents(names, texts, kept if labels is not None else None, remarks)
+    return Documents(names, texts, kept if labels is not None else None, report)
 
 
 def _refuse_tables(paths: list[str], place: SourceLocation, named: str) -> None:
-    """Raise where a folder holds tables and no labelled folder: one of them is what is meant."""
+    """Raise if a folder holds tables but no labelled folder: one of the tables was meant."""
     if any("/" in path for path in paths):
         return
     found = [path for path in paths if is_table(path)]
@@ -253,7 +254,7 @@ def _refuse_tables(paths: list[str], place: SourceLocation, named: str) -> None:
         joined = ", ".join(printable(os.path.join(named, path)) for path in found[:10])
         hint = f"Name {one}: {joined}." if place.kind == "folder" else f"Unpack {one} first."
         raise SourceError(
-            f"{named}: expected sub-folders, one a label; found "
+            f"{named}: expected sub-folders, one per label; found "
             f"{counted(len(found), 'table')} and no sub-folder. {hint}"
         )
 
@@ -269,8 +270,8 @@ def read(
 ) -> polars.DataFrame:
     """Read a source as a table.
 
-    What was skipped, guessed or decoded otherwise is said by Python's :mod:`logging`, as warnings
-    of the logger ``satchel``.
+    What was skipped, guessed or decoded otherwise is reported through Python's :mod:`logging`, as
+    warnings of the logger ``satchel``.
 
     Args:
         source: As for :func:`read_documents`, and so are the other arguments.
@@ -278,7 +279,7 @@ def read(
         label: A table's column of the label: rows without one are left out.
         labelled: Whether to read labels.
         encoding: Encoding of documents that are not UTF-8; None decides from their bytes.
-        progress: Told of documents read.
+        progress: Receives the number of documents read so far.
 
     Returns:
         Of a table, all its columns under their own names, those of CSV and TSV as strings, except
@@ -313,7 +314,7 @@ def read(
         columns["text"] = documents.texts
     else:
         columns = dict(documents.columns or {})
-        # Numbers and truth values stay what they are.
+        # Numbers and booleans keep their type.
         if (
             labels is not None
             and taken.label is not None

@@ -21,16 +21,16 @@ _BLANKS = string.whitespace.encode() + b"\x1c\x1d\x1e\x1f"
 
 
 def text_keys(texts: Sequence[str]) -> np.ndarray:
-    """Return a number for each text; texts that read the same have the same number.
+    """Return a number for each text; equivalent texts have the same number.
 
-    They read the same if they are equal after Unicode's NFKC, case folding, and making any run of
-    white space one blank.
+    Two texts are equivalent if they are equal after Unicode's NFKC, case folding, and collapsing
+    white space.
 
     Args:
         texts: The documents.
 
     Returns:
-        uint64 array, one a text; comparable within one call only. A hash: among a million
+        uint64 array, one per text; comparable within one call only. A hash: among a million
         different texts, any two share a number with a chance of 1 in 37 million.
     """
     # Texts without any white space are quick to compare, and few of them are equal; only those
@@ -67,9 +67,9 @@ class Split:
     """Row numbers of each side: int64 arrays, ascending, together every document once.
 
     Attributes:
-        train: Documents to learn from.
-        test: Documents to judge by.
-        held_out: Documents that no stage sees.
+        train: Training documents.
+        test: Test documents.
+        held_out: Documents set aside from both.
     """
 
     train: np.ndarray
@@ -111,7 +111,7 @@ def _strata(labels: AnyLabels) -> np.ndarray:
 def _units(labels: AnyLabels, texts: Sequence[str], random: np.random.Generator) -> _Units:
     if len(labels) != len(texts):
         raise LabelError(
-            f"expected one label a document, found {len(labels):,} labels for "
+            f"expected one label per document, found {len(labels):,} labels for "
             f"{len(texts):,} documents."
         )
     _, first, unit, sizes = np.unique(
@@ -146,7 +146,7 @@ def split(
     """Split documents into training, test and, on request, held-out ones.
 
     Args:
-        labels: One label a document, or a tuple of labels a document.
+        labels: One label per document, or a tuple of labels per document.
         texts: The documents.
         test_share: Share of each class's distinct texts that goes to the test, after holding out.
         seed: A seed or a generator; the same seed gives the same split.
@@ -156,7 +156,7 @@ def split(
         The row numbers of each side.
 
     Raises:
-        SettingError: The share is not between 0 and 1, or so many cannot be held out.
+        SettingError: The share is not between 0 and 1, or too many are to be held out.
         LabelError: Labels and documents differ in number, or no class has two distinct texts.
     """
     if not 0 < test_share < 1:
@@ -169,12 +169,12 @@ def split(
     if not 0 <= hold_out <= max(len(single) - 1, 0):
         raise SettingError(
             f"hold_out: expected 0 to {max(len(single) - 1, 0):,} of {len(texts):,} documents "
-            f"(each class keeps one to learn from, and one is left for the test), "
-            f"found {hold_out:,}."
+            f"(each class keeps one for training, and one is left for the test), "
+            f"found {hold_out:,}. Hold out fewer, or add documents."
         )
     if not free.any():
         raise LabelError(
-            f"expected a class with two distinct texts, to learn from one and test on the other; "
+            f"expected a class with two distinct texts, one for training and one for testing, "
             f"found none among {len(texts):,} documents. Add documents, or name a test source."
         )
     if hold_out:
@@ -195,18 +195,18 @@ def split(
 def folds(
     labels: AnyLabels, texts: Sequence[str], *, count: int = 5, seed: int | np.random.Generator
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Split documents for cross-validation, with the same promises as :func:`split`.
+    """Split documents for cross-validation, with the same guarantees as :func:`split`.
 
     For a single validation part call :func:`split`.
 
     Args:
-        labels: One label a document, or a tuple of labels a document.
+        labels: One label per document, or a tuple of labels per document.
         texts: The documents.
         count: How many folds, at least 2.
         seed: A seed or a generator.
 
     Returns:
-        ``count`` pairs of int64 arrays: rows to learn from and rows to validate on, ascending.
+        ``count`` pairs of int64 arrays: training rows and validation rows, ascending.
         Each document is validated on once, except those of a class with one distinct text.
 
     Raises:
@@ -218,8 +218,8 @@ def folds(
     possible = int((~alone).sum())
     if not 2 <= count <= possible:
         raise SettingError(
-            f"count: expected 2 to {possible:,} folds (there are so many distinct texts in classes "
-            f"that have several), found {count}."
+            f"count: expected 2 to {possible:,} folds (the number of distinct texts in classes "
+            f"that have more than one), found {count}."
         )
     fold = np.where(alone, -1, (np.cumsum(~alone) - 1) % count)[units.of_document]
     return [

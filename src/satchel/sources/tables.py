@@ -1,6 +1,7 @@
 """Tables in every format (CSV, TSV, JSON, fastText, Parquet, data frames) to documents.
 
-JSON is read here, strictly and one object at a time; cells and Parquet have files of their own.
+JSON is read here, strictly and one object at a time; other modules read delimited cells and
+Parquet.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import msgspec
 from satchel.errors import LabelError, SourceError
 from satchel.escaping import printable
 from satchel.progress import Progress
-from satchel.sources.columns import MAX_COLUMNS, Columns, CSRMatrix, undecoded, unique_names
+from satchel.sources.columns import MAX_COLUMNS, Columns, RowCollector, undecoded, unique_names
 from satchel.sources.delimited import DelimitedRows, Header, Row, find_header
 from satchel.sources.documents import (
     BYTES_PER_ROW,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
 
 _decode = msgspec.json.Decoder().decode
-# Every key of an object is a quote and a colon; so may be something in a text.
+# Every key ends with a quote and a colon; so may a part of a text.
 _KEY = re.compile(r'"\s*:')
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -56,7 +57,7 @@ class JsonRows:
 
     Args:
         source: The file's name, for messages.
-        reject: Told of the line and the reason of what is no object.
+        reject: Called with the line of what is not an object, and the reason.
     """
 
     def __init__(self, source: str, reject: Callable[[int, str], None]) -> None:
@@ -78,7 +79,7 @@ class JsonRows:
                 return
             if first and text.strip() == "{":
                 raise SourceError(
-                    f"{self._source}: expected one JSON object a line, or an array of objects, "
+                    f"{self._source}: expected one JSON object per line, or an array of objects, "
                     f"found a single object of several lines. Save the documents as a list of "
                     f"records."
                 )
@@ -110,24 +111,24 @@ class JsonRows:
             place += 1
         place = _end_of_space(text, place + 1)
         if place < len(text):
-            raise self._damaged(text, line, place, "more after the array's end")
+            raise self._damaged(text, line, place, "more text after the end of the array")
 
     def _damaged(self, text: str, line: int, place: int, why: str) -> SourceError:
         return SourceError(
             f"{self._source}:{line + text.count(chr(10), 0, place)}: expected an array of JSON "
-            f"objects, found {brief(why, 200)}. Mend the line, or fetch the file again."
+            f"objects, found {brief(why, 200)}. Fix the line, or get a fresh copy."
         )
 
     def _object(self, line: int, text: str) -> dict[str, Any] | None:
-        """Return an object, or None where there is none, which is then told."""
+        """Return an object, or None after rejecting what is not one."""
         try:
             record = _parse(text)
         except (ValueError, RecursionError) as error:
-            self._reject(line, f"no valid JSON: {brief(str(error), 200)}")
+            self._reject(line, f"expected valid JSON, found {brief(str(error), 200)}")
             return None
         if isinstance(record, dict):
             return record
-        self._reject(line, "expected a JSON object")
+        self._reject(line, f"expected a JSON object, found a value of type {type(record).__name__}")
         return None
 
 
@@ -140,11 +141,11 @@ def _parse(text: str) -> Any:
     """Parse one JSON value strictly; bytes that are not UTF-8 stay surrogate escapes in its texts.
 
     Raises:
-        ValueError: It is no valid JSON, or has a key twice.
+        ValueError: It is not valid JSON, or has a duplicate key.
         RecursionError: It is nested too deeply.
     """
     bare = text if text.isascii() or undecoded(text) is None else _SURROGATE.sub("?", text)
-    # Judges all but repeated keys: json would let NaN and lone surrogates pass.
+    # Validates all but duplicate keys: json would accept NaN and lone surrogates.
     record = _decode(bare)
     if bare is not text or (isinstance(record, dict) and _keys(text) != len(record)):
         return json.loads(text, object_pairs_hook=_object_of)
@@ -164,7 +165,7 @@ def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise ValueError(f"the key {quoted(key)} comes twice")
+                raise ValueError(f"duplicate key {quoted(key)}")
             seen.add(key)
     return record
 
@@ -186,15 +187,15 @@ def series(name: str, values: Sequence[Any]) -> polars.Series:
 
 
 def is_frame(source: object) -> TypeGuard[Any]:
-    """Tell whether something is a data frame, of polars, pandas or alike."""
+    """Return whether something is a data frame, of polars, pandas or similar."""
     return hasattr(source, "columns") and hasattr(source, "__getitem__")
 
 
 def frame_documents(frame: Any, wanted: Columns, name: str = "frame") -> Documents:
-    """Take the documents of a data frame.
+    """Read the documents of a data frame.
 
     Args:
-        frame: A data frame of polars, pandas or alike.
+        frame: A data frame of polars, pandas or similar.
         wanted: Which columns to read.
         name: What to call it in messages; a row is ``frame:1``, ``frame:2`` …
 
@@ -202,8 +203,8 @@ def frame_documents(frame: Any, wanted: Columns, name: str = "frame") -> Documen
         SourceError: A column is missing, or most rows cannot be used.
     """
     columns, repeated = unique_names([str(column) for column in frame.columns])
-    rows = CSRMatrix(name, wanted, ReadReport())
-    rows.taken = taken = wanted.choose(columns, name, rows.remarks.notes, repeated)
+    rows = RowCollector(name, wanted, ReadReport())
+    rows.taken = taken = wanted.choose(columns, name, rows.report.notes, repeated)
     rows.splits = True
     own = dict(zip(columns, frame.columns, strict=True))
     used = dict.fromkeys([*taken.text, *filter(None, (taken.label, taken.id)), *taken.kept])
@@ -220,33 +221,35 @@ def frame_documents(frame: Any, wanted: Columns, name: str = "frame") -> Documen
 
 
 def text_documents(texts: Any, labels: Any, name: str = "texts") -> Documents:
-    """Take the documents of a sequence of texts and one of labels.
+    """Read the documents of a sequence of texts and one of labels.
 
     Args:
         texts: The texts: a list, an array, a column of a data frame.
-        labels: One label a text, or one list of labels a text.
+        labels: One label per text, or one list of labels per text.
         name: What to call them in messages; the first is ``texts:1``.
 
     Raises:
-        LabelError: There is not one label, or list of labels, for each text.
+        LabelError: The number of labels, or of lists of labels, differs from that of texts.
         SourceError: Most of them cannot be used.
     """
     if getattr(labels, "ndim", 1) != 1:
         raise LabelError(
             f"expected a label or a list of labels for each text, found an array of "
-            f"{labels.ndim} dimensions: give the names of the labels that hold"
+            f"{labels.ndim} dimensions: give the names of the labels that each text has"
         )
     texts, labels = list(texts), list(labels)
     if len(texts) != len(labels):
-        raise LabelError(f"expected one label a text, found {len(texts):,} and {len(labels):,}")
-    rows = CSRMatrix(name, Columns(), ReadReport())
+        raise LabelError(
+            f"expected one label per text, found {len(labels):,} labels for {len(texts):,} texts"
+        )
+    rows = RowCollector(name, Columns(), ReadReport())
     for number, (text, label) in enumerate(zip(texts, labels, strict=True), 1):
         rows.add(number, [_cell(text)], _cell(label))
     return rows.finish()
 
 
 def _cell(cell: Any) -> Any:
-    """Return a cell as a plain value: pandas' marks of what is missing are None, arrays lists."""
+    """Return a cell as a plain value: pandas' missing values become None, arrays become lists."""
     if cell is None or isinstance(cell, str):
         return cell
     if isinstance(cell, list | tuple):
@@ -264,27 +267,27 @@ Tick: TypeAlias = Callable[[int], None]
 
 
 def read_table(
-    path: str, wanted: Columns, remarks: ReadReport, progress: Progress, encoding: str | None = None
+    path: str, wanted: Columns, report: ReadReport, progress: Progress, encoding: str | None = None
 ) -> Documents:
-    """Read a table whose format its suffix names; a file without such a suffix is fastText's.
+    """Read a table whose format its suffix names; a file without such a suffix is read as fastText.
 
     Args:
         path: The file.
         wanted: Which columns to read.
-        remarks: Where rejected rows, guesses and other encodings are noted.
-        progress: Told of rows read.
+        report: Where rejected rows, guesses and other encodings are noted.
+        progress: Receives the number of rows read so far.
         encoding: Encoding of rows that are not UTF-8; None decides from their bytes.
 
     Returns:
-        One document a row, in the table's order, named ``file:line``.
+        One document per row, in the table's order, named ``file:line``.
 
     Raises:
-        SourceError: The file is cut short or no such table, a column is missing, or most rows
+        SourceError: The file is truncated or not such a table, a column is missing, or most rows
             cannot be used.
         MissingDependencyError: Parquet needs polars.
     """
     name = os.path.basename(path)
-    rows = CSRMatrix(name, wanted, remarks, encoding)
+    rows = RowCollector(name, wanted, report, encoding)
 
     def tick(done: int) -> None:
         if done % _STEP == 0:
@@ -295,18 +298,19 @@ def read_table(
         _READERS.get(suffix, _read_fasttext)(path, wanted, rows, tick)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise SourceError(
-            f"{printable(path)}: expected a whole gzip file, found one that is damaged or cut "
-            f"short ({error}). Fetch it again."
+            f"{printable(path)}: expected an intact gzip file, found a damaged or truncated "
+            f"one ({error}). Get a fresh copy."
         ) from error
     except OSError as error:
         raise SourceError(
-            f"{printable(path)}: expected a readable file: {reason(error)}."
+            f"{printable(path)}: expected a readable file, found that it cannot be read: "
+            f"{reason(error)}."
         ) from error
     return rows.finish()
 
 
 @contextlib.contextmanager
-def _open_text(path: str, rows: CSRMatrix, newline: str) -> Iterator[IO[str]]:
+def _open_text(path: str, rows: RowCollector, newline: str) -> Iterator[IO[str]]:
     """Open a table as text; bytes that are not UTF-8 pass as surrogate escapes."""
     with open(path, "rb") as file:
         stream: io.BufferedReader = file
@@ -323,7 +327,7 @@ def _open_text(path: str, rows: CSRMatrix, newline: str) -> Iterator[IO[str]]:
             yield io.TextIOWrapper(stream, encoding, "replace", newline=newline)
 
 
-def _read_delimited(path: str, wanted: Columns, rows: CSRMatrix, tick: Tick) -> None:
+def _read_delimited(path: str, wanted: Columns, rows: RowCollector, tick: Tick) -> None:
     before = csv.field_size_limit(MAX_DOCUMENT_BYTES)
     try:
         _read_cells(path, wanted, rows, tick)
@@ -331,10 +335,10 @@ def _read_delimited(path: str, wanted: Columns, rows: CSRMatrix, tick: Tick) -> 
         csv.field_size_limit(before)
 
 
-def _read_cells(path: str, wanted: Columns, rows: CSRMatrix, tick: Tick) -> None:
+def _read_cells(path: str, wanted: Columns, rows: RowCollector, tick: Tick) -> None:
     tabs = path.lower().removesuffix(".gz").endswith(".tsv")
     table = DelimitedRows(functools.partial(_open_text, path, rows, ""), tabs, wanted, rows)
-    # The file is closed here, and not when the iterator happens to be collected.
+    # The file is closed here, not when the iterator is garbage-collected.
     with contextlib.closing(iter(table)) as records:
         first = next(records, None)
         if first is None:
@@ -343,17 +347,17 @@ def _read_cells(path: str, wanted: Columns, rows: CSRMatrix, tick: Tick) -> None
         if table.width > MAX_COLUMNS:
             raise SourceError(
                 f"{printable(rows.source)}: expected at most {MAX_COLUMNS:,} columns, found "
-                f"{table.width:,}: it looks like no table of documents."
+                f"{table.width:,}: it does not look like a table of documents."
             )
         sample = [first, *_some(records)]
         cells = [cells for _, cells in sample]
-        header = find_header(cells, wanted, rows.source, rows.remarks.notes, rows.encoding)
+        header = find_header(cells, wanted, rows.source, rows.report.notes, rows.encoding)
         if not header.is_data:
             del sample[0]
         _add_cells(itertools.chain(sample, records), header, rows, tick)
 
 
-def _add_cells(records: Iterator[Row], header: Header, rows: CSRMatrix, tick: Tick) -> None:
+def _add_cells(records: Iterator[Row], header: Header, rows: RowCollector, tick: Tick) -> None:
     rows.taken = taken = header.taken
     rows.splits = True
     at = {name: place for place, name in enumerate(header.names)}
@@ -372,7 +376,7 @@ def _add_cells(records: Iterator[Row], header: Header, rows: CSRMatrix, tick: Ti
 
 
 def _some(records: Iterator[Row]) -> Iterator[Row]:
-    """Yield the first rows, enough to tell a header from data."""
+    """Yield the first rows, enough to distinguish a header from data."""
     characters = 0
     for record in itertools.islice(records, _SAMPLE_ROWS):
         yield record
@@ -381,9 +385,7 @@ def _some(records: Iterator[Row]) -> Iterator[Row]:
             return
 
 
-def _read_json(path: str, wanted: Columns, rows: CSRMatrix, tick: Tick) -> None:
-    pass
-
+def _read_json(path: str, wanted: Columns, rows: RowCollector, tick: Tick) -> None:
     with _open_text(path, rows, newline="\n") as stream:
         objects = JsonRows(rows.source, rows.reject)
         taken: Taken | None = None
@@ -392,9 +394,7 @@ def _read_json(path: str, wanted: Columns, rows: CSRMatrix, tick: Tick) -> None:
             tick(number)
             if taken is None:
                 try:
-                    taken = rows.taken = wanted.choose(
-                        list(record), rows.source, rows.remarks.notes
-                    )
+                    taken = rows.taken = wanted.choose(list(record), rows.source, rows.report.notes)
                 except SourceError as error:
                     missing = missing or error
                     rows.reject(line, "the text or label is missing")
@@ -405,7 +405,7 @@ def _read_json(path: str, wanted: Columns, rows: CSRMatrix, tick: Tick) -> None:
 
 
 def _add_object(
-    line: int, record: dict[str, Any], wanted: Columns, taken: Taken, rows: CSRMatrix
+    line: int, record: dict[str, Any], wanted: Columns, taken: Taken, rows: RowCollector
 ) -> None:
     label, text = taken.label, taken.text
     if label is not None and label not in record:
@@ -431,10 +431,10 @@ def _add_object(
     )
 
 
-def _read_fasttext(path: str, wanted: Columns, rows: CSRMatrix, tick: Tick) -> None:  # noqa: ARG001
+def _read_fasttext(path: str, wanted: Columns, rows: RowCollector, tick: Tick) -> None:  # noqa: ARG001
     """Read lines of words, of which those that begin with ``__label__`` are labels."""
-    rows.remarks.notes.append(
-        f"{printable(rows.source)}: read as lines of fastText; labels begin with {FASTTEXT_LABEL}."
+    rows.report.notes.append(
+        f"{printable(rows.source)}: read as fastText; labels begin with {FASTTEXT_LABEL}."
     )
     with _open_text(path, rows, newline="\n") as stream:
         for number, line in enumerate(stream, 1):
@@ -458,13 +458,13 @@ def _read_fasttext(path: str, wanted: Columns, rows: CSRMatrix, tick: Tick) -> N
             rows.add(number, [text], labels[0] if len(labels) == 1 else labels or None)
 
 
-def _read_parquet(path: str, wanted: Columns, rows: CSRMatrix, tick: Tick) -> None:
+def _read_parquet(path: str, wanted: Columns, rows: RowCollector, tick: Tick) -> None:
     from satchel.sources.parquet import read_parquet
 
     read_parquet(path, wanted, rows, tick)
 
 
-_READERS: dict[str, Callable[[str, Columns, CSRMatrix, Tick], None]] = {
+_READERS: dict[str, Callable[[str, Columns, RowCollector, Tick], None]] = {
     ".csv": _read_delimited,
     ".tsv": _read_delimited,
     ".json": _read_json,
