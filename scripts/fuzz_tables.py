@@ -135,7 +135,7 @@ def check_table(chance: random.Random, path: Path, known: object) -> str:
     for values in (found.labels, found.ids, *(found.columns or {}).values()):
         assert values is None or len(values) == len(found.texts)
     assert all("\0" not in name and name.strip() for name in found.classes())
-    assert all(len(line) < 5_000 and line.isprintable() for line in found.remarks.lines())
+    assert all(fit_to_show(line) and "\n" not in line for line in found.remarks.lines())
     json.dumps(found.remarks.to_dict()).encode()
     if known is not None:
         assert found.texts == [text for _, text in known]  # type: ignore[attr-defined]

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 import traceback
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -153,7 +154,12 @@ def mutated(chance: random.Random, data: bytes, tokens: Sequence[bytes]) -> byte
     return bytes(content)
 
 
-def fit_to_show(error: Exception) -> bool:
-    """Tell whether a message can be printed: some lines of text that do nothing to a terminal."""
-    text = str(error)
-    return 0 < len(text) < 5_000 and text.replace("\n", "").isprintable()
+def fit_to_show(message: object) -> bool:
+    """Tell whether a message can be printed: some lines of text that do nothing to a terminal.
+
+    Spaces of every kind do nothing, nor do the joiners that some scripts need.
+    """
+    text = str(message)
+    shown = text.translate(dict.fromkeys(map(ord, "\n\u200c\u200d")))
+    acting = {"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"} & {*map(unicodedata.category, shown)}
+    return 0 < len(text) < 5_000 and not acting

@@ -114,8 +114,11 @@ def _plain_features() -> Iterator[Operation]:
     from satchel.features.plain import feature_counts
     from satchel.features.preprocess import prepare
 
+    def counted(features: Features, text: str) -> object:
+        return feature_counts(prepare(text, features), features)
+
     for features in _features():
-        yield lambda text, f=features: feature_counts(prepare(text, f), f)
+        yield partial(counted, features)
 
 
 def _kernels() -> Iterator[Operation]:
@@ -129,16 +132,25 @@ def _kernels() -> Iterator[Operation]:
     models = [_model(view) for view in range(2)]
     for model in models:
         model.warm_up()
+
+    def counted(features: Features, text: str) -> object:
+        return count([text], features)
+
+    def answered(model: Predictor, text: str) -> object:
+        return model.probabilities([text])
+
     for features in map(keyed, _features()):
-        yield lambda text, f=features: count([text], f)
+        yield partial(counted, features)
     for model in models:
-        yield lambda text, m=model: m.probabilities([text])
+        yield partial(answered, model)
 
 
 def _prediction() -> Iterator[Operation]:
+    def ranked(model: Predictor, text: str) -> object:
+        return model.rank([text], k=3)
+
     for view in range(2):
-        model = _model(view)
-        yield lambda text, m=model: m.rank([text], k=3)
+        yield partial(ranked, _model(view))
 
 
 def _explanation() -> Iterator[Operation]:
@@ -159,10 +171,17 @@ def _preparing() -> Iterator[Operation]:
     from satchel.features.spec import Features
     from satchel.features.tokenizer import lower
 
-    parts = ("headers", "signatures", "quotes")
-    for chosen in (*((part,) for part in parts), parts, ()):
-        features = Features(strip=chosen, nfc=not chosen)
-        yield lambda text, f=features: lower(prepare(text, f))
+    def prepared(features: Features, text: str) -> object:
+        return lower(prepare(text, features))
+
+    for features in (
+        Features(strip=("headers",)),
+        Features(strip=("signatures",)),
+        Features(strip=("quotes",)),
+        Features(strip=("headers", "signatures", "quotes")),
+        Features(nfc=True),
+    ):
+        yield partial(prepared, features)
 
 
 def _checks() -> Iterator[Operation]:
@@ -223,7 +242,7 @@ def _limit() -> None:
 
 def main() -> None:
     """Do an operation on all texts, telling before each what comes, and after it what it cost."""
-    name, length = sys.argv[1], int((sys.argv[2:] or [CODE_POINTS])[0])
+    name, length = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else CODE_POINTS
     for number, operation in enumerate(operations()[name]()):
         for kind, make in TEXTS.items():
             text = make(length)

@@ -161,7 +161,8 @@ def test_what_few_documents_show_is_not_what_to_expect():
 def test_a_small_test_says_how_many_documents_it_wants():
     found = only(evaluate(["a", "b"] * 20, ["a", "b"] * 18 + ["b", "a"] * 2, "ab"), "small test")
     assert "40 documents tell the accuracy to within 10 points only" in found.finding
-    wanted = int(re.search(r"about ([\d,]+) documents", found.step)[1].replace(",", ""))
+    (number,) = re.findall(r"about ([\d,]+) documents", found.step)
+    wanted = int(number.replace(",", ""))
     right = [True] * round(0.87 * wanted) + [False] * (wanted - round(0.87 * wanted))
     labels = ["a", "b"] * wanted
     big = evaluate(

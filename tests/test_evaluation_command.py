@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,10 +21,12 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     Model(ensemble_of(make_contents([LINEAR]))).save(place / "small.satchel")
     labels = ["cars", "graphics", "space", "sport"] * 3
     rows = [{"text": text, "label": label} for text, label in zip(TEXTS, labels, strict=False)]
-    (place / "judged.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    (place / "judged.jsonl").write_text(
+        "\n".join(json.dumps(row) for row in rows), encoding="utf-8"
+    )
     command = ["evaluate", place / "small.satchel", place / "judged.jsonl", "--report", place / "r"]
     done = subprocess.run(
-        [sys.executable, "-m", "satchel", *map(os.fspath, command)],
+        [sys.executable, "-m", "satchel", *map(str, command)],
         capture_output=True,
         text=True,
         check=False,

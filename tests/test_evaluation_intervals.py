@@ -18,10 +18,11 @@ pytestmark = pytest.mark.fast
 def outcomes(true: np.ndarray, predicted: np.ndarray, classes: int) -> Outcomes:
     """One label a document (``[n]``) or several (bool ``[n, K]``)."""
     if true.ndim == 2:
-        sides = [Assigned(*np.nonzero(side), len(side)) for side in (true, predicted)]
+        pairs = [np.nonzero(side) for side in (true, predicted)]
     else:
-        sides = [Assigned(np.arange(len(side)), side, len(side)) for side in (true, predicted)]
-    return Outcomes(tuple(range(classes)), classes, true.ndim == 2, *sides)
+        pairs = [(np.arange(len(side)), side) for side in (true, predicted)]
+    ours, theirs = (Assigned(rows, columns, len(true)) for rows, columns in pairs)
+    return Outcomes(tuple(range(classes)), classes, true.ndim == 2, ours, theirs)
 
 
 @st.composite

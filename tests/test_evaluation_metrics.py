@@ -283,15 +283,15 @@ def test_probabilities_in_blocks_give_the_same_figures(data, n, classes, seed):
 def test_probabilities_of_several_labels_in_blocks_give_the_same_figures(data, case, seed):
     true, _ = case
     probabilities = np.random.default_rng(seed).random(true.shape).astype(np.float32)
-    thresholds = [0.2, 0.5, 0.6, 0.9]
-    predicted = as_sets(probabilities >= np.float32(thresholds))
+    thresholds = np.array([0.2, 0.5, 0.6, 0.9], np.float32)
+    predicted = as_sets(probabilities >= thresholds)
     pieces = data.draw(blocks(len(true)))
     whole = evaluate_multiple(as_sets(true), predicted, LABELS[:4], probabilities=probabilities)
     cut = evaluate_multiple(
         as_sets(true),
         None,
         LABELS[:4],
-        thresholds=np.float32(thresholds),
+        thresholds=thresholds,
         probabilities=(probabilities[piece] for piece in pieces),
     )
     assert_same_figures(whole, cut)
@@ -303,6 +303,8 @@ def assert_same_figures(one: Evaluation, other: Evaluation) -> None:
         assert first.pop(loose) == pytest.approx(second.pop(loose))
     assert first == second
     np.testing.assert_array_equal(one.answer_confidence, other.answer_confidence)
+    assert one.reliability is not None
+    assert other.reliability is not None
     np.testing.assert_allclose(one.reliability.accuracy, other.reliability.accuracy)
     np.testing.assert_array_equal(one.suspect, other.suspect)
 
@@ -381,12 +383,17 @@ def test_the_json_says_in_which_form_the_confusion_is(classes, form):
         assert figures["confusion_triples"] == [[0, 0, 1], [1, 2, 1]]
 
 
+def suspects(result: Evaluation) -> list[int]:
+    assert result.suspect is not None
+    return np.flatnonzero(result.suspect).tolist()
+
+
 def test_suspects_are_wrong_answers_as_sure_as_right_ones():
     probabilities = [[0.9, 0.1]] * 8 + [[0.95, 0.05], [0.6, 0.4]] + [[0.1, 0.9]] * 4
     true = ["a"] * 8 + ["b", "b"] + ["b"] * 4
     result = evaluate(true, None, "ab", probabilities=probabilities)
-    assert np.flatnonzero(result.suspect).tolist() == [8]
-    assert not evaluate(["new"], None, "ab", probabilities=[[1.0, 0.0]]).suspect.any()
+    assert suspects(result) == [8]
+    assert suspects(evaluate(["new"], None, "ab", probabilities=[[1.0, 0.0]])) == []
 
 
 def test_suspects_among_several_labels():
@@ -394,13 +401,14 @@ def test_suspects_among_several_labels():
     true = [["a"], ["a"], [], ["b"], []]
     result = evaluate_multiple(true, None, "ab", probabilities=probabilities, thresholds=[0.5, 0.3])
     # a is given surer than where it is right; b is too, but is less likely than not.
-    assert np.flatnonzero(result.suspect).tolist() == [2]
+    assert suspects(result) == [2]
 
 
 def test_risk_and_coverage_of_a_known_case():
     curve = evaluate(
         "aabb", None, "ab", probabilities=[[0.9, 0.1], [0.8, 0.2], [0.8, 0.2], [0.3, 0.7]]
     ).risk_coverage
+    assert curve is not None
     # Answers of equal confidence come together: 0.9 right; both of 0.8, one of them wrong; 0.7.
     assert curve.coverage.tolist() == [0.25, 0.75, 1.0]
     assert curve.risk.tolist() == pytest.approx([0, 1 / 3, 1 / 4])

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from fontTools.fontBuilder import FontBuilder
-from fontTools.pens.ttGlyphPen import TTGlyphPen
+from fontTools.fontBuilder import FontBuilder  # type: ignore[import-untyped]
+from fontTools.pens.ttGlyphPen import TTGlyphPen  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib import pyplot
@@ -53,7 +53,7 @@ def test_the_confusion_picture_stays_bounded_and_names_what_it_can(tmp_path, cla
     assert max(size_of(tmp_path / "matrix.png")) <= 3000
     axes = figure.axes[0]
     assert len(axes.get_yticklabels()) == named
-    assert min(text.get_fontsize() for text in axes.get_yticklabels()) >= 6.5
+    assert min(float(text.get_fontsize()) for text in axes.get_yticklabels()) >= 6.5
 
 
 def test_cells_hold_numbers_only_where_they_fit():

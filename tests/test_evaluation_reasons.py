@@ -58,6 +58,7 @@ def test_a_label_that_the_model_lacks_has_no_reasons():
 def test_an_evaluation_of_a_model_brings_its_context(tmp_path):
     model = Model(ensemble_of(make_contents([LINEAR])))
     evaluation = model.evaluate(TEXTS, ["cars"] * len(TEXTS))
+    assert evaluation.context is not None
     assert evaluation.context.trained_on == "10 documents of 4 classes"
     page = evaluation.save_report(tmp_path).read_text("utf-8")
     assert "Trained on 10 documents of 4 classes" in page

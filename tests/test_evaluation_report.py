@@ -79,6 +79,7 @@ def test_predictions_begin_with_the_surest_errors_and_run_no_formula(tmp_path):
     cells = [row[name] for row in rows for name in ("name", "true", "predicted")]
     assert not [cell for cell in cells if cell.startswith(("=", "+"))]
     suspects = [row for row in rows if row["suspected_label_error"] == "true"]
+    assert evaluation.suspect is not None
     assert len(suspects) == evaluation.suspect.sum() > 0
     assert all(row["right"] == "false" for row in suspects)
 
@@ -173,12 +174,13 @@ def test_a_folder_that_cannot_be_written_is_a_save_error(tmp_path):
         judged(["a", "b"]).save_report(tmp_path / "file")
 
 
-@pytest.mark.parametrize("what", ["names", "texts"])
-def test_names_and_texts_must_fit(what):
+def test_names_and_texts_must_fit():
     from satchel.errors import InputError
 
-    with pytest.raises(InputError, match=f"expected {what} for 400 documents, found 1"):
-        judged(["a", "b"], **{what: ["one"]})
+    with pytest.raises(InputError, match="expected names for 400 documents, found 1"):
+        judged(["a", "b"], names=["one"])
+    with pytest.raises(InputError, match="expected texts for 400 documents, found 1"):
+        judged(["a", "b"], texts=["one"])
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Make the frozen models of format 1, and their answers.
 
-The files stay as they are, for ever, and every Satchel makes the same ones:
+The models stay as they are, for ever; every Satchel writes the same bytes, and answers to rounding:
 ``python tests/formats/v1/make_v1.py``. Nothing here is trained: a vocabulary of real tokens with
 random numbers exercises every path of the format, and is the same wherever it is made.
 """
