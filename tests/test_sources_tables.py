@@ -78,7 +78,7 @@ def test_parquet_is_read_by_column(tmp_path: Path) -> None:
     assert documents.labels == ["NA", "é"]
     assert documents.names == ["t.parquet:1", "t.parquet:2"]
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(SourceError, match="expected (an intact|a complete) Parquet file"):
+    with pytest.raises(SourceError, match=r"expected (an intact|a complete) Parquet file"):
         read_documents(path)
     path.write_bytes(b"text,label\n")
     with pytest.raises(SourceError, match="which starts with PAR1, found b'text'"):

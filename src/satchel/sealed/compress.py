@@ -16,6 +16,7 @@ import numpy as np
 from satchel.errors import SettingError
 from satchel.features.embedding_bag import View, quantized
 from satchel.inference.structure import Ensemble, Member
+from satchel.sealed.assembly import card
 from satchel.sealed.store import dumps
 
 _ENTRY_BYTES = 8 + 1 + 4  # hash, kind and weight
@@ -35,14 +36,15 @@ def compress(model: Ensemble, *, max_bytes: int) -> Ensemble:
         max_bytes: The largest file wanted.
 
     Returns:
-        The smaller model; its card is written anew.
+        The smaller model; its card is written anew unless it says something of its own.
 
     Raises:
         SettingError: The model cannot be made as small as that.
         ModelFileError: The model's numbers are so large that rows of int8 cannot hold them.
     """
     with np.errstate(all="ignore"):  # what overflows is refused when written
-        return _fitting(replace(model, terms=None, card=None), max_bytes)
+        own = None if model.card in (None, card(model)) else model.card
+        return _fitting(replace(model, terms=None, card=own), max_bytes)
 
 
 def keep_members(model: Ensemble, kept: Sequence[int]) -> Ensemble:
