@@ -380,7 +380,7 @@ class _Solver:
             n_classes=len(targets.labels),
             loss=recipe.loss,
             C=recipe.cost,
-            max_passes=recipe.passes,
+            max_iter=recipe.passes,
             sample_weight=targets.weights,
             class_weight=class_weight,
             task=targets.task,
