@@ -266,7 +266,7 @@ def test_long_lists_are_bounded_and_say_so() -> None:
     strongest = sorted(whole.words, key=lambda word: -abs(word.value))[:4]
     assert short.words == tuple(sorted(strongest, key=lambda word: word.start))
     assert short.omitted_words == len(whole.words) - 4
-    with pytest.raises(SettingError, match="top is -1"):
+    with pytest.raises(SettingError, match="found -1"):
         explain(model, TEXTS[0], top=-1)
 
 
@@ -280,7 +280,7 @@ def test_an_explanation_reads_well_in_a_terminal() -> None:
     assert " ".join(strongest.text.split()) in lines[1]
     assert all(len(line) < 400 for line in lines)
     left_out = explain(MIXED_MODEL, TEXTS[2], top=3)
-    assert f"{left_out.omitted} weaker tokens add {left_out.rest:+.2f}" in str(left_out)
+    assert f"{left_out.omitted} weaker tokens contribute {left_out.rest:+.2f}" in str(left_out)
     assert str(explain(MIXED_MODEL, "")).count("\n") == 0
 
 

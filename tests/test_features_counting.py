@@ -80,10 +80,10 @@ CALLS: dict[str, Callable] = {
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        (["a", None], "document 1 is not a string but NoneType"),
-        (["a", float("nan")], "document 1 is not a string but float"),
-        (["a", b"b"], "document 1 is not a string but bytes"),
-        (["a", "b", "c\ud800"], r"document 2 holds the lone surrogate U\+D800 at character 1"),
+        (["a", None], "a string as document 1, found NoneType"),
+        (["a", float("nan")], "a string as document 1, found float"),
+        (["a", b"b"], "a string as document 1, found bytes"),
+        (["a", "b", "c\ud800"], r"document 2, found the lone surrogate U\+D800 at character 1"),
         ("one text", "put it into a list"),
     ],
 )

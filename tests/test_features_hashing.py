@@ -228,7 +228,7 @@ transform(["some words"] * 9, Features(), counts.hashes)
 assert "numba" not in sys.modules
 warnings.simplefilter("error")
 try:
-    kernels._say_slow.cache_clear()
+    kernels._warn_slow.cache_clear()
     count(["some words here"] * 9, Features())
 except SatchelWarning as warning:
     print(warning)

@@ -218,7 +218,7 @@ def test_long_documents_are_read_in_windows(corpus, monkeypatch) -> None:
         assert np.array_equal(one.ids, looked_up.ids)
         assert np.array_equal(one.values, looked_up.values)
     texts[-1] += "\ud800"
-    with pytest.raises(TextError, match="document 61 holds the lone surrogate"):
+    with pytest.raises(TextError, match="document 61, found the lone surrogate"):
         reader.read(texts)
 
 

@@ -78,7 +78,7 @@ def test_entries_that_do_nothing_go_first() -> None:
 
 
 def test_a_size_below_the_layers_is_refused() -> None:
-    with pytest.raises(SettingError, match="cannot have about 100 bytes"):
+    with pytest.raises(SettingError, match="cannot be compressed to 100 bytes"):
         compress(make_ensemble(), max_bytes=100)
 
 

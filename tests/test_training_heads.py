@@ -131,7 +131,7 @@ def test_a_model_with_code_of_its_own_is_refused():
         def call(self, x):
             return x
 
-    with pytest.raises(UnsupportedHeadError, match="code of its own"):
+    with pytest.raises(UnsupportedHeadError, match="its own code"):
         build_head(Own(name="mine"), 4, 3, seed=0)
 
 

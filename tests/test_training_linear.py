@@ -53,7 +53,7 @@ def test_it_equals_scikit_learns_linear_svc(seed, classes, C, balanced):
         n_classes=classes,
         C=C,
         tolerance=1e-5,
-        max_passes=5000,
+        max_iter=5000,
         class_weight=weight if balanced else None,
         seed=seed,
     )
@@ -74,7 +74,7 @@ def test_the_logistic_variant_equals_liblinears(seed, classes, C):
         loss="logistic",
         C=C,
         tolerance=1e-4,
-        max_passes=5000,
+        max_iter=5000,
     )
     assert ours.solved.all()
     for k in range(classes):
@@ -95,7 +95,7 @@ def test_a_stopped_solution_has_the_objective_of_the_exact_one_to_a_thousandth()
         return ((member.table**2).sum(axis=0) + member.bias**2) / 2 + losses.sum(axis=0)
 
     exact = objective(
-        train_linear(sparse(dense), targets, n_classes=4, tolerance=1e-6, max_passes=9999)
+        train_linear(sparse(dense), targets, n_classes=4, tolerance=1e-6, max_iter=9999)
     )
     quick = objective(train_linear(sparse(dense), targets, n_classes=4, tolerance=0.01))
     assert (quick >= exact * (1 - 1e-6)).all()
@@ -121,7 +121,7 @@ def test_several_labels_are_one_machine_each():
     dense, _ = problem(2, 3, documents=150)
     labels = (dense[:, :3] > 0.2).astype(np.float32)
     member = train_linear(
-        sparse(dense), labels, n_classes=3, task="multiple", C=100, tolerance=1e-2, max_passes=9999
+        sparse(dense), labels, n_classes=3, task="multiple", C=100, tolerance=1e-2, max_iter=9999
     )
     assert (((dense @ member.table + member.bias) > 0) == labels).mean() > 0.97
 
@@ -131,7 +131,7 @@ def test_a_document_of_weight_two_counts_as_two_and_of_zero_as_none():
     weight = np.ones(len(dense))
     weight[:10], weight[10:20] = 2, 0
     repeated = np.concatenate([np.arange(10), np.arange(10), np.arange(20, len(dense))])
-    settings_: dict[str, Any] = {"n_classes": 3, "tolerance": 1e-6, "max_passes": 9999}
+    settings_: dict[str, Any] = {"n_classes": 3, "tolerance": 1e-6, "max_iter": 9999}
     weighted = train_linear(sparse(dense), targets, sample_weight=weight, **settings_)
     copied = train_linear(sparse(dense[repeated]), targets[repeated], **settings_)
     np.testing.assert_allclose(weighted.table, copied.table, atol=1e-4)
@@ -139,13 +139,13 @@ def test_a_document_of_weight_two_counts_as_two_and_of_zero_as_none():
 
 def test_an_unsolved_class_says_so():
     dense, targets = problem(5, 3)
-    member = train_linear(sparse(dense), targets, n_classes=3, tolerance=1e-9, max_passes=2)
+    member = train_linear(sparse(dense), targets, n_classes=3, tolerance=1e-9, max_iter=2)
     assert not member.solved.any()
     assert (member.passes == 2).all()
 
 
 @pytest.mark.parametrize(
-    ("setting", "value"), [("loss", "hinge"), ("C", 0.0), ("tolerance", -1.0), ("max_passes", 0)]
+    ("setting", "value"), [("loss", "hinge"), ("C", 0.0), ("tolerance", -1.0), ("max_iter", 0)]
 )
 def test_settings_are_checked(setting, value):
     dense, targets = problem(0, 3)
@@ -157,7 +157,7 @@ def test_targets_are_checked():
     dense, targets = problem(0, 3)
     with pytest.raises(LabelError, match="from 0 to 1"):
         train_linear(sparse(dense), targets, n_classes=2)
-    with pytest.raises(LabelError, match="one target for each"):
+    with pytest.raises(LabelError, match="one target per document"):
         train_linear(sparse(dense), targets[1:], n_classes=3)
     with pytest.raises(LabelError, match="sample weights"):
         train_linear(sparse(dense), targets, n_classes=3, sample_weight=np.full(60, -1.0))

@@ -365,7 +365,7 @@ def test_a_head_for_another_task_is_refused():
     def head(h, k):
         return keras.layers.Dense(k, "sigmoid")(h)
 
-    with pytest.raises(SettingError, match="softmax or none"):
+    with pytest.raises(SettingError, match="softmax or no activation"):
         train_network(ROWS, TARGETS, head=head, **SMALL)
 
 

@@ -64,7 +64,7 @@ def other_name() -> bytes:
     )
 
 
-@attempt(ARRAYS, "the manifest's arrays take")
+@attempt(ARRAYS, "bytes for the manifest's arrays")
 def one_array_more() -> bytes:
     """Brings an array that the manifest does not know."""
     return resealed(linear(), arrays=unpacked(linear())[ARRAYS] + b"\0" * 64)
@@ -135,13 +135,13 @@ def hash_twice() -> bytes:
     return with_array(linear(), "view0.hashes", 1, first)
 
 
-@attempt(ARRAYS, "view0.kinds holds 200, which the view's features never make")
+@attempt(ARRAYS, "view0.kinds holds the kind 200, which the view's features do not have")
 def unknown_kind() -> bytes:
     """Has an entry of a kind that does not exist, to index a table of kinds."""
     return with_array(linear(), "view0.kinds", 3, b"\xc8")
 
 
-@attempt(ARRAYS, "view0.kinds holds 32")
+@attempt(ARRAYS, "view0.kinds holds the kind 32")
 def kind_of_other_features() -> bytes:
     """Has a character n-gram where the features make none."""
     return with_array(linear(), "view0.kinds", 6, b"\x20")
@@ -165,19 +165,19 @@ def terms_cut() -> bytes:
     return resealed(linear(), terms=b"a\n" * 7 + b"\xe6\x97")
 
 
-@attempt(TERMS, "found 6 terms, the views have 7")
+@attempt(TERMS, "expected 7 terms, one per vocabulary entry, found 6")
 def terms_too_few() -> bytes:
     """Has fewer terms than vocabulary entries."""
     return resealed(linear(), terms=b"a\n" * 6)
 
 
-@attempt(TERMS, "no line feed")
+@attempt(TERMS, "expected a line feed at the end")
 def terms_without_end() -> bytes:
     """Has a last term that does not end."""
     return resealed(linear(), terms=b"a\n" * 7 + b"a")
 
 
-@attempt(TERMS, "a line has more than 4096 bytes")
+@attempt(TERMS, "lines of at most 4096 bytes")
 def endless_term() -> bytes:
     """Has a term of ten megabytes, to fill the screen of whoever looks at it."""
     return resealed(linear(), terms=b"a\n" * 6 + b"a" * 10_000_000 + b"\n")
@@ -195,7 +195,7 @@ def escaped_line_end() -> bytes:
     return resealed(linear(), terms=b"a\n" * 6 + b"a\\\n")
 
 
-@attempt(TERMS, "carriage return stands unescaped")
+@attempt(TERMS, "expected an escaped carriage return")
 def carriage_return() -> bytes:
     """Has a carriage return, which overwrites the line on a terminal."""
     return resealed(linear(), terms=b"a\n" * 6 + b"good\rbad\n")

@@ -18,26 +18,26 @@ def good() -> list[Entry]:
     return entries(unpacked(linear()))
 
 
-@attempt("", "too short")
+@attempt("", "empty or truncated")
 def empty() -> bytes:
     """Is nothing at all."""
     return b""
 
 
-@attempt("", "does not end with an end record")
+@attempt("", "expected an end record")
 def cut() -> bytes:
     """Was cut in half by a broken copy."""
     data = pack(linear())
     return data[: len(data) // 2]
 
 
-@attempt("", "does not end with an end record")
+@attempt("", "expected an end record")
 def a_pickle() -> bytes:
     """Is a pickle that would run a command."""
     return pickle.dumps({"weights": b"x" * 100})[:-1] + b"cos\nsystem\n(S'true'\ntR."
 
 
-@attempt("", "does not end with an end record")
+@attempt("", "expected an end record")
 def trailing_data() -> bytes:
     """Hides a second payload behind the end record."""
     return pack(linear()) + b"\x80\x04payload"
@@ -55,7 +55,7 @@ def leading_data_with_offsets() -> bytes:
     return container(good(), lead=b"#!/bin/sh\nexit 0\n")
 
 
-@attempt("", "does not end with an end record")
+@attempt("", "expected an end record")
 def archive_comment() -> bytes:
     """Carries a payload in the archive's comment."""
     return container(good(), comment_length=7, tail=b"payload")
@@ -128,7 +128,7 @@ def member_comment() -> bytes:
     return container([manifest, *rest])
 
 
-@attempt(MANIFEST, "the member is there twice")
+@attempt(MANIFEST, "the member is a duplicate")
 def manifest_twice() -> bytes:
     """Has two manifests: one for the scanner, one for the reader."""
     manifest, *rest = good()
@@ -160,25 +160,25 @@ def gap_before_directory() -> bytes:
     return data[:at] + b"hidden" + data[at:-6] + offset + data[-2:]
 
 
-@attempt("", "'../../etc/cron.d/job' is no member")
+@attempt("", "'../../etc/cron.d/job' is not a member")
 def path_traversal() -> bytes:
     """Names a member that would be unpacked outside its folder."""
     return container([*good()[:3], Entry("../../etc/cron.d/job", b"* * * * * root true\n")])
 
 
-@attempt("", "'/tmp/card.md' is no member")
+@attempt("", "'/tmp/card.md' is not a member")
 def absolute_path() -> bytes:
     """Names a member by an absolute path."""
     return container([*good()[:3], Entry("/tmp/card.md", b"")])
 
 
-@attempt("", "'model.pkl' is no member")
+@attempt("", "'model.pkl' is not a member")
 def pickle_inside() -> bytes:
     """Brings a pickle along, as skops and torch files did, for a fallback to load."""
     return container([*good()[:3], Entry("model.pkl", b"\x80\x04N.")])
 
 
-@attempt("", "'Manifest.json' is no member")
+@attempt("", "'Manifest.json' is not a member")
 def other_case() -> bytes:
     """Differs from a known name only by case, which some file systems cannot tell apart."""
     manifest, *rest = good()
@@ -186,7 +186,7 @@ def other_case() -> bytes:
     return container([manifest, *rest])
 
 
-@attempt("", r"'manifest.json\\x00.py' is no member")
+@attempt("", r"'manifest.json\\x00.py' is not a member")
 def name_with_nul() -> bytes:
     """Ends a known name by a NUL, which C programs read as the end of the name."""
     manifest, *rest = good()
@@ -245,7 +245,7 @@ def sizes_disagree() -> bytes:
     return container([manifest, *rest])
 
 
-@attempt(ARRAYS, "runs into the central directory")
+@attempt(ARRAYS, "overlaps the central directory")
 def size_beyond_the_end() -> bytes:
     """Claims a member of four gigabytes in a file of two kilobytes, to have them allocated."""
     manifest, arrays, *rest = good()
@@ -271,7 +271,7 @@ def directory_beyond_the_end() -> bytes:
     return container(good(), offset=0xFFFFFF00)
 
 
-@attempt("", "central directory has 4294967040 bytes")
+@attempt("", "central directory of at most .* bytes, found 4294967040")
 def huge_directory() -> bytes:
     """Claims a central directory of four gigabytes, to have it allocated."""
     return container(good(), size=0xFFFFFF00)

@@ -102,7 +102,7 @@ def test_keys_that_are_repeated_a_million_times_are_refused_at_once(tmp_path: Pa
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, path], check=True, capture_output=True, text=True
     )
-    assert "is there twice" in done.stdout
+    assert "is a duplicate" in done.stdout
 
 
 def test_only_the_model_file_is_opened(watched: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Text to numbers: tokens, vocabularies, counts, weights and sparse rows (``docs/tokens.md``)."""
+"""Feature extraction: tokens, vocabularies, counts, weights, sparse rows (``docs/tokens.md``)."""
 
 from __future__ import annotations
 

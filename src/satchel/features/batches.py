@@ -1,6 +1,6 @@
 """A stream of documents in batches of bounded size, packed for the kernels and read by threads.
 
-What a batch costs decides, too, whether the kernels or the plain path read it.
+The amount of work also decides whether the kernels or the plain path read the documents.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from satchel.features.spec import Features
 CHUNK_CHARACTERS = 1 << 19
 CHUNK_DOCUMENTS = 1 << 11
 LONG = 1 << 21
-"""Code points beyond which the plain path answers for a document, which it reads in windows: the
-kernels hold all its features at once, 100 bytes and more a code point where it has n-grams."""
+"""Code points beyond which a document is read by the plain path, in windows: the kernels hold all
+its features at once, 100 bytes or more per code point with n-grams."""
 
 
 class Chunk(NamedTuple):
@@ -44,20 +44,20 @@ def chunks(
     """Check, prepare and group documents, reading no further ahead than one chunk.
 
     Args:
-        texts: Documents, of any number.
+        texts: Documents; may be a stream.
         features: What to prepare them for.
         first: The number of the first one, for messages.
-        documents: The most in a chunk; None for ``CHUNK_DOCUMENTS``, which is never exceeded.
+        documents: The most per chunk; None for ``CHUNK_DOCUMENTS``, which is never exceeded.
 
     Yields:
         Half a million characters or 2048 documents at a time, or one longer document.
 
     Raises:
-        TextError: ``texts`` is one string, or a document is not text; that it has a length but
-            is no string, or holds surrogates, is found by ``pack``.
+        TextError: ``texts`` is one string, or a document is not text; ``pack`` finds those that
+            have a length but are not strings, or that hold surrogates.
     """
     if isinstance(texts, (str, bytes)):
-        raise TextError("expected several texts but found one: put it into a list")
+        raise TextError("expected a list of texts, found a single one: put it into a list")
     chunk: list[str] = []
     characters = 0
     most = min(documents or CHUNK_DOCUMENTS, CHUNK_DOCUMENTS)
@@ -78,7 +78,7 @@ def chunks(
 
 
 def check_chunk(chunk: Chunk) -> None:
-    """Refuse what UTF-8 cannot hold; ``pack`` does so too, and need not be called for that.
+    """Refuse what UTF-8 cannot encode; ``pack`` does so too, without this check.
 
     Args:
         chunk: Documents.
@@ -92,25 +92,25 @@ def check_chunk(chunk: Chunk) -> None:
 
 
 def is_long(text: object) -> bool:
-    """Whether a document is read in windows, whatever the others are read by."""
+    """Return whether a document is read in windows, even if the others are not."""
     return isinstance(text, str) and len(text) > LONG
 
 
 def work_in(texts: Iterable[str], features: Features) -> int:
-    """How much there is to do in some texts, for ``use_kernels``; what is no text is left out."""
+    """Return the work in texts, for ``use_kernels``; other objects are ignored."""
     characters = sum(len(text) for text in texts if isinstance(text, str))
     return characters * (CHARACTER_GRAMS if features.characters else 1)
 
 
 def peek_work(stream: Iterator[Chunk], features: Features) -> tuple[int, Iterator[Chunk]]:
-    """Read ahead just far enough to tell whether there is much to do.
+    """Read ahead just far enough to know whether there is much work.
 
     Args:
         stream: Chunks.
         features: What to count in them.
 
     Returns:
-        The work read, at least ``WORTH_STARTING`` where there is so much, and the whole stream.
+        The work found, ``WORTH_STARTING`` or more if there is that much, and the whole stream.
     """
     seen: list[Chunk] = []
     work = 0
@@ -122,7 +122,7 @@ def peek_work(stream: Iterator[Chunk], features: Features) -> tuple[int, Iterato
     return work, chain(seen, stream)
 
 
-# Places inside a document are held in 32 bits, and lower case may double its bytes.
+# Positions in a document have 32 bits, and lower case may double its bytes.
 LARGEST = 1 << 30
 
 
@@ -143,7 +143,7 @@ class Packed:
 
 
 def pack(texts: Sequence[str], first: int = 0) -> Packed:
-    """Put documents end to end.
+    """Concatenate documents.
 
     Args:
         texts: Documents.
@@ -164,8 +164,8 @@ def pack(texts: Sequence[str], first: int = 0) -> Packed:
     lengths = list(map(len, parts))
     if lengths and max(lengths) > LARGEST:
         raise TextError(
-            f"document {first + lengths.index(max(lengths))} has {max(lengths)} bytes, "
-            f"but a document may have {LARGEST}: cut it into parts"
+            f"expected documents of at most {LARGEST} bytes, found {max(lengths)} in document "
+            f"{first + lengths.index(max(lengths))}: split it into parts"
         )
     offsets = np.fromiter(accumulate(lengths, initial=0), np.int64, len(lengths) + 1)
     return Packed(np.frombuffer(b"".join(parts), np.uint8), offsets)
@@ -173,14 +173,14 @@ def pack(texts: Sequence[str], first: int = 0) -> Packed:
 
 Piece = TypeVar("Piece")
 State = TypeVar("State")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 def thread_count(threads: int | None) -> int:
-    """How many threads work: those asked for, else one for each core this process may use.
+    """Return the requested number of threads, or one per core that this process may use.
 
     Args:
-        threads: 1 or more; None means one a core.
+        threads: 1 or more; None for one per core.
 
     Returns:
         The number of threads.
@@ -193,43 +193,44 @@ def thread_count(threads: int | None) -> int:
             return len(os.sched_getaffinity(0))
         return os.cpu_count() or 1
     if threads < 1:
-        raise SettingError(f"threads must be 1 or more, or None, but it is {threads}")
+        raise SettingError(f"threads must be 1 or more, or None, not {threads}")
     return threads
 
 
 def work_through(
     chunks: Iterable[Piece],
     states: Sequence[State],
-    work: Callable[[State, Piece], Answer],
-    told: Callable[[Piece], None] | None = None,
-) -> list[tuple[int, Answer]]:
-    """Work each chunk once; a worker takes the next one as soon as it is free.
+    work: Callable[[State, Piece], Result],
+    report_progress: Callable[[Piece], None] | None = None,
+) -> list[tuple[int, Result]]:
+    """Process each chunk once; a worker takes the next one as soon as it is free.
 
     Args:
         chunks: Drawn from one at a time, by one thread at a time.
-        states: One a worker, for that worker alone; as many workers work as there are states.
+        states: One per worker, used by that worker alone; their number is the number of workers.
         work: Called with the worker's state and a chunk. It should release the lock of the
             interpreter.
-        told: Called with each chunk that is done, by one thread at a time.
+        report_progress: Called with each processed chunk, by one thread at a time.
 
     Returns:
-        For each chunk, in order, which worker worked it and the answer.
+        For each chunk, in order, the worker that processed it and the result.
 
     Raises:
         Exception: Whatever drawing or working raised first.
     """
     if len(states) == 1:
-        answers_of_one = []
+        in_order = []
         for chunk in chunks:
-            answers_of_one.append((0, work(states[0], chunk)))
-            if told:
-                told(chunk)
-        return answers_of_one
-    from concurrent.futures import ThreadPoolExecutor  # a cost to the start of a short answer
+            in_order.append((0, work(states[0], chunk)))
+            if report_progress:
+                report_progress(chunk)
+        return in_order
+    # Imported only here: it would slow down the start of a short prediction.
+    from concurrent.futures import ThreadPoolExecutor
 
     numbered = enumerate(chunks)
     lock = threading.Lock()
-    answers: dict[int, tuple[int, Answer]] = {}
+    results: dict[int, tuple[int, Result]] = {}
     stopped = threading.Event()
 
     def worker(number: int) -> None:
@@ -240,16 +241,16 @@ def work_through(
                 if drawn is None:
                     return
                 place, chunk = drawn
-                answer = work(states[number], chunk)
+                result = work(states[number], chunk)
                 with lock:
-                    answers[place] = (number, answer)
-                    if told:
-                        told(chunk)
+                    results[place] = (number, result)
+                    if report_progress:
+                        report_progress(chunk)
         except BaseException:
             stopped.set()
             raise
 
-    with ThreadPoolExecutor(len(states), thread_name_prefix="satchel-bags") as pool:
+    with ThreadPoolExecutor(len(states), thread_name_prefix="satchel-features") as pool:
         for finished in [pool.submit(worker, number) for number in range(len(states))]:
             finished.result()
-    return [answers[place] for place in range(len(answers))]
+    return [results[place] for place in range(len(results))]

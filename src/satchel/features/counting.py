@@ -17,10 +17,10 @@ from satchel.progress import Progress, silent
 
 @dataclass(frozen=True)
 class Counts:
-    """A vocabulary in the order of its hashes, and in how many documents each feature occurs.
+    """A vocabulary in the order of its hashes, with the document frequency of each feature.
 
     Attributes:
-        hashes: uint64 [V], strictly ascending; a feature's place here is its id.
+        hashes: uint64 [V], strictly ascending; a feature's index is its id.
         kinds: uint8 [V]; 1, 2, 3 … = word n-gram of that order, 32 = character n-gram,
             64 = field token, 65 = token of another part.
         document_frequency: int64 [V].
@@ -37,15 +37,15 @@ class Counts:
 
 
 def merge_ranked(parts: Sequence[Counts]) -> tuple[Counts, list[np.ndarray]]:
-    """Put the counts of pieces of a corpus together: exactly the counts of the whole.
+    """Merge the counts of parts of a corpus: exactly the counts of the whole.
 
     Args:
-        parts: Counts by the same features, of documents that are counted once each. Their hashes
-            may come in any order, each once a part.
+        parts: Counts of the same features, of disjoint documents. Their hashes may be in any
+            order, each once per part.
 
     Returns:
-        The counts of all documents, and for each part its features' places among them, int32 [V of
-        part].
+        The counts of all documents, and for each part the ids of its features among them,
+        int32 [V of part].
     """
     if not parts:
         empty = Counts(np.zeros(0, np.uint64), np.zeros(0, np.uint8), np.zeros(0, np.int64), 0)
@@ -68,7 +68,7 @@ def merge_ranked(parts: Sequence[Counts]) -> tuple[Counts, list[np.ndarray]]:
 
 
 def _count_plain(chunk: Chunk, features: Features) -> tuple[Counts, CSRMatrix]:
-    """The vocabulary and the rows of one chunk."""
+    """Return the vocabulary and the rows of one chunk."""
     check_chunk(chunk)
     found = [feature_counts(text, features) for text in chunk.texts]
     offsets = np.zeros(len(found) + 1, np.int64)
@@ -82,15 +82,15 @@ def _count_plain(chunk: Chunk, features: Features) -> tuple[Counts, CSRMatrix]:
     return Counts(hashes, kinds, rows.column_counts(), len(found)), rows
 
 
-def _teller(progress: Progress, total: int) -> Callable[[Chunk], None]:
+def _chunk_reporter(progress: Progress, total: int) -> Callable[[Chunk], None]:
     done = 0
 
-    def tell(chunk: Chunk) -> None:
+    def report_progress(chunk: Chunk) -> None:
         nonlocal done
         done += len(chunk.texts)
         progress("counting words", done, total)
 
-    return tell
+    return report_progress
 
 
 def count(
@@ -105,8 +105,8 @@ def count(
     Args:
         texts: Documents.
         features: Which features to count.
-        threads: How many threads work; None means one a core. It never changes the answer.
-        progress: Told of each chunk of documents.
+        threads: How many threads work; None for one per core. It never changes the result.
+        progress: Called after each chunk of documents.
 
     Returns:
         The vocabulary with document frequencies, and the rows of raw counts.
@@ -116,18 +116,18 @@ def count(
     """
     workers = thread_count(threads)
     work, stream = peek_work(chunks(texts, features), features)
-    tell = _teller(progress, len(texts))
+    report_progress = _chunk_reporter(progress, len(texts))
     if use_kernels(work, features.hash_key):
         from satchel.features.kernels.counting import count_with_rows
 
-        return count_with_rows(stream, features, workers, tell)
+        return count_with_rows(stream, features, workers, report_progress)
     counts: list[Counts] = []
     rows: list[CSRMatrix] = []
     for chunk in stream:
         counted, counted_rows = _count_plain(chunk, features)
         counts.append(counted)
         rows.append(counted_rows)
-        tell(chunk)
+        report_progress(chunk)
     merged, ranks = merge_ranked(counts)
     moved = [
         CSRMatrix(part.offsets, rank[part.ids], part.values, len(merged))

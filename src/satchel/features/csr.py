@@ -1,4 +1,4 @@
-"""Documents as sparse rows: for each document the ids of its features and their values."""
+"""Documents as sparse rows: the ids of each document's features, and their values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CSRMatrix:
-    """Sparse rows (CSR): one row a document, ids ascending within a row.
+    """Sparse rows (CSR): one row per document, ids ascending within a row.
 
     Attributes:
         offsets: int64 [n + 1]; row i holds the entries ``offsets[i]:offsets[i + 1]``.
@@ -39,13 +39,13 @@ class CSRMatrix:
         return np.diff(self.offsets)
 
     def __getitem__(self, index: int | slice | np.ndarray) -> CSRMatrix:
-        """Take some rows, in the order asked for.
+        """Return some rows, in the order of the index.
 
         Args:
             index: A slice, an array of row numbers or of booleans, or one row number.
 
         Returns:
-            The rows asked for; one row number gives one row.
+            The rows; one row number gives one row.
         """
         chosen = np.atleast_1d(np.arange(len(self))[index])
         starts = self.offsets[chosen]
@@ -63,7 +63,7 @@ class CSRMatrix:
         return CSRMatrix(offsets, self.ids[entries], self.values[entries], self.columns)
 
     def select_columns(self, kept: np.ndarray) -> CSRMatrix:
-        """Keep some columns and number them anew, in the same order.
+        """Keep some columns and renumber them, in the same order.
 
         Args:
             kept: bool [columns]; True for each column that stays.
@@ -72,12 +72,12 @@ class CSRMatrix:
             The same rows with ``kept.sum()`` columns.
 
         Raises:
-            SettingError: ``kept`` has not one entry a column.
+            SettingError: ``kept`` does not have one entry per column.
         """
         if kept.shape != (self.columns,) or kept.dtype != np.bool_:
             raise SettingError(
-                f"expected a bool array with {self.columns} entries, one a column, "
-                f"but found {kept.dtype} {kept.shape}"
+                f"expected a bool array with {self.columns} entries, one per column, "
+                f"found {kept.dtype} {kept.shape}"
             )
         number = np.cumsum(kept, dtype=np.int64).astype(np.int32) - np.int32(1)
         stays = kept[self.ids]
@@ -91,15 +91,15 @@ class CSRMatrix:
         )
 
     def column_sums(self) -> np.ndarray:
-        """The sum of each column's values, float64 [columns]."""
+        """Return the sum of each column's values, float64 [columns]."""
         return np.bincount(self.ids, weights=self.values, minlength=self.columns)
 
     def column_counts(self) -> np.ndarray:
-        """The number of rows that have each column, int64 [columns]."""
+        """Return the number of rows that have each column, int64 [columns]."""
         return np.bincount(self.ids, minlength=self.columns).astype(np.int64, copy=False)
 
     def to_scipy(self) -> csr_matrix:
-        """The same rows as a SciPy ``csr_matrix`` that shares the arrays."""
+        """Return the same rows as a SciPy ``csr_matrix`` that shares the arrays."""
         from scipy.sparse import csr_matrix
 
         return csr_matrix(
@@ -108,11 +108,11 @@ class CSRMatrix:
 
 
 def stack(parts: Iterable[CSRMatrix], columns: int) -> CSRMatrix:
-    """Put rows under each other.
+    """Stack rows vertically.
 
     Args:
         parts: Rows over the same columns.
-        columns: The number of columns, needed where there are no parts.
+        columns: The number of columns, needed if there are no parts.
 
     Returns:
         All rows, in the order of the parts.

@@ -1,4 +1,4 @@
-"""The first layer of a model as arrays: a row of numbers for each feature of a vocabulary."""
+"""The first layer of a model: an embedding row for each feature of a vocabulary."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from satchel.features.spec import Features
 from satchel.features.vocabulary import HashIndex, Vocabulary, transform, transform_plain
 
 _HALF_SHIFT = np.float32(2.0**112)
-_SHIFTABLE = 2.0**16  # from here on a value times the shift is beyond float32
+_SHIFTABLE = 2.0**16  # a larger value times the shift is beyond float32
 
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """One way in which a model sees a text: a vocabulary, and a row of numbers for each feature.
+    """One view of a text: a vocabulary, and an embedding row for each feature.
 
     A text becomes the sum of the rows of its features, each times its value: an embedding bag.
 
@@ -35,7 +35,7 @@ class View:
         scales: float32 [width], by which the columns of int8 rows are multiplied; None for ones.
 
     Raises:
-        SettingError: ``rows`` does not fit the vocabulary.
+        SettingError: ``rows`` does not match the vocabulary.
     """
 
     vocabulary: Vocabulary
@@ -45,7 +45,7 @@ class View:
     def __post_init__(self) -> None:
         if self.rows.ndim != 2 or len(self.rows) != len(self.vocabulary):
             raise SettingError(
-                f"expected a row for each of {len(self.vocabulary)} features, found rows of shape "
+                f"expected one row per feature ({len(self.vocabulary)}), found rows of shape "
                 f"{self.rows.shape}"
             )
 
@@ -60,14 +60,14 @@ class View:
         return int(self.rows.shape[1])
 
     def expanded(self, ids: np.ndarray) -> np.ndarray:
-        """Return rows as they count, float32 [len(ids), width]."""
+        """Return rows in full precision, float32 [len(ids), width]."""
         rows: np.ndarray = self.rows[ids].astype(np.float32)
         if self.scales is not None:
             rows *= self.scales
         return rows
 
     def sums(self, weighed: CSRMatrix) -> np.ndarray:
-        """Add up the rows of weighed documents, in the order of the ids.
+        """Add up the rows of weighted documents, in the order of the ids.
 
         Args:
             weighed: The values of each document.
@@ -84,15 +84,15 @@ class View:
             if gathered.dtype == np.float16 and np.abs(values).max(initial=0.0) < _SHIFTABLE:
                 gathered, values = shifted_halves(gathered), values * _HALF_SHIFT
             np.matmul(values, gathered.astype(np.float32, copy=False), out=sums[document])
-        # A column's scale is common to all rows, so it may wait until they are summed.
+        # A column's scale is common to all rows, so it is applied to their sum.
         return sums if self.scales is None else sums * self.scales
 
 
 def shifted_halves(numbers: np.ndarray) -> np.ndarray:
     """Return float16 numbers times 2⁻¹¹² as float32: five times as fast as NumPy's conversion.
 
-    Sign, exponent and fraction move to their places in a float32, whose exponent counts from 112
-    less. That needs finite numbers, as the reader of a satchel has made sure of.
+    Sign, exponent and fraction move to their positions in a float32, whose exponent bias is 112
+    larger. That needs finite numbers, which reading a model file has checked.
     """
     bits = numbers.view(np.int16).astype(np.int32)
     bits <<= 13
@@ -114,67 +114,68 @@ def quantized(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.rint(rows / scales).astype(np.int8), scales.astype(np.float32)
 
 
-_MUCH = 100_000  # work from which a second thread is worth its start
+_WORTH_A_THREAD = 100_000  # work from which a second thread pays off
 
 
-def shared_features(several: Sequence[Features]) -> Features | None:
-    """The features that hold all those of several, so that one reading of a text serves them all.
+def shared_features(feature_sets: Sequence[Features]) -> Features | None:
+    """Return the union of feature sets, so that one tokenisation of a text serves them all.
 
     Args:
-        several: Features; a vocabulary of any of them knows only its own among all.
+        feature_sets: The sets; each vocabulary contains only its own features of the union.
 
     Returns:
-        None where they differ in more than in how much they count.
+        The union; None if the sets differ in more than in which features they count.
     """
-    characters = {features.characters for features in several} - {None}
+    characters = {features.characters for features in feature_sets} - {None}
     ways = {
-        (features.rules, features.nfc, features.strip, features.hash_key) for features in several
+        (features.rules, features.nfc, features.strip, features.hash_key)
+        for features in feature_sets
     }
-    shortest_words = {features.min_length for features in several if features.words}
+    shortest_words = {features.min_length for features in feature_sets if features.words}
     if len(ways) > 1 or len(characters) > 1 or len(shortest_words) > 1:
         return None
     return msgspec.structs.replace(
-        several[0],
+        feature_sets[0],
         min_length=max(shortest_words, default=1),
-        words=max(features.words for features in several),
+        words=max(features.words for features in feature_sets),
         characters=characters.pop() if characters else None,
-        fields=any(features.fields for features in several),
+        fields=any(features.fields for features in feature_sets),
     )
 
 
 class _Packed(Protocol):
-    """Views laid out for the kernel that reads a text once for all of them."""
+    """Views packed for the kernel that reads a text once for all of them."""
 
     def read(
         self, texts: Sequence[str], threads: int | None, first: int = 0
     ) -> tuple[list[np.ndarray], np.ndarray]:
-        """Do `TextEncoder.read_fused`."""
+        """Return what `TextEncoder.read_fused` does."""
 
 
 @dataclass
 class _Group:
-    """Views that one reading of a text serves."""
+    """Views that share one tokenisation of a text."""
 
     features: Features
-    places: list[int]
+    indices: list[int]
     views: list[View]
 
     @cached_property
     def joined(self) -> HashIndex:
-        """The vocabulary of all."""
+        """The joint vocabulary."""
         if len(self.views) == 1:
             return self.views[0].vocabulary.index
         return HashIndex(np.unique(np.concatenate([view.vocabulary.hashes for view in self.views])))
 
     @cached_property
     def fused(self) -> _Packed:
-        """The views laid out for the kernel."""
+        """The views packed for the kernel."""
         from satchel.features.kernels.transform import PackedEmbeddings
 
         return PackedEmbeddings(self.features, self.views, self.joined)
 
     def counts(self, texts: Sequence[str]) -> list[CSRMatrix]:
-        """The counts of each view's features, by the kernels."""
+        """Return the counts of each view's features, by the kernels."""
         rows = transform(texts, self.features, self.joined)
         columns = np.zeros((len(self.views), len(self.joined)), np.bool_)
         for own, view in zip(columns, self.views, strict=True):
@@ -182,19 +183,19 @@ class _Group:
         return [rows.select_columns(own) for own in columns]
 
     def counts_plain(self, texts: Sequence[str], first: int = 0) -> list[CSRMatrix]:
-        """The counts of each view's features, by the plain path."""
+        """Return the counts of each view's features, by the plain path."""
         knowns = [view.vocabulary.index for view in self.views]
         parts = [
             transform_plain(chunk, self.features, knowns)
             for chunk in chunks(texts, self.features, first)
         ]
         return [
-            stack((part[place] for part in parts), len(known)) for place, known in enumerate(knowns)
+            stack((part[index] for part in parts), len(known)) for index, known in enumerate(knowns)
         ]
 
 
 class TextEncoder:
-    """From texts to the sums of some views.
+    """Encodes texts as the sums of some views.
 
     Args:
         views: Views, at least one.
@@ -205,10 +206,10 @@ class TextEncoder:
 
     def __init__(self, views: Sequence[View]) -> None:
         self.views = tuple(views)
-        # One view without a key keeps all from the kernels, which know the keyed hash alone.
+        # The kernels compute the keyed hash only, so one view without a key excludes them.
         self._hash_key = min(view.vocabulary.features.hash_key for view in self.views)
         self._groups: list[_Group] = []
-        for place, view in enumerate(self.views):
+        for index, view in enumerate(self.views):
             for group in self._groups:
                 features = shared_features([group.features, view.vocabulary.features])
                 if features is not None:
@@ -217,18 +218,18 @@ class TextEncoder:
             else:
                 group = _Group(view.vocabulary.features, [], [])
                 self._groups.append(group)
-            group.places.append(place)
+            group.indices.append(index)
             group.views.append(view)
 
     def read(
         self, texts: Sequence[str], threads: int | None = None
     ) -> tuple[list[np.ndarray], np.ndarray]:
-        """Tokenise, look up, weigh and sum, document by document.
+        """Tokenise, look up, weight and sum, document by document.
 
         Args:
             texts: The documents.
-            threads: How many threads may work on much text; None for one a core. It never changes
-                the answer.
+            threads: How many threads may work on much text; None for one per core. It never
+                changes the result.
 
         Returns:
             For each view the sums, float32 [n, width]; and how many distinct features of each
@@ -239,12 +240,12 @@ class TextEncoder:
         """
         work = self._work_in(texts)
         fused = self._use_kernels(work)
-        return self._read_block(texts, fused, threads if work >= _MUCH else 1)
+        return self._read_block(texts, fused, threads if work >= _WORTH_A_THREAD else 1)
 
     def read_in_blocks(
         self, texts: Sequence[str], documents: int, threads: int | None = None
     ) -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
-        """Do `read` for some documents after the other, so that the sums need not fit in memory.
+        """Do `read` block by block, so that the sums need not fit in memory.
 
         Args:
             texts: The documents.
@@ -255,21 +256,21 @@ class TextEncoder:
             What `read` returns for each block.
         """
         work = self._work_in(texts)
-        fused = self._use_kernels(work)  # by what there is in all: a block may hold little
+        fused = self._use_kernels(work)  # by all the work: a block may hold little
         for first in range(0, len(texts), documents):
             block = texts[first : first + documents]
-            yield self._read_block(block, fused, threads if work >= _MUCH else 1, first)
+            yield self._read_block(block, fused, threads if work >= _WORTH_A_THREAD else 1, first)
 
     def _read_block(
         self, texts: Sequence[str], fused: bool, threads: int | None, first: int = 0
     ) -> tuple[list[np.ndarray], np.ndarray]:
-        """Do `read` by the kernel, long documents apart, or by the plain path."""
+        """Do `read` by the kernel, except long documents, or by the plain path."""
         if not fused:
             return self.read_plain(texts, first)
-        long = [place for place, text in enumerate(texts) if is_long(text)]
+        long = [index for index, text in enumerate(texts) if is_long(text)]
         if not long:
             return self.read_fused(texts, threads, first)
-        apart = [check_text(texts[place], first + place) for place in long]
+        apart = [check_text(texts[index], first + index) for index in long]
         short = ["" if is_long(text) else text for text in texts]
         sums, known = self.read_fused(short, threads, first)
         long_sums, known[long] = self.read_plain(apart)
@@ -282,7 +283,7 @@ class TextEncoder:
     ) -> tuple[list[np.ndarray], np.ndarray]:
         """Do `read` by the plain path; ``first`` is the number of the first text, for messages."""
         counts = self._in_order(group.counts_plain(texts, first) for group in self._groups)
-        with np.errstate(all="ignore"):  # as the kernels: no word on overflow
+        with np.errstate(all="ignore"):  # as in the kernels: no warnings of overflow
             sums = [
                 view.sums(view.vocabulary.weigh(rows))
                 for view, rows in zip(self.views, counts, strict=True)
@@ -298,9 +299,9 @@ class TextEncoder:
         sums: list[np.ndarray] = [np.empty(0)] * len(self.views)
         known = np.empty((len(texts), len(self.views)), np.int32)
         for group in self._groups:
-            group_sums, known[:, group.places] = group.fused.read(texts, threads, first)
-            for place, one in zip(group.places, group_sums, strict=True):
-                sums[place] = one
+            group_sums, known[:, group.indices] = group.fused.read(texts, threads, first)
+            for index, one in zip(group.indices, group_sums, strict=True):
+                sums[index] = one
         return sums, known
 
     def counts(self, texts: Sequence[str]) -> list[CSRMatrix]:
@@ -310,7 +311,7 @@ class TextEncoder:
             texts: The documents.
 
         Returns:
-            For each view the counts, one row a document.
+            For each view the counts, one row per document.
 
         Raises:
             TextError: A document is not text.
@@ -331,16 +332,16 @@ class TextEncoder:
 
     def _in_order(self, of_groups: Iterable[list[CSRMatrix]]) -> list[CSRMatrix]:
         found = {
-            place: rows
+            index: rows
             for group, counts in zip(self._groups, of_groups, strict=True)
-            for place, rows in zip(group.places, counts, strict=True)
+            for index, rows in zip(group.indices, counts, strict=True)
         }
-        return [found[place] for place in range(len(self.views))]
+        return [found[index] for index in range(len(self.views))]
 
     def warm_up(self) -> None:
-        """Load the kernels where Numba is installed, so that from now on they read any text.
+        """Load the kernels if Numba is installed, so that they read all texts from now on.
 
-        Features without a hash key are read by the plain path whatever is loaded.
+        Features without a hash key are always read by the plain path.
         """
         if numba_available() and self._hash_key != NO_KEY:
             self.read_fused([""], threads=1)

@@ -1,7 +1,7 @@
-"""The 64-bit hash of a feature, by which alone features are told apart (docs/tokens.md).
+"""The 64-bit hash of a feature, which alone identifies a feature (docs/tokens.md).
 
-There are two. The keyed hash is a polynomial over the prime 2⁶¹ − 1, taken at a secret point, the
-key: whoever does not know the key cannot make two tokens that collide. The hash of model files of
+There are two. The keyed hash is a polynomial modulo the prime 2⁶¹ − 1, evaluated at a secret point,
+the key: without the key nobody can construct two tokens that collide. The hash of model files of
 format 1, FNV-1a over the bytes, has no key; only the plain path computes it, for those files. Both
 end in murmur3's finalising mix. Among V features the expected number of colliding pairs is V² / 2⁶²
 (without a key V² / 2⁶⁵): 2e-7 for a million.
@@ -22,20 +22,20 @@ MIX_2: Final = 0xC4CEB9FE1A85EC53
 COMBINE: Final = 0x9E3779B97F4A7C15
 
 NO_KEY: Final = 0
-"""In place of a key: the hash of format 1."""
+"""Instead of a key: the hash of format 1."""
 FNV_OFFSET: Final = 0xCBF29CE484222325
 FNV_PRIME: Final = 0x100000001B3
 
 PRIME: Final = (1 << 61) - 1
 """Keys lie between 0 and this prime."""
 BLOCK: Final = 7
-"""Bytes of a token that are taken together: one multiplication serves seven bytes, and with the
-sentinel above them they stay far below the prime."""
+"""Bytes of a token per block: one multiplication processes seven bytes, which with the sentinel
+above them stay far below the prime."""
 
 _KEPT_TEXTS: Final = 1 << 16
-_KEPT_LENGTH: Final = 64  # a longer token is seldom met again, and its text would fill the memory
+_KEPT_LENGTH: Final = 64  # a longer token rarely occurs again, and its text would fill the memory
 
-# Each kind of token starts from a number of its own, so that equal bytes of two kinds differ. The
+# Each kind of token has its own initial state, so that equal bytes of two kinds differ. The
 # salt is that of the hash without a key, and of ``combine``.
 WORD_SALT: Final = 0
 ADDRESS_SALT: Final = 0xA0761D6478BD642F
@@ -48,7 +48,7 @@ KEYED_START: Final = {
     CHARACTER_SALT: 3 << 58,
     FIELD_SALT: 4 << 58,
 }
-"""The same for the keyed hash: the kind stands above all bits of a block."""
+"""The same for the keyed hash: the kind is above all bits of a block."""
 
 CHARACTER_KIND: Final = 32
 FIELD_KIND: Final = 64
@@ -65,12 +65,12 @@ def mix(number: int) -> int:
 
 
 def combine(left: int, right: int, salt: int) -> int:
-    """One hash of two, in which their order matters."""
+    """Return one hash of two; their order matters."""
     return mix(left * COMBINE + right + salt & MASK)
 
 
 def hash_text(text: str, salt: int = WORD_SALT, key: int = NO_KEY) -> int:
-    """The hash of a lower-cased token.
+    """Return the hash of a lower-cased token.
 
     Args:
         text: The token.
@@ -84,9 +84,9 @@ def hash_text(text: str, salt: int = WORD_SALT, key: int = NO_KEY) -> int:
 
 
 class TextHashes(dict[str, int]):
-    """The hashes of tokens of one kind under one key, kept for as many as a process may well hold.
+    """The hashes of tokens of one kind under one key, cached up to a limit.
 
-    A subscript is the quickest call that Python has: half the price of ``lru_cache``.
+    A subscript is the fastest call in Python: half the cost of ``lru_cache``.
 
     Args:
         salt: The salt of the kind.
@@ -109,7 +109,7 @@ class TextHashes(dict[str, int]):
 
 @lru_cache(maxsize=16)  # four kinds of each of four models
 def text_hashes(salt: int, key: int) -> TextHashes:
-    """The table of a kind and a key, which all models with that key share."""
+    """Return the cache of a kind and a key, which all models with that key share."""
     return TextHashes(salt, key)
 
 
@@ -118,7 +118,7 @@ def _keyed(text: str, state: int, key: int) -> int:
     last = max(len(data) - 1, 0) // BLOCK * BLOCK
     for place in range(0, last, BLOCK):
         state = (state + int.from_bytes(data[place : place + BLOCK], "big")) * key % PRIME
-    # The 1 before the last block tells how many bytes it has.
+    # The 1 before the last block encodes how many bytes it has.
     return mix((state + int.from_bytes(b"\x01" + data[last:], "big")) * key % PRIME)
 
 
@@ -129,7 +129,7 @@ def _unkeyed(text: str, state: int) -> int:
 
 
 def combine_arrays(left: np.ndarray, right: np.ndarray | int, salt: int) -> np.ndarray:
-    """``combine`` of whole arrays.
+    """Return ``combine`` of whole arrays.
 
     Args:
         left: uint64 [n].
@@ -152,10 +152,10 @@ def combine_arrays(left: np.ndarray, right: np.ndarray | int, salt: int) -> np.n
 
 
 def digest_texts(texts: Iterable[str]) -> hashlib.blake2b:
-    """A digest of texts, each with its length before it, that can be added to.
+    """Return a digest of texts, each preceded by its length, that can be updated.
 
     Args:
-        texts: Any texts; what UTF-8 cannot hold (half a surrogate pair) is digested as it is.
+        texts: Any texts; what UTF-8 cannot hold (half a surrogate pair) is digested unchanged.
 
     Returns:
         BLAKE2b with 32 bytes.
@@ -169,10 +169,10 @@ def digest_texts(texts: Iterable[str]) -> hashlib.blake2b:
 
 
 def derived_key(digest: bytes) -> int:
-    """The key that belongs to training texts: equal texts give equal keys, and so equal models.
+    """Return the key of training texts: equal texts give equal keys, and so equal models.
 
     Args:
-        digest: Theirs.
+        digest: The digest of the texts.
 
     Returns:
         A number from 2 to ``PRIME`` − 2.

@@ -1,4 +1,4 @@
-"""The plain path: the features of one text with NumPy alone, quick enough for single documents.
+"""The plain path: the features of one text with NumPy alone, fast enough for single documents.
 
 Its memory is bounded by the text, its distinct features, and a window of all features.
 """
@@ -19,7 +19,7 @@ _HELD = 1 << 21
 
 
 def _parts(text: str, features: Features) -> Iterator[Found]:
-    """All features of a text, some at a time."""
+    """Yield all features of a text, some at a time."""
     lowered = text.lower()
     windows = []
     if features.words:
@@ -31,10 +31,10 @@ def _parts(text: str, features: Features) -> Iterator[Found]:
 
 
 def feature_counts(text: str, features: Features) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The distinct features of one prepared text.
+    """Return the distinct features of one prepared text.
 
     Args:
-        text: A text that ``prepare`` has seen.
+        text: A text prepared by ``prepare``.
         features: Which features to find.
 
     Returns:
@@ -60,13 +60,13 @@ def feature_counts(text: str, features: Features) -> tuple[np.ndarray, np.ndarra
 def hash_counts(
     text: str, features: Features, known: Callable[[np.ndarray], np.ndarray] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """``feature_counts`` without the kinds, which costs less.
+    """Return ``feature_counts`` without the kinds, which is cheaper.
 
     Args:
-        text: A text that ``prepare`` has seen.
+        text: A text prepared by ``prepare``.
         features: Which features to find.
-        known: Tells which of some hashes, uint64 [n] ascending, are wanted, bool [n]. Of a long
-            text those that are not may be left out.
+        known: Returns which hashes, uint64 [n] ascending, are needed, bool [n]. Others may be left
+            out of a long text.
 
     Returns:
         Hashes, uint64 ascending; how often each occurs, float32.
@@ -79,7 +79,7 @@ def hash_counts(
 
 
 class _Counter:
-    """Counts hashes, and merges equal ones before there are too many."""
+    """Counts hashes, merging equal ones before there are too many."""
 
     def __init__(self, known: Callable[[np.ndarray], np.ndarray] | None = None) -> None:
         self._known = known
@@ -99,7 +99,7 @@ class _Counter:
                 self._hashes, self._counts = self._hashes[wanted], self._counts[wanted]
 
     def counts(self) -> tuple[np.ndarray, np.ndarray]:
-        """The distinct hashes, ascending, and how often each was added, int64."""
+        """Return the distinct hashes, ascending, and how often each was added, int64."""
         self._merge()
         return self._hashes, self._counts
 
@@ -111,18 +111,18 @@ class _Counter:
         distinct = hashes[bounds[:-1]]
         counts = bounds[1:] - bounds[:-1]
         if len(self._hashes):
-            together = np.concatenate([self._hashes, distinct])
+            merged = np.concatenate([self._hashes, distinct])
             counts = np.concatenate([self._counts, counts])
-            order = np.argsort(together, kind="stable")
-            together = together[order]
-            firsts = _bounds(together)[:-1]
-            distinct = together[firsts]
+            order = np.argsort(merged, kind="stable")
+            merged = merged[order]
+            firsts = _bounds(merged)[:-1]
+            distinct = merged[firsts]
             counts = _sums(counts[order], firsts)
         self._hashes, self._counts = distinct, counts
 
 
 def _bounds(ascending: np.ndarray) -> np.ndarray:
-    """Where each distinct number stands first, and the end, int64."""
+    """Return the first position of each distinct number, and the end, int64."""
     new = np.ones(len(ascending) + 1, np.bool_)
     if len(ascending):
         np.not_equal(ascending[1:], ascending[:-1], out=new[1:-1])
@@ -130,6 +130,6 @@ def _bounds(ascending: np.ndarray) -> np.ndarray:
 
 
 def _sums(counts: np.ndarray, firsts: np.ndarray) -> np.ndarray:
-    """The sums of the stretches that start at ``firsts``."""
+    """Return the sums of the segments that start at ``firsts``."""
     sums: np.ndarray = np.add.reduceat(counts, firsts) if len(firsts) else counts[:0]
     return sums

@@ -1,7 +1,7 @@
-"""What happens to a document before its tokens are read.
+"""Preprocessing of a document before tokenisation.
 
-It is checked to be text; headers, signatures and quoted lines are cut off, as scikit-learn's
-20 Newsgroups does; and the parts of a post whose tokens count apart (header fields, quotes,
+It is checked to be text; headers, signatures and quoted lines are removed, as in scikit-learn's
+20 Newsgroups; and the parts of a post whose tokens are counted separately (header fields, quotes,
 signatures) are found.
 """
 
@@ -22,11 +22,11 @@ from satchel.features.unicode import normalize
 
 
 def check_string(text: object, number: int) -> str:
-    """Refuse what is not a string.
+    """Check that a document is a string.
 
     Args:
         text: A document.
-        number: Its place among the documents, from 0, for the message.
+        number: Its index among the documents, from 0, for the message.
 
     Returns:
         The same document.
@@ -36,18 +36,18 @@ def check_string(text: object, number: int) -> str:
     """
     if not isinstance(text, str):
         raise TextError(
-            f"document {number} is not a string but {type(text).__name__} ({text!r:.60}): "
-            "give text, and replace missing values by an empty string"
+            f"expected a string as document {number}, found {type(text).__name__} ({text!r:.60}): "
+            "pass text, and replace missing values by an empty string"
         )
     return text
 
 
 def check_text(text: object, number: int) -> str:
-    """Refuse what is not text.
+    """Check that a document is text.
 
     Args:
         text: A document.
-        number: Its place among the documents, from 0, for the message.
+        number: Its index among the documents, from 0, for the message.
 
     Returns:
         The same document.
@@ -60,22 +60,23 @@ def check_text(text: object, number: int) -> str:
         text.encode()
     except UnicodeEncodeError as error:
         raise TextError(
-            f"document {number} holds the lone surrogate U+{ord(text[error.start]):04X} at "
-            f"character {error.start}, which is no text: decode the file with errors='replace', "
+            f"expected text as document {number}, found the lone surrogate "
+            f"U+{ord(text[error.start]):04X} at character {error.start}: decode the file with "
+            "errors='replace', "
             "or call satchel.read, which reads any encoding"
         ) from None
     return text
 
 
 def prepare(text: str, features: Features) -> str:
-    """Strip and compose a text as its features ask. Token offsets refer to the answer.
+    """Strip and compose a text as its features require. Token offsets refer to the result.
 
     Args:
         text: A document.
         features: The features to prepare it for.
 
     Returns:
-        The text itself where neither ``strip`` nor ``nfc`` changes it.
+        The text itself if neither ``strip`` nor ``nfc`` changes it.
     """
     if features.strip:
         text = strip(text, features.strip)
@@ -88,14 +89,14 @@ _QUOTE = re.compile(r"(writes in|writes:|wrote:|says:|said:|^In article|^Quoted 
 
 
 def strip(text: str, parts: Sequence[Part]) -> str:
-    """Cut parts off a post: headers first, then the signature, then quotes.
+    """Remove parts of a post: headers first, then the signature, then quotes.
 
     Args:
         text: The post.
-        parts: Which of ``headers``, ``signatures`` and ``quotes`` go.
+        parts: Which of ``headers``, ``signatures`` and ``quotes`` to remove.
 
     Returns:
-        What is left.
+        The rest of the text.
     """
     return "\n".join(text[start:end] for start, end in kept(text, parts))
 
@@ -105,10 +106,10 @@ def kept(text: str, parts: Sequence[Part]) -> Iterator[tuple[int, int]]:
 
     Args:
         text: The post.
-        parts: Which of ``headers``, ``signatures`` and ``quotes`` go.
+        parts: Which of ``headers``, ``signatures`` and ``quotes`` to remove.
 
     Yields:
-        Start and end of each stretch that is left, in order; a line feed joins two of them.
+        Start and end of each remaining span, in order; spans are joined by a line feed.
     """
     start, end = 0, len(text)
     if "headers" in parts:
@@ -128,7 +129,7 @@ def kept(text: str, parts: Sequence[Part]) -> Iterator[tuple[int, int]]:
 
 
 def _without_signature(text: str, start: int, end: int) -> tuple[int, int]:
-    """What is left of a stretch of a text: without white space round it, where there is one."""
+    """Return the span without its signature and surrounding white space, if it has a signature."""
     body = text[start:end]
     first = start + len(body) - len(body.lstrip())
     line_end = start + len(body.rstrip())
@@ -139,15 +140,15 @@ def _without_signature(text: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-# No header field has a blank in its name, so these three cannot be taken for one.
+# No header field has a blank in its name, so these three cannot be confused with one.
 QUOTE = " quote"
 SIGNATURE = " signature"
 FIRST = " first"
 _PARTS = (QUOTE, SIGNATURE, FIRST)
 
 LONGEST_NAME = 76
-"""The most characters of a field's name. A name stands before each of its tokens where people read
-them, so without a bound half a document of name and half of tokens would be the square of it."""
+"""The most characters of a field's name. The readable text of each of its tokens starts with it, so
+without a bound their total size would be quadratic in the document."""
 
 # A header line: a name of visible ASCII characters, a colon, then a blank or the line's end.
 _HEADER = re.compile(rf"([!-9;-~]{{1,{LONGEST_NAME}}}+):(?=[ \t\r]|\Z)")
@@ -157,7 +158,7 @@ _DASHES = re.compile(r"--[ \t\r]*+\Z")
 
 
 def _lines(text: str) -> Iterator[tuple[int, int]]:
-    """Where each line starts and ends."""
+    """Yield where each line starts and ends."""
     start = 0
     while (end := text.find("\n", start)) >= 0:
         yield start, end
@@ -166,7 +167,7 @@ def _lines(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _header_end(lowered: str) -> int:
-    """Where the first line after the header block starts, 0 where there is no block."""
+    """Return where the first line after the header block starts; 0 if there is no block."""
     fields = 0
     for start, end in _lines(lowered):
         if _HEADER.match(lowered, start, end):
@@ -177,14 +178,14 @@ def _header_end(lowered: str) -> int:
 
 
 def stretches(lowered: str) -> Iterator[tuple[int, str]]:
-    r"""Cut a text into stretches that lie in one name space each.
+    r"""Split a text into spans of one name space each.
 
     Args:
         lowered: A text in lower case. Lines end at ``\n`` alone.
 
     Yields:
-        Where each stretch starts (ascending, the first at 0), and its name space, "" for none; two
-        that follow each other differ in their names.
+        Where each span starts (ascending, the first at 0), and its name space, "" for none;
+        adjacent spans have different names.
     """
     header = _header_end(lowered)
     yield 0, ""
@@ -216,18 +217,18 @@ def stretches(lowered: str) -> Iterator[tuple[int, str]]:
 
 
 def name_spaces(lowered: str) -> tuple[list[int], list[str]]:
-    """Do ``stretches`` at once: where they start, and their names."""
+    """Return all ``stretches`` as lists: where they start, and their names."""
     found = list(stretches(lowered))
     return [start for start, _ in found], [name for _, name in found]
 
 
 def kind_of(name: str) -> int:
-    """The kind of the tokens of a name space that has a name."""
+    """Return the kind of the tokens of a named name space."""
     return PART_KIND if name in _PARTS else FIELD_KIND
 
 
 def name_space_at(starts: list[int], names: list[str], position: int) -> str:
-    """The name space of a position, "" for none."""
+    """Return the name space of a position, "" for none."""
     return names[bisect_right(starts, position) - 1]
 
 
@@ -261,6 +262,6 @@ class NameSpaces:
         return np.array([kind_of(name) if name else 0 for name in self.names])
 
     def at(self, positions: np.ndarray) -> np.ndarray:
-        """The number of the name of each position, int64 [n]."""
+        """Return the number of the name of each position, int64 [n]."""
         found: np.ndarray = self.numbers[np.searchsorted(self.starts, positions, "right") - 1]
         return found

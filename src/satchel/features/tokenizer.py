@@ -1,6 +1,6 @@
 """The reference tokenizer: the rules of ``docs/tokens.md`` in plain Python, one token at a time.
 
-The kernels and the quicker plain path compute the same hashes; property tests hold them to it.
+The kernels and the faster plain path compute the same hashes; property tests compare them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _INNER = re.compile(r"[wdhc](?:.*[wdhcmjv])?")
 
 
 class Token(NamedTuple):
-    """One feature of a document, with its place.
+    """One feature of a document, with its position.
 
     Attributes:
         hash: The feature's hash.
@@ -47,7 +47,7 @@ class Token(NamedTuple):
             65 = token of another part (quote, signature, first line).
         start: Where it starts in the text, in code points.
         end: Where it ends.
-        text: The feature as people read it.
+        text: The readable text of the feature.
     """
 
     hash: int
@@ -59,12 +59,12 @@ class Token(NamedTuple):
 
 @dataclass(frozen=True)
 class Lowered:
-    """A text in lower case that still knows where each character stood.
+    """A text in lower case, with the original position of each character.
 
     Attributes:
         text: The lower-cased text.
-        positions: The place in the original of each character, and its length at the end; None
-            where both texts have the same length, so that places are equal.
+        positions: The position in the original of each character, and its length at the end; None
+            if both texts have the same length, so that positions are equal.
         length: The length of the original.
     """
 
@@ -73,7 +73,7 @@ class Lowered:
     length: int
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """The place in the original of a stretch of the lower-cased text."""
+        """Return the position in the original of a span of the lower-cased text."""
         if self.positions is None:
             return start, end
         if start == end:  # the blank after the last chunk, as a character n-gram
@@ -83,7 +83,7 @@ class Lowered:
 
 
 def lower(text: str) -> Lowered:
-    """Lower-case a whole text as ``str.lower`` does, keeping places.
+    """Lower-case a whole text as ``str.lower`` does, keeping positions.
 
     Args:
         text: Any text. İ becomes two characters, and Σ becomes ς at the end of a word.
@@ -101,12 +101,12 @@ def lower(text: str) -> Lowered:
 def units(
     lowered: str, features: Features, letters: str | None = None
 ) -> Iterator[tuple[int, int, str]]:
-    """The words, numbers, emoji and spaceless runs of a text, in order.
+    """Yield the words, numbers, emoji and spaceless runs of a text, in order.
 
     Args:
         lowered: A text in lower case.
         features: Its rules say what is a word.
-        letters: The classes of the text's characters, where they are at hand.
+        letters: The classes of the text's characters, if already known.
 
     Yields:
         Start, end, and one of ``number``, ``word``, ``run`` and ``emoji``. Words and numbers
@@ -122,12 +122,12 @@ def units(
 def addresses(
     lowered: str, features: Features, letters: str | None = None
 ) -> Iterator[tuple[int, int]]:
-    """The web and mail addresses of a text, in order; only the satchel rules know them.
+    """Yield the web and mail addresses of a text, in order; only the satchel rules have them.
 
     Args:
         lowered: A text in lower case.
         features: Its rules say whether there are addresses.
-        letters: The classes of the text's characters, where they are at hand.
+        letters: The classes of the text's characters, if already known.
 
     Yields:
         Start and end.
@@ -147,7 +147,7 @@ def addresses(
 
 
 def spaceless_grams(letters: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """The characters of a run of a script without spaces, and each two neighbours.
+    """Yield the characters of a run of a script without spaces, and each adjacent pair.
 
     Args:
         letters: The classes of the text's characters.
@@ -155,7 +155,7 @@ def spaceless_grams(letters: str, start: int, end: int) -> Iterator[tuple[int, i
         end: Where it ends.
 
     Yields:
-        Start and end of each 1-gram and 2-gram. A character has its marks with it.
+        Start and end of each 1-gram and 2-gram. A character includes its marks.
     """
     last = None
     for match in _SPACELESS.finditer(letters, start, end):
@@ -166,7 +166,7 @@ def spaceless_grams(letters: str, start: int, end: int) -> Iterator[tuple[int, i
 
 
 def hangul_pairs(letters: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Each two neighbouring Hangul characters of a word.
+    """Yield each adjacent pair of Hangul characters of a word.
 
     Args:
         letters: The classes of the text's characters.
@@ -174,7 +174,7 @@ def hangul_pairs(letters: str, start: int, end: int) -> Iterator[tuple[int, int]
         end: Where it ends.
 
     Yields:
-        Start and end of each pair; none where the word itself is that pair.
+        Start and end of each pair; none if the word itself is that pair.
     """
     if letters.find("h", start, end) < 0:
         return
@@ -186,7 +186,7 @@ def hangul_pairs(letters: str, start: int, end: int) -> Iterator[tuple[int, int]
 
 
 def _word_tokens(lowered: str, features: Features) -> Iterator[tuple[int, int, int, int, str]]:
-    """Hash, kind, start, end and text of all word features but the field tokens."""
+    """Yield hash, kind, start, end and text of all word features except field tokens."""
     letters = classes(lowered, features.rules)
     key = features.hash_key
     chain: list[tuple[int, int, str]] = []  # the n-grams that end at the last word, by order
@@ -220,7 +220,7 @@ def _word_tokens(lowered: str, features: Features) -> Iterator[tuple[int, int, i
 def _character_tokens(
     lowered: str, shortest: int, longest: int, key: int
 ) -> Iterator[tuple[int, int, int, int, str]]:
-    """The character n-grams of each chunk between white space, the chunk with a blank round it."""
+    """Yield the character n-grams of each chunk between white space, padded with blanks."""
     for chunk in re.finditer(r"\S+", lowered):
         padded = f" {chunk[0]} "
         for size in range(shortest, longest + 1):
@@ -235,7 +235,7 @@ def _character_tokens(
 
 
 def tokenize(text: str, features: Features) -> list[Token]:
-    """All features of one document, with their places: the reference.
+    """Return all features of one document, with their positions: the reference.
 
     Args:
         text: A document.
@@ -243,7 +243,7 @@ def tokenize(text: str, features: Features) -> list[Token]:
 
     Returns:
         The tokens: words and n-grams, then addresses, then field tokens, then character n-grams.
-        Places refer to ``prepare(text, features)``, which is the text itself unless ``strip`` or
+        Positions refer to ``prepare(text, features)``, which is the text itself unless ``strip`` or
         ``nfc`` changed it.
 
     Raises:

@@ -1,7 +1,7 @@
-"""What Satchel knows of Unicode: the class of each character, and normal forms.
+"""Unicode: the class of each character, and normal forms.
 
-The token rules treat some scripts and symbols on their own; their code points are listed here.
-Letters, digits, marks and white space are what the running Python says. Normalisation is in the
+The token rules treat some scripts and symbols specially; their code points are listed here.
+Letters, digits, marks and white space are as in the running Python. Normalisation is in the
 stream-safe format of UAX #15, so that its time grows with the length of the text alone.
 """
 
@@ -50,7 +50,7 @@ HANGUL: Ranges = (
     (0xFFA0, 0xFFDC),
 )
 
-# Unicode's Extended_Pictographic without what is a letter; it reserves room for later emoji.
+# Unicode's Extended_Pictographic without letters; it reserves code points for later emoji.
 EMOJI: Ranges = (
     (0xA9, 0xA9), (0xAE, 0xAE), (0x203C, 0x203C), (0x2049, 0x2049), (0x2122, 0x2122),
     (0x2194, 0x2199), (0x21A9, 0x21AA), (0x231A, 0x231B), (0x2328, 0x2328), (0x2388, 0x2388),
@@ -86,8 +86,8 @@ def inside(code: int, ranges: Ranges) -> bool:
     return any(first <= code <= last for first, last in ranges)
 
 
-# The order carries meaning for the kernels: what continues a word comes first, and what starts
-# one lies between WORD and WORD_SPACE.
+# The kernels depend on the order: what continues a word comes first, and what starts one lies
+# between WORD and WORD_SPACE.
 CONTINUATION = 0  # a UTF-8 continuation byte; no character has this class
 MARK = 1
 JOINER = 2
@@ -95,7 +95,7 @@ VARIATION = 3
 WORD = 4
 DIGIT = 5
 HANGUL_LETTER = 6
-WORD_SPACE = 7  # white space that the keras rules take for a letter
+WORD_SPACE = 7  # white space that the keras rules treat as a letter
 SPACELESS_LETTER = 8
 EMOJI_BASE = 9
 SKIN_TONE = 10
@@ -108,7 +108,7 @@ AT = 16
 COLON = 17
 SLASH = 18
 
-# One letter a class, so that a text's classes are a string and the rules are regular expressions.
+# One letter per class, so that a text's classes are a string and the rules are regular expressions.
 LETTERS = "_mjvwdhkcetrpx (@:/"
 
 BRACKETS = frozenset("<>()[]{}\"'")
@@ -165,7 +165,7 @@ CLASSIFY: dict[Rules, Callable[[str], int]] = {
 
 
 class _Letters(dict[int, str]):
-    """Code point → letter of its class, filled as characters turn up."""
+    """Code point → letter of its class, filled as characters occur."""
 
     def __init__(self, classify: Callable[[str], int]) -> None:
         super().__init__()
@@ -180,14 +180,14 @@ _TRANSLATIONS = {rules: _Letters(classify) for rules, classify in CLASSIFY.items
 
 
 def classes(lowered: str, rules: Rules) -> str:
-    """The classes of a text's characters.
+    """Return the classes of a text's characters.
 
     Args:
         lowered: A text in lower case.
         rules: The rule set whose classes are wanted.
 
     Returns:
-        A string of the same length with one letter of ``LETTERS`` a character.
+        A string of the same length with one letter of ``LETTERS`` per character.
     """
     return lowered.translate(_TRANSLATIONS[rules])
 
@@ -195,9 +195,9 @@ def classes(lowered: str, rules: Rules) -> str:
 MOST_MARKS = 30
 _GRAPHEME_JOINER = "\u034f"
 
-# Where 31 non-starters may follow each other there are ten characters or more that are no letters
-# of any script, or two that only a compatibility form takes for marks: a character holds three
-# non-starters at most. Few texts have such a place, and only there each character is looked at.
+# A run of 31 non-starters needs ten or more characters that are not letters of any script, or are
+# the two that only a compatibility form treats as marks, since a character has at most three
+# non-starters. Few texts have such a span, and only there is each character examined.
 _SUSPICIOUS = re.compile(r".?(?:[^\x00-\u02ff\w]|[\uff9e\uff9f]){10,}", re.DOTALL)
 
 
@@ -218,7 +218,7 @@ def normalize(form: Literal["NFC", "NFKC"], text: str) -> str:
 
 
 def _parted(stretch: re.Match[str]) -> str:
-    """The stretch with a joiner wherever a run of non-starters becomes too long."""
+    """Return the span with a joiner wherever a run of non-starters becomes too long."""
     kept: list[str] = []
     run = 0
     for character in stretch[0]:
@@ -233,7 +233,7 @@ def _parted(stretch: re.Match[str]) -> str:
 
 @lru_cache(maxsize=1 << 12)
 def _non_starters(character: str) -> tuple[int, int, int]:
-    """How many non-starters a character begins and ends with, decomposed, and its length then."""
+    """Return how many non-starters a decomposed character starts and ends with, and its length."""
     marks = [unicodedata.combining(one) > 0 for one in unicodedata.normalize("NFKD", character)]
     leading = marks.index(False) if False in marks else len(marks)
     trailing = marks[::-1].index(False) if False in marks else len(marks)

@@ -1,4 +1,4 @@
-"""The vocabulary of a model: which features it knows, their weights, and texts counted by it."""
+"""The vocabulary of a model: its features, their weights, and counting them in texts."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ from satchel.features.plain import hash_counts
 from satchel.features.spec import Features, Weighting
 from satchel.features.weighting import weigh
 
-_MOST_WALKED = 32
+_MAX_BUCKET = 32
 
 
 class HashIndex:
-    """A vocabulary made ready for look-ups; make it once and keep it.
+    """An index of hashes for look-ups; build it once and keep it.
 
     Attributes:
         hashes: uint64 [V], strictly ascending.
     """
 
     def __init__(self, hashes: np.ndarray) -> None:
-        """Make a vocabulary ready.
+        """Build the index.
 
         Args:
             hashes: uint64 [V], strictly ascending.
 
         Raises:
-            SettingError: The hashes are not uint64 or do not ascend.
+            SettingError: The hashes are not uint64 or not strictly ascending.
         """
         hashes = np.ascontiguousarray(hashes)
         if hashes.dtype != np.uint64 or hashes.ndim != 1:
             raise SettingError(
-                f"expected hashes as uint64 [V], but found {hashes.dtype} {hashes.shape}"
+                f"expected hashes as uint64 [V], found {hashes.dtype} {hashes.shape}"
             )
         if not np.all(hashes[1:] > hashes[:-1]):
-            raise SettingError("hashes must ascend strictly: sort them and drop repeats")
+            raise SettingError("expected strictly ascending hashes: sort them and drop duplicates")
         self.hashes = hashes
 
     def __len__(self) -> int:
@@ -59,15 +59,15 @@ class HashIndex:
 
     @cached_property
     def shift(self) -> int:
-        """How far a hash is shifted right to give its bucket: about one hash a bucket."""
+        """How far a hash is shifted right to give its bucket: about one hash per bucket."""
         return 64 - max(1, len(self).bit_length())
 
     @cached_property
     def buckets(self) -> np.ndarray:
         """int32 [buckets + 1]; where the hashes of each bucket start.
 
-        Hashes are spread evenly, so that their first bits say almost where each one stands: an
-        index of a few bytes a feature, in place of a second table of hashes.
+        Hashes are uniformly distributed, so that their first bits give almost the position: an
+        index of a few bytes per feature, instead of a second table of hashes.
         """
         size = 1 << (64 - self.shift)
         filled = np.bincount(
@@ -79,19 +79,19 @@ class HashIndex:
 
     @cached_property
     def crowded(self) -> bool:
-        """Whether a bucket holds so many hashes that the kernels, which walk, would take long.
+        """Whether a bucket holds too many hashes for the kernels, which search it linearly.
 
-        Among hashes that are spread evenly none does: of a million buckets with one hash each on
-        average, the fullest has 9 or 10. A file that somebody made may put millions into one; the
-        plain path, which halves, then does the work.
+        With uniformly distributed hashes none does: of a million buckets with one hash each on
+        average, the fullest has 9 or 10. A crafted file may put millions into one; the plain
+        path, which searches by bisection, then does the work.
         """
-        return int(np.diff(self.buckets).max()) > _MOST_WALKED
+        return int(np.diff(self.buckets).max()) > _MAX_BUCKET
 
     def find(self, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Look hashes up with NumPy alone.
+        """Look up hashes with NumPy alone.
 
         Args:
-            hashes: uint64 [n]; ascending is quicker.
+            hashes: uint64 [n]; ascending is faster.
 
         Returns:
             The ids of those that are known, int64, and which were known, bool [n].
@@ -106,15 +106,15 @@ class HashIndex:
 def transform_plain(
     chunk: Chunk, features: Features, knowns: Sequence[HashIndex]
 ) -> list[CSRMatrix]:
-    """``transform`` for one chunk, without kernels, in several vocabularies at once.
+    """Do ``transform`` for one chunk, without kernels, with several vocabularies at once.
 
     Args:
         chunk: Prepared documents.
-        features: Features that hold those which each vocabulary was counted with.
+        features: Features that include those of each vocabulary.
         knowns: The vocabularies.
 
     Returns:
-        For each vocabulary the counts, one row a document.
+        For each vocabulary the counts, one row per document.
 
     Raises:
         TextError: A document is not text.
@@ -122,10 +122,10 @@ def transform_plain(
     check_chunk(chunk)
 
     def is_known(hashes: np.ndarray) -> np.ndarray:
-        wanted = np.zeros(len(hashes), np.bool_)
+        is_needed = np.zeros(len(hashes), np.bool_)
         for known in knowns:
-            wanted |= known.find(hashes)[1]
-        return wanted
+            is_needed |= known.find(hashes)[1]
+        return is_needed
 
     found = [hash_counts(text, features, is_known) for text in chunk.texts]
     return [_known_rows(found, known) for known in knowns]
@@ -144,7 +144,7 @@ def _known_rows(found: list[tuple[np.ndarray, np.ndarray]], known: HashIndex) ->
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """The features that a model knows, and what each weighs.
+    """The features of a model, and the weight of each.
 
     Attributes:
         features: Which features of a text count.
@@ -154,7 +154,7 @@ class Vocabulary:
         weights: float32 [V]: the weight of each feature.
 
     Raises:
-        SettingError: ``kinds`` or ``weights`` does not fit the hashes.
+        SettingError: ``kinds`` or ``weights`` does not match the hashes.
     """
 
     features: Features
@@ -167,7 +167,7 @@ class Vocabulary:
         shape = self.hashes.shape
         if self.weights.shape != shape or self.kinds.shape != shape:
             raise SettingError(
-                f"expected one kind and one weight for each of {len(self.hashes)} features, found "
+                f"expected one kind and one weight per feature ({len(self.hashes)}), found "
                 f"kinds of shape {self.kinds.shape} and weights of shape {self.weights.shape}"
             )
 
@@ -176,7 +176,7 @@ class Vocabulary:
 
     @cached_property
     def index(self) -> HashIndex:
-        """The hashes made ready for look-ups."""
+        """The hashes as an index for look-ups."""
         return HashIndex(self.hashes)
 
     @cached_property
@@ -186,7 +186,7 @@ class Vocabulary:
         return fields
 
     def weigh(self, counts: CSRMatrix) -> CSRMatrix:
-        """Turn the counts of the features into values: weighed and normed."""
+        """Turn the counts of the features into weighted and normalised values."""
         return weigh(counts, self.weights, self.weighting, self.is_field)
 
     def take(self, entries: np.ndarray) -> Vocabulary:
@@ -211,16 +211,16 @@ def transform(
     *,
     threads: int | None = None,
 ) -> CSRMatrix:
-    """Count the known features of documents; what is not in the vocabulary is dropped.
+    """Count the known features of documents; features outside the vocabulary are dropped.
 
     Args:
         texts: Documents.
         features: The features that the vocabulary was counted with.
         hashes: The vocabulary, uint64 [V] ascending, or a ``HashIndex`` made of it.
-        threads: How many threads work; None means one a core. It never changes the answer.
+        threads: How many threads work; None for one per core. It never changes the result.
 
     Returns:
-        Counts, one row a document.
+        Counts, one row per document.
 
     Raises:
         TextError: A document is not text.

@@ -12,9 +12,9 @@ from satchel.features.csr import CSRMatrix
 from satchel.features.spec import Weighting
 
 BLOCK = 1 << 19
-"""Entries that are weighed together."""
+"""Entries that are weighted at once."""
 LEAST_LENGTH = 1e-30
-"""A row of a smaller Euclidean length is left as it is, like one of 0: one over its length would
+"""A row of a smaller Euclidean length is not normalised, like one of length 0: the inverse would
 leave the range of float32."""
 FIELD_LENGTH = 0.5
 """The Euclidean length of a row's field tokens under the norm ``l2_fields``."""
@@ -33,18 +33,18 @@ def weigh(
             for none.
 
     Returns:
-        Rows of the same shape: term frequency, times weight, over the norm. A row without entries,
-        or of zeros alone, stays as it is.
+        Rows of the same shape: term frequency times weight, divided by the norm. A row without
+        entries, or with only zeros, is not changed.
 
     Raises:
-        SettingError: ``weights`` has not one entry a column.
+        SettingError: ``weights`` does not have one entry per column.
     """
     if weights.shape != (rows.columns,):
         raise SettingError(
-            f"expected {rows.columns} weights, one a column, but found shape {weights.shape}"
+            f"expected {rows.columns} weights, one per column, found shape {weights.shape}"
         )
     values = np.empty(len(rows.ids), np.float32)
-    # Blocks of whole rows: what a block needs on the way is several times its values.
+    # Blocks of whole rows, since the temporary arrays are several times as large as the values.
     bounds = np.searchsorted(rows.offsets, np.arange(0, len(values) + 1, BLOCK)).tolist()
     for first, last in zip(bounds, [*bounds[1:], len(rows)], strict=True):
         if first < last:
@@ -72,7 +72,7 @@ def _weigh_block(
 
 
 def _inverse_lengths(squares: np.ndarray, rows: CSRMatrix) -> np.ndarray:
-    """One over the Euclidean length of each row, float32 [n]; 1 for a row that has hardly one."""
+    """Return the inverse Euclidean length of each row, float32 [n]; 1 for very short rows."""
     lengths = np.sqrt(_row_sums(squares, rows.offsets))
     inverse: np.ndarray = np.divide(
         1.0, lengths, out=np.ones_like(lengths), where=lengths > LEAST_LENGTH
@@ -81,7 +81,7 @@ def _inverse_lengths(squares: np.ndarray, rows: CSRMatrix) -> np.ndarray:
 
 
 def _row_sums(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """The sum of each row, float64 [n]; 0 for empty rows."""
+    """Return the sum of each row, float64 [n]; 0 for empty rows."""
     sums = np.zeros(len(offsets) - 1)
     filled = np.flatnonzero(np.diff(offsets))
     if len(filled):
@@ -90,7 +90,7 @@ def _row_sums(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
 
 def term_frequencies(rows: CSRMatrix, weighting: Weighting) -> np.ndarray:
-    """The values of the rows before weights and norm, a new float32 array [nnz]."""
+    """Return the values of the rows before weights and norm, a new float32 array [nnz]."""
     if weighting.term_frequency == "binary":
         return np.ones_like(rows.values)
     if weighting.term_frequency == "log":
@@ -105,7 +105,7 @@ _SMOOTHING = 0.02
 
 
 def inverse_document_frequency(document_frequency: np.ndarray, documents: int) -> np.ndarray:
-    """scikit-learn's smooth inverse document frequency.
+    """Return scikit-learn's smooth inverse document frequency.
 
     Args:
         document_frequency: How many documents have each feature, integer [V].
@@ -119,7 +119,7 @@ def inverse_document_frequency(document_frequency: np.ndarray, documents: int) -
 
 
 def keras_inverse_document_frequency(document_frequency: np.ndarray, documents: int) -> np.ndarray:
-    """The inverse document frequency of Keras's old ``Tokenizer``.
+    """Return the inverse document frequency of Keras's old ``Tokenizer``.
 
     Args:
         document_frequency: How many documents have each feature, integer [V].
@@ -135,32 +135,31 @@ def keras_inverse_document_frequency(document_frequency: np.ndarray, documents: 
 def class_entropy(
     rows: CSRMatrix, classes: np.ndarray, n_classes: int, *, base: float
 ) -> np.ndarray:
-    """How much a feature tells of the class: ``base`` if it lives in one, less 1 if in all alike.
+    """Return a feature's information on the class: ``base`` if it occurs in one, 1 less if in all.
 
     Args:
         rows: The counts of the training documents.
         classes: The class of each document, integer [n] in 0 … n_classes − 1.
         n_classes: The number of classes K.
-        base: The weight of a feature that lives in one class.
+        base: The weight of a feature that occurs in one class only.
 
     Returns:
         ``base − H(class | feature) / ln K``, float32 [V]; all ``base`` where K is 1. H is the
         entropy of the classes' rates, 0.02 added to each: the share of each class's documents that
-        have the feature, times the mean size of a class, so that a large class does not look like a
-        meaning.
+        have the feature, times the mean size of a class, so that a large class is not mistaken for
+        information.
 
     Raises:
-        SettingError: ``classes`` does not fit the rows.
+        SettingError: ``classes`` does not match the rows.
     """
     classes = np.asarray(classes)
     if classes.shape != (len(rows),):
         raise SettingError(
-            f"expected one class a document ({len(rows)}), but found shape {classes.shape}"
+            f"expected one class per document ({len(rows)}), found shape {classes.shape}"
         )
     if len(classes) and not 0 <= classes.min() <= classes.max() < n_classes:
         raise SettingError(
-            f"classes must lie in 0 … {n_classes - 1}, "
-            f"but they span {classes.min()} … {classes.max()}"
+            f"expected classes from 0 to {n_classes - 1}, found {classes.min()} to {classes.max()}"
         )
     if n_classes < 2:
         return np.full(rows.columns, base, np.float32)

@@ -1,9 +1,9 @@
 """A text's features in windows, so that the plain path's memory stays bounded.
 
-A window is about a hundred thousand features, whatever the text: one long word, one long line, no
+A window is about a hundred thousand features for any text, even one long word, one long line or no
 white space at all. Word n-grams and character n-grams are found in two ways each: with their
-places, and quicker without. Both take short cuts that the reference (``tokenizer``) does not, and
-give the same hashes and places.
+positions, and faster without. Both optimise what the reference (``tokenizer``) does, with the same
+hashes and positions.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ class Found(NamedTuple):
     """Features of one kind, repeated as often as they occur.
 
     Attributes:
-        kind: Theirs.
+        kind: Their kind.
         hashes: uint64 [n].
-        starts: int64 [n], where each starts in the lower-cased text; None where places were not
-            asked for.
+        starts: int64 [n], where each starts in the lower-cased text; None if positions were
+            not requested.
         ends: int64 [n], where each ends.
     """
 
@@ -79,8 +79,8 @@ _NUMBER = re.compile(r"(?<![0-9])[0-9]++(?:[.,][0-9]++(?!\w))+")
 _BLANK = re.compile(r"[ \t\n]")
 _KERAS = str.maketrans(dict.fromkeys(KERAS_FILTERS, " "))
 
-# For ASCII, blanks in place of all that is no word and a split are quicker than a pattern. The
-# points of numbers are hidden meanwhile behind two characters that cannot occur by then.
+# For ASCII, replacing all that is not a word by blanks and splitting is faster than a pattern. The
+# points of numbers are replaced meanwhile by two characters that cannot occur by then.
 _POINTS = str.maketrans(".,", "\x01\x02")
 _BLANKS = str.maketrans(
     {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) in "_.,")}
@@ -94,12 +94,12 @@ _NO_PLACES = np.zeros(0, np.int64)
 
 
 def word_windows(lowered: str, features: Features, placed: bool) -> Iterator[Window]:
-    """Find all features of a text but its character n-grams.
+    """Find all features of a text except its character n-grams.
 
     Args:
         lowered: A prepared text in lower case.
         features: Which features to find; words among them.
-        placed: Whether to say where they are.
+        placed: Whether to return positions.
 
     Yields:
         Windows; the last one ends where the text does.
@@ -125,11 +125,11 @@ def word_windows(lowered: str, features: Features, placed: bool) -> Iterator[Win
 
 @dataclass
 class _Units:
-    """The tokens of kind 1 of a window, but addresses.
+    """The tokens of kind 1 of a window, except addresses.
 
-    ``chain`` takes part in n-grams, which do not reach across ``breaks`` (places in the chain);
-    ``single`` does not. Places are there where they were asked for or are needed for the name
-    spaces; where words were found without places, the numbers of their names lie beside them.
+    ``chain`` forms n-grams, which do not extend across ``breaks`` (positions in the chain);
+    ``single`` does not. Positions are present if they were requested or are needed for the name
+    spaces; words found without positions have the numbers of their name spaces in ``names``.
     """
 
     end: int = 0
@@ -158,7 +158,7 @@ def _unit_windows(
 
 
 def _special_units(lowered: str, letters: str, features: Features) -> Iterator[_Units]:
-    """Read by the reference's own rules."""
+    """Find units by the reference's own rules."""
     word_hash = text_hashes(WORD_SALT, features.hash_key).__getitem__
     found = _Units()
     for start, end, form in units(lowered, features, letters):
@@ -213,7 +213,7 @@ def _add_characters(
 def _matches(
     lowered: str, features: Features, start: int, end: int
 ) -> Iterator[list[re.Match[str]]]:
-    """The words of a stretch, some at a time."""
+    """Yield the words of a span, some at a time."""
     matches: Iterator[re.Match[str]] = _WORDS[features.rules].finditer(lowered, start, end)
     if features.min_length > 1:
         matches = (match for match in matches if match.end() - match.start() >= features.min_length)
@@ -234,7 +234,7 @@ def _placed_units(lowered: str, features: Features) -> Iterator[_Units]:
 
 
 def _quick_units(lowered: str, features: Features, spaces: NameSpaces | None) -> Iterator[_Units]:
-    """Read without places, and so without a pattern where there is a quicker way."""
+    """Find units without positions, and without a pattern where there is a faster way."""
     word_hash = text_hashes(WORD_SALT, features.hash_key).__getitem__
     bounds, numbers = [0, len(lowered)], [0]
     if spaces is not None:
@@ -259,7 +259,7 @@ def _quick_units(lowered: str, features: Features, spaces: NameSpaces | None) ->
 def _word_lists(
     lowered: str, features: Features, start: int, end: int
 ) -> Iterator[tuple[list[str], int]]:
-    """The words of a stretch, some at a time, and where the last one ends at the latest."""
+    """Yield the words of a span, some at a time, and an upper bound of the last one's end."""
     while end - start > 2 * WINDOW:
         blank = _BLANK.search(lowered, start + WINDOW, end)
         if blank is None or blank.end() - start > 4 * WINDOW:
@@ -287,7 +287,7 @@ def _quick_words(lowered: str, features: Features) -> list[str]:
 
 
 def _hide_points(number: re.Match[str]) -> str:
-    """A number with its points hidden; digits that end a word are no part of it."""
+    """Return a number with its points replaced; digits that end a word are not part of it."""
     start = number.start()
     first = re.search("[.,]", number[0]).end()  # type: ignore[union-attr]
     if start and (number.string[start - 1].isalnum() or number.string[start - 1] == "_"):
@@ -304,7 +304,7 @@ def _parts(
     namer: _Namer | None,
     placed: bool,
 ) -> Iterator[Found]:
-    """All features of a window of units."""
+    """Yield all features of a window of units."""
     words = np.array(found.chain, np.uint64)
     starts = ends = _NO_PLACES
     if found.chain_starts:
@@ -328,7 +328,7 @@ def _found(hashes: list[int], starts: list[int], ends: list[int]) -> Found:
 
 
 class _Namer:
-    """Gives tokens once more in the name spaces that they lie in."""
+    """Makes field tokens: tokens combined with their name spaces."""
 
     def __init__(self, spaces: NameSpaces, hash_key: int) -> None:
         hash_of = text_hashes(FIELD_SALT, hash_key).__getitem__
@@ -337,7 +337,7 @@ class _Namer:
         self._salts = np.array([hash_of(name) if name else 0 for name in spaces.names], np.uint64)
 
     def field_tokens(self, part: Found, names: list[int] | None, placed: bool) -> Iterator[Found]:
-        """The field tokens of tokens; the numbers of their names where these are known."""
+        """Yield the field tokens of tokens; ``names`` are the numbers of their names, if known."""
         assert part.starts is not None
         assert part.ends is not None
         numbers = self._spaces.at(part.starts) if names is None else np.array(names, np.int64)
@@ -354,7 +354,7 @@ class _Namer:
 
 
 class _Chain:
-    """Makes n-grams of the words of windows; they reach from one window into the next."""
+    """Makes n-grams of the words of windows; they extend from one window into the next."""
 
     def __init__(self, orders: int) -> None:
         self._orders = orders
@@ -364,7 +364,7 @@ class _Chain:
     def grams(
         self, words: np.ndarray, breaks: list[int], places: tuple[np.ndarray, np.ndarray] | None
     ) -> Iterator[Found]:
-        """The n-grams that end in a window."""
+        """Yield the n-grams that end in a window."""
         before = len(self._words)
         words = np.concatenate([self._words, words]) if before else words
         starts = ends = _NO_PLACES
@@ -380,7 +380,7 @@ class _Chain:
             if len(grams) < 2:
                 break
             grams = combine_arrays(grams[:-1], words[order - 1 :], order)
-            # Those that ended before this window have been given already.
+            # Those that ended before this window have already been returned.
             own: slice | np.ndarray = slice(max(before - order + 1, 0), None)
             if segment is not None:
                 whole = segment[order - 1 :] == segment[: len(grams)]
@@ -405,7 +405,7 @@ def character_windows(lowered: str, features: Features, placed: bool) -> Iterato
     Args:
         lowered: A prepared text in lower case.
         features: Which features to find; character n-grams among them.
-        placed: Whether to say where they are.
+        placed: Whether to return positions.
 
     Yields:
         Windows; the last one ends where the text does.
@@ -445,7 +445,7 @@ def _grams(
     hash_of: _HashOf,
     bounds: tuple[np.ndarray, np.ndarray] | None,
 ) -> Found:
-    """The n-grams of a size at some places of a padded text, with where they start and end."""
+    """Return the n-grams of a size at some positions of a padded text, with their bounds."""
     found = [padded[place : place + size] for place in places.tolist()]
     hashes = np.fromiter(map(hash_of, found), np.uint64, len(found))
     return Found(CHARACTER_KIND, hashes, *(bounds or (None, None)))
@@ -454,7 +454,7 @@ def _grams(
 def _grams_of_chunks(
     lowered: str, start: int, stop: int, sizes: range, hash_of: _HashOf, placed: bool
 ) -> Iterator[Found]:
-    """The n-grams of whole chunks between white space, each with a blank on both sides."""
+    """Yield the n-grams of whole chunks between white space, each padded with blanks."""
     chunks = lowered[start:stop].split()
     padded = f" {'  '.join(chunks)} " if chunks else ""
     lengths = np.fromiter(map(len, chunks), np.int64, len(chunks)) + 2
@@ -464,7 +464,7 @@ def _grams_of_chunks(
     if placed:
         spans = (match.start() for match in _CHUNK.finditer(lowered, start, stop))
         starts = np.fromiter(spans, np.int64, len(chunks))
-        # The pads have no place of their own: they start and end with the chunk.
+        # The padding has no position: it starts and ends with the chunk.
         place = np.arange(len(padded)) - firsts[of] + starts[of]
         ends = (starts + lengths - 2)[of]
         before = np.clip(place - 1, starts[of], ends)
@@ -486,12 +486,12 @@ def _grams_of_chunks(
 def _grams_of_long_chunk(
     lowered: str, start: int, end: int, sizes: range, hash_of: _HashOf, placed: bool
 ) -> Iterator[Window]:
-    """The n-grams of a chunk that is longer than a window, piece by piece."""
+    """Yield the n-grams of a chunk that is longer than a window, piece by piece."""
     length = end - start + 2
     room = max(WINDOW, sizes.stop)
     done = 0
     while done < length:
-        # The n-grams that end after so many characters, pads counted.
+        # The n-grams that end after this many characters, padding included.
         last = done + room if length - done > room + 1 else length
         first = max(done - sizes.stop + 2, 0)
         piece = lowered[start + max(first, 1) - 1 : min(start + last - 1, end)]

@@ -1,1 +1,1 @@
-"""From plain parts to answers without Keras: model, layers, explanation, compression."""
+"""Inference without Keras: the model's structure, predictions and explanations."""

@@ -1,4 +1,4 @@
-"""The activations that a satchel may carry, each equal to Keras's definition of the same name.
+"""The activations that a model file may hold, each equal to Keras's definition of the same name.
 
 A function takes a float array [..., n] and returns one of the same shape and dtype; all but softmax
 work on each number alone.
@@ -66,21 +66,21 @@ def error_function(x: np.ndarray) -> np.ndarray:
     bottom = np.full_like(square, _ERF_DENOMINATOR[0])
     for coefficient in _ERF_DENOMINATOR[1:]:
         bottom = bottom * square + coefficient
-    answer: np.ndarray = clipped * top / bottom
-    return answer
+    result: np.ndarray = clipped * top / bottom
+    return result
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
     """Return 1 / (1 + e^-x), without overflow at either end."""
     small = np.exp(-np.abs(x))
-    answer: np.ndarray = np.where(x >= 0, 1.0, small) / (1.0 + small)
-    return answer
+    result: np.ndarray = np.where(x >= 0, 1.0, small) / (1.0 + small)
+    return result
 
 
 def softplus(x: np.ndarray) -> np.ndarray:
     """Return ln(1 + e^x), without overflow."""
-    answer: np.ndarray = np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
-    return answer
+    result: np.ndarray = np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
+    return result
 
 
 def elu(x: np.ndarray) -> np.ndarray:
@@ -90,9 +90,9 @@ def elu(x: np.ndarray) -> np.ndarray:
 
 def softmax(x: np.ndarray) -> np.ndarray:
     """Return e^x over its sum along the last axis, without overflow."""
-    answer: np.ndarray = np.exp(x - x.max(axis=-1, keepdims=True))
-    answer /= answer.sum(axis=-1, keepdims=True)
-    return answer
+    result: np.ndarray = np.exp(x - x.max(axis=-1, keepdims=True))
+    result /= result.sum(axis=-1, keepdims=True)
+    return result
 
 
 ACTIVATIONS: Final[dict[str, Activation]] = {

@@ -1,13 +1,13 @@
-"""How much each column of a bag sum moves the scores: the arithmetic under ``explain``.
+"""Explanations: how much each token of a document contributed to its logits.
 
 A document is compared with the empty document (bag sum zero). Dense layers and normalisation with
 a fixed scale are linear and pass exactly; an elementwise activation f that goes from f(b) for the
 empty document to f(a) for this one is replaced by its secant (f(a) - f(b)) / (a - b). This is
 DeepLIFT's rescale rule (Shrikumar, Greenside, Kundaje 2017): effects add up to the change of the
-score, and for a linear member they are the model's own sum. A layer normalisation divides by a
-statistic of the whole layer, and a softmax between layers by a sum over it, which no column owns:
-the document's statistic is held, and what that leaves out is the remainder that an explanation
-states.
+logit, and for a linear member they are the model's own sum. A layer normalisation divides by a
+statistic of the whole layer, and a softmax between layers by a sum over it, which belong to no
+column: the document's statistic is held constant, and what that leaves out is the remainder of the
+explanation.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from satchel.inference.activations import ACTIVATIONS, Activation
 from satchel.inference.occurrences import (
     KINDS,
     Chunks,
+    FeatureContributions,
     Occurrences,
     Strongest,
-    Worth,
     merged_windows,
 )
 from satchel.inference.structure import Ensemble, Layer, Member
 
-_CLOSE = 1e-6  # nearer than this, the quotient is taken over a widened interval
+_CLOSE = 1e-6  # closer than this, the quotient is computed over a wider interval
 
 
 def secant(function: Activation, here: np.ndarray, there: np.ndarray) -> np.ndarray:
@@ -44,7 +44,7 @@ def secant(function: Activation, here: np.ndarray, there: np.ndarray) -> np.ndar
         there: float64, the same shape.
 
     Returns:
-        float64, the same shape; about the derivative where the two inputs meet.
+        float64, the same shape; about the derivative where the two inputs coincide.
     """
     close = np.abs(here - there) < _CLOSE
     middle = (here + there) / 2
@@ -55,7 +55,7 @@ def secant(function: Activation, here: np.ndarray, there: np.ndarray) -> np.ndar
 
 
 def _back(layer: Layer, slope: np.ndarray, here: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """Carry the effect of a layer's outputs [out] back to its inputs [in]."""
+    """Propagate the effect of a layer's outputs [out] back to its inputs [in]."""
     before_here, before_there = layer.before_activation(here), layer.before_activation(there)
     if layer.activation != "linear":
         function = ACTIVATIONS[layer.activation]
@@ -72,68 +72,68 @@ def _back(layer: Layer, slope: np.ndarray, here: np.ndarray, there: np.ndarray) 
 
 
 def _held_softmax(here: np.ndarray) -> Activation:
-    """Return softmax as an elementwise function, its normaliser held at one input."""
+    """Return softmax as an elementwise function, its normaliser held constant."""
     peak = here.max()
     total = np.exp(here - peak).sum()
     return lambda x: np.exp(x - peak) / total
 
 
-def column_effects(network: Member, bag: np.ndarray, direction: np.ndarray) -> np.ndarray:
-    """Return what one unit of each column of the bag sum adds to a difference of scores.
+def column_effects(member: Member, bag_sum: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """Return what one unit of each column of the bag sum adds to a difference of logits.
 
     Args:
-        network: A member.
-        bag: [width], the document's bag sum in the member's view.
-        direction: [classes], the difference asked for, such as +1 at the winner and -1 at the
-            runner-up.
+        member: A member.
+        bag_sum: [width], the document's bag sum in the member's view.
+        direction: [classes], the difference to explain, such as +1 for the best label and -1 for
+            the second best.
 
     Returns:
         float64 [stop - start]. Its product with the member's part of the bag sum is the member's
-        score difference less that of the empty document (exactly so without layer normalisation
+        logit difference less that of the empty document (exactly so without layer normalisation
         and without a softmax between layers).
     """
-    there = network.bias.astype(np.float64)
-    here = bag[network.start : network.stop].astype(np.float64) + there
+    there = member.bias.astype(np.float64)
+    here = bag_sum[member.start : member.stop].astype(np.float64) + there
     inputs = []
-    for layer in network.layers:
+    for layer in member.layers:
         inputs.append((here, there))
         here, there = layer(here), layer(there)
-    slope = direction.astype(np.float64) * network.scale
-    for layer, (here, there) in zip(reversed(network.layers), reversed(inputs), strict=True):
+    slope = direction.astype(np.float64) * member.scale
+    for layer, (here, there) in zip(reversed(member.layers), reversed(inputs), strict=True):
         slope = _back(layer, slope, here, there)
     return slope
 
 
-def score_difference(network: Member, bag: np.ndarray, direction: np.ndarray) -> float:
-    """Return a member's share of a difference of scores, in float64.
+def logit_difference(member: Member, bag_sum: np.ndarray, direction: np.ndarray) -> float:
+    """Return a member's share of a difference of logits, in float64.
 
     Args:
-        network: A member.
-        bag: [width], a bag sum in the member's view.
+        member: A member.
+        bag_sum: [width], a bag sum in the member's view.
         direction: [classes], as in ``column_effects``.
     """
-    z = bag[network.start : network.stop].astype(np.float64) + network.bias
-    for layer in network.layers:
+    z = bag_sum[member.start : member.stop].astype(np.float64) + member.bias
+    for layer in member.layers:
         z = layer(z)
-    return float(z @ direction) * network.scale
+    return float(z @ direction) * member.scale
 
 
 MOST = 10_000
-"""The most entries of a list in an explanation, unless more are asked for."""
+"""The most entries of a list in an explanation, unless more are requested."""
 _BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """What one stretch of the text added.
+    """What one span of the text contributed.
 
     Attributes:
         start: Its first code point in the text.
         end: The code point after its last.
-        text: The stretch itself.
+        text: The text of the span.
         kind: ``word``, ``words`` (an n-gram), ``characters`` or ``field``; ``chunk`` in
             ``Explanation.words``.
-        value: What it added to the margin; negative where it spoke for the other label.
+        value: What it contributed to the margin; negative if it is evidence against the label.
     """
 
     start: int
@@ -148,25 +148,25 @@ class Explanation:
     """Why a document got its label.
 
     ``base + sum of the contributions of tokens + rest + remainder = margin``. Printed, it is a few
-    lines to read; a notebook shows the text with its words coloured.
+    lines; a notebook shows the text with its words coloured.
 
     Attributes:
         text: The document.
-        label: The label explained.
-        against: The label it is compared with; None for a task of several labels, where the
-            margin is the label's own score.
-        margin: Score of ``label`` less that of ``against``.
-        base: The margin before any token is counted: that of the biases; for a text of which the
-            model knows nothing, that of the prior, which is its answer.
-        remainder: What no token owns: the change of the statistics of a layer normalisation, or
-            of a softmax between layers. Zero but for rounding in models without these.
+        label: The explained label.
+        against: The label it is compared with; None for a multi-label task, where the
+            margin is the label's own logit.
+        margin: The logit of ``label`` less that of ``against``.
+        base: The margin without any token: that of the biases; for a text without known features,
+            that of the prior, which is the prediction.
+        remainder: What belongs to no token: the change of the statistics of a layer normalisation
+            or of a softmax between layers. Zero except for rounding in models without these.
         rest: The sum of the contributions that were left out of ``tokens``.
         omitted: How many were left out of ``tokens``: what is beyond ``top``, or beyond the 10,000
             strongest.
         known: How many of the document's features the model knows; with 0 the label is the prior.
         tokens: The contributions of token occurrences, strongest first.
         words: The same sum over the white-space-separated chunks of the text, in reading order,
-            without overlap: what to colour. Those that add nothing are not there.
+            without overlap: what to colour. Those that contribute nothing are left out.
         omitted_words: How many were left out of ``words``, which holds the 10,000 strongest.
     """
 
@@ -214,7 +214,7 @@ class Explanation:
 
 
 class Explainable(Protocol):
-    """What an explanation asks of a predictor; see `satchel.inference.predictor.Predictor`."""
+    """What an explanation needs of a predictor; see `satchel.inference.predictor.Predictor`."""
 
     model: Ensemble
 
@@ -232,10 +232,10 @@ def explain(
     against: str | None = None,
     top: int | None = None,
 ) -> Explanation:
-    """Say what every token of a document added to its score.
+    """Explain what every token of a document contributed to its logits.
 
     Args:
-        predictor: The model that answers.
+        predictor: The predictor of the model.
         text: The document.
         label: The label to explain; None for the best.
         against: The label to compare with; None for the best of the others, or, where a document
@@ -243,7 +243,7 @@ def explain(
         top: Keep this many token occurrences, the strongest; None for 10,000.
 
     Returns:
-        The explanation; its contributions add up to the model's own score.
+        The explanation; its contributions add up to the model's own logits.
 
     Raises:
         LabelError: The model has no such label, or the two are the same.
@@ -251,18 +251,20 @@ def explain(
         TextError: The document is not text.
     """
     if top is not None and top < 0:
-        raise SettingError(f"top is {top}: expected 0 or more token occurrences")
+        raise SettingError(f"expected top to be 0 or more, found {top}")
     model = predictor.model
     counts = predictor.counts([text])
-    bags = [view.vocabulary.weigh(rows) for view, rows in zip(model.views, counts, strict=True)]
-    sums = [_bag_sum(view, bag) for view, bag in zip(model.views, bags, strict=True)]
-    known = max(len(bag.ids) for bag in bags)
+    documents = [
+        view.vocabulary.weigh(rows) for view, rows in zip(model.views, counts, strict=True)
+    ]
+    sums = [_bag_sum(view, document) for view, document in zip(model.views, documents, strict=True)]
+    known = max(len(document.ids) for document in documents)
     prior = model.prior if known == 0 else None
-    score = prior
-    if score is None:
-        # In the precision of answers, so that what is explained is what predict says.
-        score = predictor.logits_of_sums([bag_sum[None].astype(np.float32) for bag_sum in sums])[0]
-    winner, other = _opponents(model, score, label, against)
+    logits = prior
+    if logits is None:
+        # In the precision of predictions, so that the explained label is the predicted one.
+        logits = predictor.logits_of_sums([bag_sum[None].astype(np.float32) for bag_sum in sums])[0]
+    winner, other = _opponents(model, logits, label, against)
     direction = np.zeros(len(model.labels))
     direction[winner] = 1.0
     if other is not None:
@@ -279,20 +281,22 @@ def explain(
         bag_sum = sums[member.view]
         columns = slice(member.start, member.stop)
         effects[member.view][columns] += column_effects(member, bag_sum, direction)
-        margin += score_difference(member, bag_sum, direction)
-        base += score_difference(member, np.zeros_like(bag_sum), direction)
+        margin += logit_difference(member, bag_sum, direction)
+        base += logit_difference(member, np.zeros_like(bag_sum), direction)
 
-    worths = [
-        Worth(
+    contributions = [
+        FeatureContributions(
             view.vocabulary.features,
-            view.vocabulary.hashes[bag.ids],
-            _shares(view, bag, effect, rows.values),
+            view.vocabulary.hashes[document.ids],
+            _shares(view, document, effect, rows.values),
         )
-        for view, bag, effect, rows in zip(model.views, bags, effects, counts, strict=True)
+        for view, document, effect, rows in zip(
+            model.views, documents, effects, counts, strict=True
+        )
     ]
     strongest = Strongest(MOST if top is None else top)
     chunks = Chunks(text)
-    for occurrences in merged_windows(text, worths):
+    for occurrences in merged_windows(text, contributions):
         strongest.add(occurrences)
         chunks.spread(occurrences)
     tokens = strongest.kept()
@@ -322,26 +326,26 @@ def explain(
     )
 
 
-def _blocks(view: View, bag: CSRMatrix) -> list[slice]:
-    """Parts of a bag whose rows, expanded, are of bounded size."""
+def _blocks(view: View, document: CSRMatrix) -> list[slice]:
+    """Return slices of a document's features whose expanded rows are of bounded size."""
     size = max(1, _BLOCK // max(view.width, 1))
-    return [slice(first, first + size) for first in range(0, len(bag.ids), size)]
+    return [slice(first, first + size) for first in range(0, len(document.ids), size)]
 
 
-def _bag_sum(view: View, bag: CSRMatrix) -> np.ndarray:
+def _bag_sum(view: View, document: CSRMatrix) -> np.ndarray:
     """Return the sum of one document's rows, float64 [width]."""
     total = np.zeros(view.width)
-    for block in _blocks(view, bag):
-        total += bag.values[block] @ view.expanded(bag.ids[block]).astype(np.float64)
+    for block in _blocks(view, document):
+        total += document.values[block] @ view.expanded(document.ids[block]).astype(np.float64)
     return total
 
 
-def _shares(view: View, bag: CSRMatrix, effect: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Return what one occurrence of each feature of a document adds, float64 [n]."""
-    shares = np.empty(len(bag.ids))
-    for block in _blocks(view, bag):
-        shares[block] = view.expanded(bag.ids[block]).astype(np.float64) @ effect
-    shares *= bag.values
+def _shares(view: View, document: CSRMatrix, effect: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return what one occurrence of each feature contributes, float64 [n]."""
+    shares = np.empty(len(document.ids))
+    for block in _blocks(view, document):
+        shares[block] = view.expanded(document.ids[block]).astype(np.float64) @ effect
+    shares *= document.values
     shares /= counts
     return shares
 
@@ -360,7 +364,7 @@ def _contributions(text: str, tokens: Occurrences) -> tuple[Contribution, ...]:
 
 
 def _strongest_words(chunks: Chunks) -> tuple[np.ndarray, int]:
-    """Return the strongest chunks in reading order, and how many others add something."""
+    """Return the strongest chunks in reading order, and how many others contribute something."""
     found = np.flatnonzero(chunks.values)
     if len(found) <= MOST:
         return found, 0
@@ -369,10 +373,10 @@ def _strongest_words(chunks: Chunks) -> tuple[np.ndarray, int]:
 
 
 def _opponents(
-    model: Ensemble, score: np.ndarray, label: str | None, against: str | None
+    model: Ensemble, logits: np.ndarray, label: str | None, against: str | None
 ) -> tuple[int, int | None]:
     """Return the columns of the label and of what it is compared with."""
-    order = np.argsort(-score, kind="stable").tolist()
+    order = np.argsort(-logits, kind="stable").tolist()
     winner = order[0] if label is None else _column(model, label)
     if against is not None:
         other = _column(model, against)
@@ -380,7 +384,8 @@ def _opponents(
             winner = order[1]
         if other == winner:
             raise LabelError(
-                f"the label {against!r} cannot be compared with itself: name another in against"
+                f"expected two different labels, found {against!r} twice: "
+                "pass another label as against"
             )
         return winner, other
     if model.task == "multiple":
@@ -393,4 +398,6 @@ def _column(model: Ensemble, label: str) -> int:
         return model.labels.index(label)
     except ValueError:
         known = ", ".join(model.labels[:20])
-        raise LabelError(f"the model has no label {label!r}: its labels are {known}") from None
+        raise LabelError(
+            f"expected a label of the model, found {label!r}: its labels are {known}"
+        ) from None

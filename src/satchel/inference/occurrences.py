@@ -1,7 +1,7 @@
-"""Where the characters of a prepared text stood in the original.
+"""Occurrences of features in a text, at their positions in the original.
 
-Tokens are found in the prepared text, from which parts may be cut off (``strip``) and whose
-characters may be composed (``nfc``); people want to see them marked in the text that they gave.
+Tokens are found in the prepared text, from which parts may be removed (``strip``) and whose
+characters may be composed (``nfc``); an explanation marks them in the original text.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from satchel.features.windows import Window, character_windows, word_windows
 _COMPOSING = re.compile(r".?[\u0300-\U0010ffff]+", re.DOTALL)
 
 
-class Places:
-    """A text as its tokens are found in it, and the way back to the original.
+class PositionMap:
+    """A prepared text, and the position of each of its characters in the original.
 
     Args:
         original: A document.
-        features: The features that it is prepared for.
+        features: The features that the text is prepared for.
 
     Attributes:
         lowered: The text prepared and in lower case, in which tokens are found.
@@ -38,21 +38,22 @@ class Places:
     def __init__(self, original: str, features: Features) -> None:
         prepared = prepare(original, features)
         self.lowered = prepared.lower()
-        # Where each character stood, and the end; None where both texts have the same places.
-        self._before_lowering = _places_before_lowering(prepared, self.lowered)
+        # Where each character was, and the end; None where both texts have the same positions.
+        self._before_lowering = _positions_before_lowering(prepared, self.lowered)
         self._in_original: np.ndarray | None = None
         if prepared != original:
-            stripped, places = _places_of_kept(original, features)
+            stripped, positions = _positions_of_kept(original, features)
             if features.nfc and stripped != prepared:
-                places = places[_places_before_composing(stripped)]
-            self._in_original = places
+                positions = positions[_positions_before_composing(stripped)]
+            self._in_original = positions
 
     def spans(self, starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Find where stretches of the lower-cased text stood in the original.
+        """Return the positions in the original of spans of the lower-cased text.
 
         Args:
             starts: int64 [n], where each starts.
-            ends: int64 [n], where each ends; where it starts, for the pad of a character n-gram.
+            ends: int64 [n], where each ends; the start itself for the padding of a character
+                n-gram.
 
         Returns:
             The starts and the ends in the original, int64 [n] each.
@@ -62,44 +63,44 @@ class Places:
             starts = self._before_lowering[starts]
             ends = np.where(empty, starts, self._before_lowering[ends - 1] + 1)
         if self._in_original is not None:
-            # Whole lines are cut off, and each kept one has a place for its end: a stretch never
-            # reaches over what was cut off unless its own line break does.
+            # Whole lines are removed, and each kept line has a position for its end: a span
+            # crosses a removed part only if its own line break does.
             starts, ends = self._in_original[starts], self._in_original[ends]
         return starts, ends
 
 
-def _places_before_lowering(text: str, lowered: str) -> np.ndarray | None:
+def _positions_before_lowering(text: str, lowered: str) -> np.ndarray | None:
     if len(text) == len(lowered):
         return None
     lengths = np.fromiter((len(character.lower()) for character in text), np.int64, len(text))
     return np.append(np.repeat(np.arange(len(text)), lengths), len(text))
 
 
-def _places_of_kept(original: str, features: Features) -> tuple[str, np.ndarray]:
-    """What stripping leaves, the place of each of its characters, and the end."""
+def _positions_of_kept(original: str, features: Features) -> tuple[str, np.ndarray]:
+    """Return the stripped text, the position of each of its characters, and the end."""
     spans = list(kept(original, features.strip))
-    places = [np.arange(start, end + 1) for start, end in spans]
+    positions = [np.arange(start, end + 1) for start, end in spans]
     text = "\n".join(original[start:end] for start, end in spans)
-    return text, np.concatenate(places) if places else np.array([len(original)])
+    return text, np.concatenate(positions) if positions else np.array([len(original)])
 
 
-def _places_before_composing(text: str) -> np.ndarray:
-    """Where each character of the composed text stood, and the end."""
-    places = array("q")
+def _positions_before_composing(text: str) -> np.ndarray:
+    """Return the position of each character of the composed text, and the end."""
+    positions = array("q")
     done = 0
     for found in _COMPOSING.finditer(text):
         stretch = found[0]
         composed = normalize("NFC", stretch)
         if composed != stretch:
-            places.extend(range(done, found.start()))
+            positions.extend(range(done, found.start()))
             done = found.end()
-            _add_composed(stretch, composed, found.start(), places)
-    places.extend(range(done, len(text) + 1))
-    return np.asarray(places)
+            _add_composed(stretch, composed, found.start(), positions)
+    positions.extend(range(done, len(text) + 1))
+    return np.asarray(positions)
 
 
-def _add_composed(stretch: str, composed: str, start: int, places: array[int]) -> None:
-    """Add the places of a stretch, piece by piece where it can be composed so."""
+def _add_composed(stretch: str, composed: str, start: int, positions: array[int]) -> None:
+    """Add the positions of a span, piece by piece where it can be composed that way."""
     cuts = [
         place
         for place in range(1, len(stretch))
@@ -111,11 +112,11 @@ def _add_composed(stretch: str, composed: str, start: int, places: array[int]) -
     if "".join(pieces) != composed:  # jamo compose although they are letters
         bounds, pieces = [(0, len(stretch))], [composed]
     for (first, last), piece in zip(bounds, pieces, strict=True):
-        places.extend(start + min(first + offset, last - 1) for offset in range(len(piece)))
+        positions.extend(start + min(first + offset, last - 1) for offset in range(len(piece)))
 
 
 KINDS = ("characters", "field", "word", "words")
-"""The kinds of a contribution; an occurrence holds the number of its own."""
+"""The kinds of a contribution; an occurrence holds an index into them."""
 
 _CHUNK = re.compile(r"\S+")
 _KEPT_MORE = 1 << 16
@@ -128,8 +129,8 @@ class Occurrences:
     Attributes:
         starts: int64 [n], the first code point of each.
         ends: int64 [n], the code point after the last.
-        kinds: int8 [n], numbers of ``KINDS``.
-        values: float64 [n], what each added.
+        kinds: int8 [n], indices into ``KINDS``.
+        values: float64 [n], what each contributed.
     """
 
     starts: np.ndarray
@@ -141,13 +142,13 @@ class Occurrences:
         return len(self.starts)
 
     def __getitem__(self, chosen: np.ndarray) -> Occurrences:
-        """Take some of them, in the order asked for."""
+        """Return some of them, in the order of the index."""
         return Occurrences(
             self.starts[chosen], self.ends[chosen], self.kinds[chosen], self.values[chosen]
         )
 
     def merged(self) -> Occurrences:
-        """Add up those of one place and kind, in the order of places."""
+        """Add up those with the same position and kind, in the order of positions."""
         held = self[np.lexsort((self.kinds, self.ends, self.starts))]
         new = np.ones(len(held), np.bool_)
         for each in (held.starts, held.ends, held.kinds):
@@ -163,9 +164,9 @@ _NOTHING = Occurrences(
 )
 
 
-def together(several: Iterable[Occurrences]) -> Occurrences:
-    """Put occurrences behind each other."""
-    parts = [_NOTHING, *several]
+def concatenated(occurrences: Iterable[Occurrences]) -> Occurrences:
+    """Concatenate occurrences."""
+    parts = [_NOTHING, *occurrences]
     return Occurrences(
         np.concatenate([part.starts for part in parts]),
         np.concatenate([part.ends for part in parts]),
@@ -175,13 +176,13 @@ def together(several: Iterable[Occurrences]) -> Occurrences:
 
 
 @dataclass(frozen=True)
-class Worth:
-    """What the features of a document are worth in one view.
+class FeatureContributions:
+    """What the features of a document contribute in one view.
 
     Attributes:
         features: The view's.
         hashes: uint64 [n], the known features of the document, ascending.
-        values: float64 [n], what one occurrence of each adds.
+        values: float64 [n], what one occurrence of each contributes.
     """
 
     features: Features
@@ -189,67 +190,73 @@ class Worth:
     values: np.ndarray
 
 
-def merged_windows(text: str, worths: Iterable[Worth]) -> Iterator[Occurrences]:
-    """Find all occurrences of known features, what several views say of a place added up.
+def merged_windows(
+    text: str, contributions: Iterable[FeatureContributions]
+) -> Iterator[Occurrences]:
+    """Find all occurrences of known features, the contributions of all views added up.
 
     Args:
         text: The document.
-        worths: What its features are worth in each view.
+        contributions: What its features contribute in each view.
 
     Yields:
-        Occurrences, merged; each place and kind comes once.
+        Occurrences, merged: each position and kind occurs once.
     """
-    prepared: dict[object, Places] = {}
+    prepared: dict[object, PositionMap] = {}
     streams: list[Iterator[tuple[int, Occurrences]]] = []
-    for worth in worths:
-        if len(worth.hashes):
-            way = (worth.features.strip, worth.features.nfc)
+    for contribution in contributions:
+        if len(contribution.hashes):
+            way = (contribution.features.strip, contribution.features.nfc)
             if way not in prepared:
-                prepared[way] = Places(text, worth.features)
-            streams += _streams(prepared[way], worth)
+                prepared[way] = PositionMap(text, contribution.features)
+            streams += _streams(prepared[way], contribution)
     waiting = _NOTHING
     seen = [-1] * len(streams)
     while streams:
-        # The stream that is furthest behind goes on; what lies before all of them is complete.
+        # Advance the stream that is furthest behind; what lies before all of them is complete.
         behind = seen.index(min(seen))
         following = next(streams[behind], None)
         if following is None:
             del streams[behind], seen[behind]
         else:
             seen[behind] = following[0]
-            waiting = together([waiting, following[1]])
+            waiting = concatenated([waiting, following[1]])
         done = waiting.ends <= min(seen, default=len(text))
         if done.any():
             yield waiting[done].merged()
             waiting = waiting[~done]
 
 
-def _streams(places: Places, worth: Worth) -> Iterator[Iterator[tuple[int, Occurrences]]]:
-    """A view's occurrences with where each window ends: those of words, and of characters."""
-    features = worth.features
+def _streams(
+    positions: PositionMap, contribution: FeatureContributions
+) -> Iterator[Iterator[tuple[int, Occurrences]]]:
+    """Yield a view's occurrences and where each window ends: for words, then characters."""
+    features = contribution.features
     if features.words:
-        yield _known(word_windows(places.lowered, features, placed=True), places, worth)
+        yield _known(
+            word_windows(positions.lowered, features, placed=True), positions, contribution
+        )
     if features.characters:
-        grams = character_windows(places.lowered, features, placed=True)
-        yield _known(grams, places, worth)
+        grams = character_windows(positions.lowered, features, placed=True)
+        yield _known(grams, positions, contribution)
 
 
 def _known(
-    windows: Iterator[Window], places: Places, worth: Worth
+    windows: Iterator[Window], positions: PositionMap, contribution: FeatureContributions
 ) -> Iterator[tuple[int, Occurrences]]:
-    last = len(worth.hashes) - 1
+    last = len(contribution.hashes) - 1
     for window in windows:
         parts = []
         for kind, hashes, starts, ends in window.parts:
             assert starts is not None
             assert ends is not None
-            at = np.minimum(np.searchsorted(worth.hashes, hashes), last)
-            known = np.flatnonzero(worth.hashes[at] == hashes)
-            spans = places.spans(starts[known], ends[known])
+            at = np.minimum(np.searchsorted(contribution.hashes, hashes), last)
+            known = np.flatnonzero(contribution.hashes[at] == hashes)
+            spans = positions.spans(starts[known], ends[known])
             kinds = np.full(len(known), _number_of(kind), np.int8)
-            parts.append(Occurrences(*spans, kinds, worth.values[at[known]]))
-        _, ends_at = places.spans(np.array([window.end]), np.array([window.end]))
-        yield int(ends_at[0]), together(parts)
+            parts.append(Occurrences(*spans, kinds, contribution.values[at[known]]))
+        _, ends_at = positions.spans(np.array([window.end]), np.array([window.end]))
+        yield int(ends_at[0]), concatenated(parts)
 
 
 def _number_of(kind: int) -> int:
@@ -261,28 +268,28 @@ def _number_of(kind: int) -> int:
 
 
 class Strongest:
-    """Keeps the strongest of many occurrences, and counts and sums the rest.
+    """Keeps the strongest of many occurrences, and counts and adds up the rest.
 
     Args:
-        most: How many to keep.
+        limit: How many to keep.
 
     Attributes:
         omitted: How many were left out.
         rest: The sum of their values.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._held = [_NOTHING]
         self._size = 0
         self.omitted = 0
         self.rest = 0.0
 
     def add(self, occurrences: Occurrences) -> None:
-        """Look at some occurrences, merged."""
+        """Add occurrences, merged."""
         self._held.append(occurrences)
         self._size += len(occurrences)
-        if self._size > 2 * self._most + _KEPT_MORE:
+        if self._size > 2 * self._limit + _KEPT_MORE:
             self._reduce()
 
     def kept(self) -> Occurrences:
@@ -290,18 +297,18 @@ class Strongest:
         return self._reduce()
 
     def _reduce(self) -> Occurrences:
-        held = together(self._held)
+        held = concatenated(self._held)
         order = np.lexsort((held.kinds, held.ends, held.starts, -np.abs(held.values)))
-        left_out = held.values[order[self._most :]]
+        left_out = held.values[order[self._limit :]]
         self.omitted += len(left_out)
         self.rest += float(left_out.sum())
-        kept = held[order[: self._most]]
+        kept = held[order[: self._limit]]
         self._held, self._size = [kept], len(kept)
         return kept
 
 
 class Chunks:
-    """The chunks of a text between white space, among which occurrences are spread.
+    """The chunks of a text between white space, over which contributions are spread.
 
     Args:
         text: The document.
@@ -317,9 +324,9 @@ class Chunks:
         self.values = np.zeros(len(self.starts))
 
     def spread(self, occurrences: Occurrences) -> None:
-        """Give each chunk that an occurrence covers an equal share of it."""
+        """Add to each chunk that an occurrence covers an equal share of its value."""
         starts, ends, values = occurrences.starts, occurrences.ends, occurrences.values
-        # A pad of a character n-gram has no place of its own and belongs to the chunk it touches.
+        # The padding of a character n-gram has no position and belongs to the adjacent chunk.
         empty = starts == ends
         first = np.searchsorted(self.ends, starts + ~empty)
         covered = np.searchsorted(self.starts, ends + empty) - first
@@ -330,7 +337,7 @@ class Chunks:
 
 
 def _chunk_bounds(text: str) -> tuple[np.ndarray, np.ndarray]:
-    """Where each run without white space starts and ends."""
+    """Return where each run without white space starts and ends."""
     return (
         np.fromiter((match.start() for match in _CHUNK.finditer(text)), np.int64),
         np.fromiter((match.end() for match in _CHUNK.finditer(text)), np.int64),

@@ -1,4 +1,4 @@
-"""The inference path: texts in, logits, labels and explanations out. No Keras."""
+"""Prediction: from texts to logits, labels and explanations, without Keras."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ Block = tuple[np.ndarray, np.ndarray]
 """Logits, float32 [n, classes], of some documents, and how many features of each are known."""
 
 MOST_HELD = 1_000
-"""The most labels that hold for one document; beyond, the likeliest do."""
+"""The most labels assigned to one document; beyond that, only the most probable are."""
 
 _LARGEST = 1e38
-"""Greater logits are as good as infinite: their differences leave the range of float32."""
+"""Larger logits count as infinite: their differences leave the range of float32."""
 
 _BLOCK = 1 << 24
-"""Numbers that a block of documents needs on its way through the model, at most: 64 MB."""
+"""The most intermediate numbers for a block of documents: 64 MB."""
 
 
 class Ranking(NamedTuple):
-    """What a model thinks of one document, as far as it was asked for.
+    """A model's most probable labels for one document.
 
     Attributes:
-        best: The most probable labels with their probabilities, the best first; among equals the
-            first in the order of the labels.
-        holding: For the task ``multiple``, the labels that hold, in the same order; else empty.
+        best: The most probable labels with their probabilities, in descending order; ties in the
+            order of the labels.
+        holding: For the task ``multiple``, the assigned labels, in the same order; else empty.
         known: How many distinct features of the document the model knows.
     """
 
@@ -43,18 +43,18 @@ class Ranking(NamedTuple):
 
 
 class Predictor:
-    """From texts to predictions of one model.
+    """Computes the predictions of one model.
 
-    Many documents are answered in blocks: beside what is asked for, a few hundred megabytes of
-    memory at most are taken.
+    Many documents are processed in blocks: besides the result, this takes a few hundred megabytes
+    of memory at most.
 
     Args:
         model: The model.
 
     Attributes:
         model: The same.
-        thresholds: float32 [classes] for ``multiple``: the least probability at which each label
-            holds; None for ``single``.
+        thresholds: float32 [classes] for ``multiple``: the lowest probability at which each
+            label is assigned; None for ``single``.
     """
 
     def __init__(self, model: Ensemble) -> None:
@@ -70,9 +70,9 @@ class Predictor:
 
     @property
     def answer_to_nothing(self) -> str:
-        """What answers for a document without a known feature, in words."""
+        """Describe the prediction for a document without known features."""
         if self.model.prior is None:
-            return "what the model's biases alone give, which need not be the likeliest label"
+            return "that of the model's biases alone, which need not be the most frequent label"
         return "the prior: how often each label occurs among the training documents"
 
     def logits(self, texts: Iterable[str], threads: int | None = None) -> np.ndarray:
@@ -80,14 +80,14 @@ class Predictor:
 
         Args:
             texts: The documents.
-            threads: How many threads may work on many documents; None for one a core.
+            threads: How many threads may work on many documents; None for one per core.
 
         Returns:
             float32 [n, classes].
 
         Raises:
             TextError: A document is not text.
-            PredictionError: The numbers of the model overflow.
+            PredictionError: The weights of the model overflow.
         """
         documents = _documents(texts)
         blocks = self._blocks(documents, threads)
@@ -101,10 +101,10 @@ class Predictor:
         return logits
 
     def warm_up(self) -> None:
-        """Make single answers quicker at the price of a start and of memory: for a server.
+        """Speed up predictions for single texts, at the cost of start-up time and memory.
 
-        Where Numba is installed it is loaded, and the views are laid out for the kernel. Answers
-        stay the same to rounding.
+        Loads Numba, if it is installed, and packs the views for the kernel. Predictions stay the
+        same except for rounding.
         """
         self._encoder.warm_up()
 
@@ -122,11 +122,11 @@ class Predictor:
             threads: How many threads may work on many documents; None for one per core.
 
         Returns:
-            For the task ``multiple``, the numbers of the labels that hold, ascending.
+            For the task ``multiple``, the numbers of the assigned labels, ascending.
 
         Raises:
             TextError: A document is not text.
-            PredictionError: The numbers of the model overflow.
+            PredictionError: The weights of the model overflow.
         """
         found: list[int | tuple[int, ...]] = []
         for logits, _ in self._blocks(_documents(texts), threads):
@@ -138,17 +138,17 @@ class Predictor:
         return found  # type: ignore[return-value]  # the task decides which of the two
 
     def _holding(self, row: np.ndarray) -> np.ndarray:
-        """Return the columns of the labels that hold for one document, the likeliest first."""
+        """Return the columns of a document's assigned labels, the most probable first."""
         columns = np.flatnonzero(row >= self.thresholds)
         holding: np.ndarray = columns[_ranked(row[columns], MOST_HELD)]
         return holding
 
     def rank(self, texts: Iterable[str], k: int = 1, threads: int | None = None) -> list[Ranking]:
-        """Rank the labels of each document, no further than asked for.
+        """Return the most probable labels of each document.
 
         Args:
             texts: The documents.
-            k: How many of the best labels; all where the model has fewer.
+            k: How many labels; all of them if the model has fewer.
             threads: How many threads may work on many documents; None for one per core.
 
         Returns:
@@ -157,10 +157,10 @@ class Predictor:
         Raises:
             SettingError: k is less than 1.
             TextError: A document is not text.
-            PredictionError: The numbers of the model overflow.
+            PredictionError: The weights of the model overflow.
         """
         if k < 1:
-            raise SettingError(f"k is {k}: expected 1 or more labels")
+            raise SettingError(f"expected k to be 1 or more, found {k}")
         rankings = []
         for logits, known in self._blocks(_documents(texts), threads):
             rows = self.model.probabilities(logits)
@@ -178,7 +178,7 @@ class Predictor:
     def known(self, texts: Iterable[str]) -> np.ndarray:
         """Return how many distinct features of each document the model knows, integer [n].
 
-        With 0 the answer is the prior. Where there are several views, the one that knows most
+        With 0 the prediction is the prior. With several views, this is the largest of their
         counts.
 
         Args:
@@ -202,7 +202,7 @@ class Predictor:
         return self._encoder.counts(_documents(texts))
 
     def weighed(self, texts: Iterable[str]) -> list[CSRMatrix]:
-        """Return the values of the known features of texts, weighed and normed, for each view.
+        """Return the weighted and normalised values of the known features, for each view.
 
         Args:
             texts: The documents.
@@ -222,10 +222,10 @@ class Predictor:
         against: str | None = None,
         top: int | None = None,
     ) -> Explanation:
-        """Say what every token of a document added to its score; see `explain.explain`.
+        """Return what every token contributed to the logits; see `explain.explain`.
 
         Raises:
-            PredictionError: The numbers of the model overflow.
+            PredictionError: The weights of the model overflow.
         """
         with np.errstate(all="ignore"):
             explanation = explain(self, text, label, against, top)
@@ -237,13 +237,13 @@ class Predictor:
         """Return the logits [n, classes] of sums, one float32 [n, width] per view.
 
         Raises:
-            PredictionError: The numbers of the model overflow.
+            PredictionError: The weights of the model overflow.
         """
         with np.errstate(all="ignore"):
             return _checked(self.model.logits(sums))
 
     def _blocks(self, texts: Sequence[str], threads: int | None) -> list[Block] | Iterator[Block]:
-        """Return logits and known features of some documents after the other."""
+        """Return logits and numbers of known features, block by block."""
         if len(texts) <= self._block:
             return [self._finished(*self._encoder.read(texts, threads), 0)]
         blocks = self._encoder.read_in_blocks(texts, self._block, threads)
@@ -253,7 +253,7 @@ class Predictor:
         )
 
     def _finished(self, sums: Sequence[np.ndarray], counts: np.ndarray, first: int) -> Block:
-        """Return the logits of documents whose features are summed, and what is known of each."""
+        """Return logits from sums, and how many features of each document are known."""
         known: np.ndarray = counts[:, 0] if counts.shape[1] == 1 else counts.max(axis=1)
         with np.errstate(all="ignore"):
             logits = self.model.logits(sums)
@@ -264,7 +264,7 @@ class Predictor:
 
 
 def _ranked(row: np.ndarray, k: int) -> np.ndarray:
-    """Return the places of the k greatest numbers, the greatest first, among equals the first."""
+    """Return the positions of the k largest numbers, in descending order; ties in order."""
     if k < len(row):
         least = np.partition(row, len(row) - k)[len(row) - k]
         places = np.flatnonzero(row >= least)
@@ -274,16 +274,16 @@ def _ranked(row: np.ndarray, k: int) -> np.ndarray:
 
 
 def _checked(logits: np.ndarray, first: int = 0) -> np.ndarray:
-    """Refuse logits that are no numbers: what follows from them would be no answer."""
+    """Refuse logits that are not finite."""
     if math.isfinite(np.vdot(logits, logits)):
         return logits
-    # What has no finite square may be finite itself, but is no NaN.
-    fit = np.abs(logits).max(axis=1) <= _LARGEST
-    if not fit.all():
-        document = first + int(np.flatnonzero(~fit)[0])
+    # A logit may be finite although its square is not.
+    finite = np.abs(logits).max(axis=1) <= _LARGEST
+    if not finite.all():
+        document = first + int(np.flatnonzero(~finite)[0])
         raise PredictionError(
-            f"the logits of document {document} are not finite: the numbers of the model are so "
-            "large that they overflow; train it anew, or ask whoever made it",
+            f"expected finite logits, but those of document {document} are not: the weights of the "
+            "model are so large that they overflow; train the model again, or ask its author",
             document,
         )
     return logits
@@ -291,5 +291,5 @@ def _checked(logits: np.ndarray, first: int = 0) -> np.ndarray:
 
 def _documents(texts: Iterable[str]) -> Sequence[str]:
     if isinstance(texts, (str, bytes)):
-        raise TextError("expected several texts but found one: put it into a list")
+        raise TextError("expected a list of texts, found a single one: put it into a list")
     return texts if isinstance(texts, list) else list(texts)

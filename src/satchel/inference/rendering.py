@@ -1,7 +1,6 @@
-"""An explanation for people: a few lines of text, or a piece of HTML for a notebook.
+"""Rendering an explanation: a few lines of text, or HTML for a notebook.
 
-What comes from the document or the model is data: control characters are shown, not obeyed, and
-markup is escaped.
+Text from the document or the model is untrusted: control characters and markup are escaped.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _STYLE = "white-space: pre-wrap; max-height: 30em; overflow: auto; line-height: 
 
 
 def as_lines(explanation: Explanation) -> str:
-    """Return three or four lines: the margin, what spoke for the label, and what against it."""
+    """Return three or four lines: the margin, the evidence for the label, and that against it."""
     lines = [f"{_heading(explanation)} by {explanation.margin:+.2f}: {_before(explanation)}"]
     for name, words in zip(("for", "against"), _strongest(explanation.tokens), strict=True):
         if words:
@@ -37,9 +36,9 @@ def as_lines(explanation: Explanation) -> str:
 
 
 def as_html(explanation: Explanation) -> str:
-    """Return the document with its words coloured, legible on light and on dark ground.
+    """Return the document with its words coloured, legible on light and dark backgrounds.
 
-    What spoke for the label is green; what spoke against it is red and underlined.
+    Evidence for the label is green; evidence against it is red and underlined.
     """
     text = explanation.text
     largest = max((abs(word.value) for word in explanation.words), default=0.0) or 1.0
@@ -54,7 +53,7 @@ def as_html(explanation: Explanation) -> str:
     pieces.append(_escaped(text[place:SHOWN]))
     notes = _left_out(explanation)
     if explanation.omitted_words:
-        notes.append(f"{explanation.omitted_words:,} words that add less are not coloured")
+        notes.append(f"{explanation.omitted_words:,} words that contribute less are not coloured")
     if len(text) > SHOWN:
         notes.append(f"{len(text) - SHOWN:,} more characters are not shown")
     sides = "".join(
@@ -76,9 +75,9 @@ def _heading(explanation: Explanation) -> str:
 
 def _before(explanation: Explanation) -> str:
     if not explanation.known:
-        return f"{explanation.base:+.2f} before reading, and nothing in the text is known"
+        return f"{explanation.base:+.2f} before the text, which has no known features"
     known = f"{explanation.known:,} known {'feature' if explanation.known == 1 else 'features'}"
-    return f"{explanation.base:+.2f} before reading, the rest by {known}"
+    return f"{explanation.base:+.2f} before the text, the rest from {known}"
 
 
 def _strongest(tokens: Iterable[Contribution]) -> tuple[list[tuple[str, float]], ...]:
@@ -100,10 +99,10 @@ def _shortened(shown: str) -> str:
 
 
 def _left_out(explanation: Explanation) -> list[str]:
-    """What the lists do not hold, in words."""
+    """Describe what the lists leave out."""
     notes = []
     if explanation.omitted:
-        notes.append(f"{explanation.omitted:,} weaker tokens add {explanation.rest:+.2f}")
+        notes.append(f"{explanation.omitted:,} weaker tokens contribute {explanation.rest:+.2f}")
     if abs(explanation.remainder) >= 0.005:
         notes.append(f"{explanation.remainder:+.2f} belongs to no single token")
     return notes
@@ -113,7 +112,7 @@ def _coloured(shown: str, value: float, largest: float) -> str:
     share = min(1.0, abs(value) / largest)
     if share < _FAINTEST:
         return shown
-    # A tint over whatever ground there is leaves the letters in the page's own colour.
+    # A translucent tint leaves the letters in the page's own colour.
     line = "" if value > 0 else "; text-decoration: underline dotted"
     style = f"background: rgba({_COLOURS[value > 0]}, {0.1 + 0.4 * share:.2f}){line}"
     return f'<span title="{value:+.3f}" style="{style}">{shown}</span>'

@@ -1,8 +1,8 @@
-"""The structure of a trained model: views that read a text, members that score it, and facts.
+"""The structure of a trained model: views of a text, members that compute logits, and metadata.
 
 A model is a tuple of views and a tuple of members over them. Training builds these, prediction runs
-them, export walks them, and ``sealed`` alone turns them into names and bytes. The bounds of the
-facts are those of the model file.
+them, export traverses them, and ``sealed`` alone turns them into names and bytes. The bounds of the
+metadata are those of the model file.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAX_EPOCHS = 10_000
 MAX_NAME = 200
 MAX_NUMBER = 1e30
 
-_LIMIT = 87.0  # exp(-87) is the least that float32 holds in full
+_LIMIT = 87.0  # exp(-87) is the smallest that float32 holds in full precision
 
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 Remark = Annotated[str, Meta(max_length=1_000)]
@@ -50,7 +50,7 @@ class Layer:
         kind: ``dense``: ``x @ weight + offset``; ``batch_normalization``, folded:
             ``x * weight + offset``; ``layer_normalization``: the same after mean and variance;
             ``activation``: nothing but the activation.
-        units: Numbers that come out of it; equal to those that go in, save for ``dense``.
+        units: The number of outputs; equal to the number of inputs except for ``dense``.
         activation: Applied last, whatever the kind.
         weight: float32: dense ``[inputs, units]``, normalisation ``[units]``; activation: None.
         offset: float32 ``[units]``; activation: None.
@@ -86,7 +86,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Member:
-    """One scorer of the ensemble: from some columns of one view's sums to logits.
+    """One member of the ensemble: from some columns of one view's sums to logits.
 
     Attributes:
         view: The index of the view whose sums it reads.
@@ -119,11 +119,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
-    """What the sum of the members is brought to before it becomes probabilities.
+    """Scale and shift of the members' sum, applied before softmax or sigmoid.
 
     Attributes:
-        scale: float32 ``[classes]`` or ``[1]``, its factor.
-        shift: float32 ``[classes]`` or ``[1]``, added then.
+        scale: float32 ``[classes]`` or ``[1]``, the factor.
+        shift: float32 ``[classes]`` or ``[1]``, added afterwards.
     """
 
     scale: np.ndarray
@@ -131,7 +131,7 @@ class Calibration:
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A struct that refuses fields it does not know."""
+    """A struct that rejects unknown fields."""
 
 
 class Trial(Record, frozen=True, kw_only=True):
@@ -166,18 +166,18 @@ class History(Record, frozen=True, kw_only=True):
 
 
 class Training(Record, frozen=True, kw_only=True):
-    """Where a model comes from: facts that are the same for the same training, so no dates.
+    """How a model was trained: the same for the same training, so no dates.
 
     Attributes:
         documents: Documents that it was trained on.
-        class_counts: Of these, how many had each label, in the order of the labels; all 0 where
-            that is not known. They are the answer to a text without a known feature.
+        class_counts: How many of them had each label, in the order of the labels; all 0 if that is
+            not known. They give the prediction for a text without known features.
         seed: The seed that was given.
-        backend: The Keras backend, or what else trained it.
-        effort: The effort that was asked for.
-        fingerprint: A hash of the training data, in hexadecimal; empty where none was taken.
+        backend: The Keras backend, or whatever else trained it.
+        effort: The requested effort.
+        fingerprint: A hash of the training data, in hexadecimal; empty if there is none.
         versions: Versions of the libraries that trained it.
-        settings: What training chose, for people to read.
+        settings: The settings that training chose, as readable text.
         trials: What was tried.
         history: How the training of members went.
     """
@@ -210,22 +210,22 @@ class Score(Record, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, eq=False)
 class Ensemble:
-    """A trained model as plain parts: what a model file holds, and what prediction runs.
+    """A trained model: what a model file holds, and what prediction runs.
 
     Attributes:
         task: ``single``: one label per document (softmax); ``multiple``: any number (sigmoid).
         labels: The labels as text, in the order of the logits.
-        label_type: The type of all labels as people gave them.
+        label_type: The type of all labels as given by the user.
         views: The views of a document.
-        members: The scorers whose scaled logits add up to the model's.
-        calibration: What the sum is brought to; None leaves it.
-        thresholds: For ``multiple``, the least probability at which each label holds; else empty.
-        training: Where the model comes from.
-        scores: How well it did.
-        terms: The readable text of each feature, one sequence per view; None where the file carries
-            none. Nothing needs it.
-        card: What people should know about the model, as Markdown; None for the card that follows
-            from all this.
+        members: The members whose scaled logits add up to the model's.
+        calibration: Scale and shift of the sum; None for neither.
+        thresholds: For ``multiple``, the lowest probability at which each label is assigned; else
+            empty.
+        training: How the model was trained.
+        scores: Measurements of the finished model.
+        terms: The readable text of each feature, one sequence per view; None if the file has
+            none. Nothing depends on it.
+        card: The model card, as Markdown; None for the card generated from all this.
         format: The version of the file format; a model that was read from an older file stays in
             it.
         version: The version of Satchel that made the model.
@@ -249,13 +249,13 @@ class Ensemble:
     def prior(self) -> np.ndarray | None:
         """The logits whose probabilities are the shares of the labels in training.
 
-        They answer for a text without a single known feature. The biases, which would speak
-        otherwise, were fitted beside the features of documents; where there are none, they mean
-        little: on Reuters R8 they favour a class of 29 % over one of 52 %.
+        They are the prediction for a text without any known feature. The biases, which would
+        decide otherwise, were fitted together with the features of documents; without features
+        they mean little: on Reuters R8 they favour a class of 29 % over one of 52 %.
 
         float32 ``[classes]``: the logarithm of each label's share, or, where a document may have
-        several labels, its log-odds; None where the shares are not known (all counts are 0) and in
-        format 1: such a model answers by its biases.
+        several labels, its log-odds; None if the shares are not known (all counts are 0) and in
+        format 1: the biases of such a model decide.
         """
         counts = np.array(self.training.class_counts, np.float64)
         if self.format == 1 or not counts.any():
@@ -275,7 +275,7 @@ class Ensemble:
             sums: The documents' sums in each view, float32 ``[n, width]``.
 
         Returns:
-            float32 ``[n, classes]``; not finite where the numbers of a model overflow.
+            float32 ``[n, classes]``; not finite where the weights of a model overflow.
         """
         total = self.members[0](sums[self.members[0].view])
         for member in self.members[1:]:

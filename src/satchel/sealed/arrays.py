@@ -29,7 +29,7 @@ _PREFIX = 8
 
 @dataclass(frozen=True)
 class Tensor:
-    """An array as the manifest demands it.
+    """An array as the manifest requires it.
 
     Attributes:
         name: Its name.
@@ -50,17 +50,17 @@ class Tensor:
 def tensors(manifest: Manifest) -> list[Tensor]:
     """Return every array of a model, in the order in which they are stored.
 
-    The widest elements come first, names decide among equals: so each array is aligned, no hole
-    is needed between them, and the order depends on nothing else.
+    Sorted by decreasing element size, then by name: each array is aligned without padding between
+    them, and the order depends on nothing else.
     """
     found = [
         Tensor(name, np.dtype(kind).newbyteorder("<"), shape)
-        for name, kind, shape in _wanted(manifest)
+        for name, kind, shape in _required(manifest)
     ]
     return sorted(found, key=lambda tensor: (-tensor.dtype.itemsize, tensor.name))
 
 
-def _wanted(manifest: Manifest) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+def _required(manifest: Manifest) -> Iterator[tuple[str, str, tuple[int, ...]]]:
     """Yield name, type and shape of every array."""
     for index, view in enumerate(manifest.views):
         yield from _of_view(f"view{index}", view)
@@ -122,18 +122,18 @@ def encode_arrays(manifest: Manifest, arrays: Mapping[str, np.ndarray]) -> bytea
         ModelFileError: An array is missing or surplus, or has another type or shape than the
             manifest says.
     """
-    wanted = tensors(manifest)
-    names = {tensor.name for tensor in wanted}
+    required = tensors(manifest)
+    names = {tensor.name for tensor in required}
     if names != set(arrays):
         missing, surplus = sorted(names - set(arrays)), sorted(set(arrays) - names)
-        raise ModelFileError(f"arrays missing: {missing}; arrays too many: {surplus}", ARRAYS)
+        raise ModelFileError(f"missing arrays: {missing}; unexpected arrays: {surplus}", ARRAYS)
     data = bytearray(head(manifest))
-    for tensor in wanted:
+    for tensor in required:
         array = arrays[tensor.name]
         if array.dtype != tensor.dtype or array.shape != tensor.shape:
             raise ModelFileError(
-                f"{tensor.name} is {array.dtype} {array.shape}, "
-                f"the manifest says {tensor.dtype} {tensor.shape}",
+                f"{tensor.name}: expected {tensor.dtype} {tensor.shape} as in the manifest, "
+                f"found {array.dtype} {array.shape}",
                 ARRAYS,
             )
         data += np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
@@ -146,16 +146,16 @@ def decode_arrays(manifest: Manifest, data: Buffer) -> dict[str, np.ndarray]:
     Raises:
         ModelFileError: The bytes are not those that the manifest describes.
     """
-    wanted = head(manifest)
+    header = head(manifest)
     expected = total_size(manifest)
     if len(data) != expected:
         raise ModelFileError(
-            f"the member has {len(data)} bytes, the arrays of the manifest take {expected}", ARRAYS
+            f"expected {expected} bytes for the arrays of the manifest, found {len(data)}", ARRAYS
         )
-    if bytes(data[: len(wanted)]) != wanted:
-        raise ModelFileError(_difference(wanted, bytes(data[: len(wanted)])), ARRAYS)
+    if bytes(data[: len(header)]) != header:
+        raise ModelFileError(_difference(header, bytes(data[: len(header)])), ARRAYS)
     arrays = {}
-    offset = len(wanted)
+    offset = len(header)
     for tensor in tensors(manifest):
         count = math.prod(tensor.shape)
         array = np.frombuffer(data, tensor.dtype, count, offset).reshape(tensor.shape)
@@ -165,16 +165,18 @@ def decode_arrays(manifest: Manifest, data: Buffer) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _difference(wanted: bytes, found: bytes) -> str:
-    """Say where a header departs from the one that the manifest demands."""
-    if wanted[:_PREFIX] != found[:_PREFIX]:
-        lengths = [int.from_bytes(head[:_PREFIX], "little") for head in (found, wanted)]
-        return f"the header's length is {lengths[0]}, the manifest's arrays need {lengths[1]}"
+def _difference(expected: bytes, found: bytes) -> str:
+    """Describe where a header differs from the one that the manifest requires."""
+    if expected[:_PREFIX] != found[:_PREFIX]:
+        lengths = [int.from_bytes(head[:_PREFIX], "little") for head in (found, expected)]
+        return (
+            f"the header's length is {lengths[0]}, expected {lengths[1]} for the manifest's arrays"
+        )
     at = next(
-        index for index, pair in enumerate(zip(wanted, found, strict=True)) if len({*pair}) > 1
+        index for index, pair in enumerate(zip(expected, found, strict=True)) if len({*pair}) > 1
     )
     start = max(at - 40, 0)
     return (
         f"the header differs at byte {at} from what the manifest's arrays need: "
-        f"found {found[start : at + 40]!r}, expected {wanted[start : at + 40]!r}"
+        f"found {found[start : at + 40]!r}, expected {expected[start : at + 40]!r}"
     )

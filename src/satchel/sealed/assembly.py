@@ -1,7 +1,7 @@
-"""A model as a manifest and named arrays, and back: nothing else knows these names.
+"""Conversion between a model and its manifest and named arrays; only this module uses the names.
 
-``docs/format.md`` says which arrays there are. Reading copies nothing: a model's arrays are views
-of the file's bytes.
+``docs/format.md`` lists the arrays. Reading copies nothing: a model's arrays are views of the
+file's bytes.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class Contents:
     """What a model file holds.
 
     Attributes:
-        manifest: Everything but the numbers, terms and card.
+        manifest: Everything except the arrays, terms and card.
         arrays: The arrays by name; read-only when read from a file.
-        terms: The readable text of each vocabulary entry, one sequence per view; None where the
-            file carries none. Decoded on first use when read from a file.
-        card: What people should know about the model, as Markdown.
+        terms: The readable text of each vocabulary entry, one sequence per view; None if the
+            file has none. Decoded on first use when read from a file.
+        card: The model card, as Markdown.
     """
 
     manifest: Manifest
@@ -42,7 +42,7 @@ class Contents:
 
 
 def contents_of(model: Ensemble) -> Contents:
-    """Return what the file of a model holds."""
+    """Return the contents of a model's file."""
     arrays: dict[str, np.ndarray] = {}
     for number, view in enumerate(model.views):
         arrays |= _named(
@@ -64,7 +64,7 @@ def contents_of(model: Ensemble) -> Contents:
 
 
 def manifest_of(model: Ensemble) -> Manifest:
-    """Return what a model's file says of it."""
+    """Return the manifest of a model."""
     return Manifest(
         format=model.format,
         satchel=model.version,
@@ -81,10 +81,10 @@ def manifest_of(model: Ensemble) -> Manifest:
 
 
 def ensemble_of(contents: Contents) -> Ensemble:
-    """Return the model that a file holds.
+    """Return the model of a file's contents.
 
     Args:
-        contents: What the file holds, checked.
+        contents: The checked contents of the file.
     """
     manifest, arrays = contents.manifest, contents.arrays
     calibration = manifest.calibration
@@ -116,7 +116,7 @@ def _named(prefix: str, **arrays: np.ndarray | None) -> dict[str, np.ndarray]:
 
 
 def _names(kind: str) -> tuple[str, str]:
-    """The names of a layer's two arrays."""
+    """Return the names of a layer's two arrays."""
     return ("kernel", "bias") if kind == "dense" else ("scale", "shift")
 
 
@@ -198,17 +198,17 @@ SHOWN = 50
 
 
 def card(model: Ensemble) -> str:
-    """Write the card from the model itself, so that the two cannot disagree."""
+    """Generate the card from the model, so that the two cannot disagree."""
     training = model.training
     counts = dict(zip(model.labels, training.class_counts, strict=False))
     shown = sorted(counts, key=lambda label: (-counts[label], label))[:SHOWN]
-    several = "one a document" if model.task == "single" else "any number a document"
+    labels_per_document = "one a document" if model.task == "single" else "any number a document"
     origin = f"effort {training.effort}, seed {training.seed}, backend {training.backend}"
     features = sum(view.size for view in model.views)
     lines = [
         "# A text classifier, sealed by Satchel",
         "",
-        f"- {len(model.labels)} labels, {several}",
+        f"- {len(model.labels)} labels, {labels_per_document}",
         f"- learnt from {training.documents:,} documents; {origin}",
         f"- {features:,} features, {len(model.members)} members",
     ]
@@ -217,12 +217,12 @@ def card(model: Ensemble) -> str:
     lines += [f"| {_cell(label)} | {counts[label]:,} |" for label in shown]
     if len(counts) > len(shown):
         lines.append(f"| … and {len(counts) - len(shown)} more | |")
-    lines += ["", *_card_on_answers(model), ""]
+    lines += ["", *_describe_predictions(model), ""]
     return "\n".join(lines)
 
 
-def _card_on_answers(model: Ensemble) -> list[str]:
-    """Say how it answers, to a text that it knows nothing of as well."""
+def _describe_predictions(model: Ensemble) -> list[str]:
+    """Describe its predictions, including those for texts without known features."""
     counts = model.training.class_counts
     single = model.task == "single"
     lines = [

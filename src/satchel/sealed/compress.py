@@ -1,8 +1,8 @@
 """Smaller models: fewer vocabulary entries, narrower rows and, where little fits, fewer members.
 
-An entry's worth is how far its row moves the logits: the length of the row, each column weighed by
-how strongly its member passes it on. On 20 Newsgroups this beat every measure that also counts how
-often or how heavily an entry occurs: a rare word with a long row is what a document hangs on.
+An entry's importance is how much its row changes the logits: the norm of the row, each column
+weighted by its effect on the logits. On 20 Newsgroups this beat every measure that also counts how
+often or with what weight an entry occurs: rare words with large rows often decide a document.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ _ENOUGH = 0.1
 def compress(model: Ensemble, *, max_bytes: int) -> Ensemble:
     """Make a model smaller: rows are stored as int8, and the readable terms are left out.
 
-    Vocabulary entries are dropped, the least worth first, until the file is small enough. Where
-    that would leave less than a tenth of them, members go too, the widest first.
+    Vocabulary entries are dropped, the least important first, until the file is small enough. If
+    that would leave less than a tenth of them, members are dropped too, the widest first.
 
     Args:
         model: The model.
-        max_bytes: The largest file wanted.
+        max_bytes: The largest size of the file.
 
     Returns:
-        The smaller model; its card is written anew unless it says something of its own.
+        The smaller model; its card is generated again unless it says something of its own.
 
     Raises:
-        SettingError: The model cannot be made as small as that.
-        ModelFileError: The model's numbers are so large that rows of int8 cannot hold them.
+        SettingError: The model cannot be made that small.
+        ModelFileError: The model's weights are too large for int8 rows.
     """
-    with np.errstate(all="ignore"):  # what overflows is refused when written
+    with np.errstate(all="ignore"):  # overflow is refused when the model is written
         own = None if model.card in (None, card(model)) else model.card
         return _fitting(replace(model, terms=None, card=own), max_bytes)
 
@@ -55,7 +55,7 @@ def keep_members(model: Ensemble, kept: Sequence[int]) -> Ensemble:
         kept: The numbers of the members that stay, ascending; at least one.
 
     Returns:
-        The model, without the views and columns that no member reads any more, and without terms.
+        The model, without the views and columns that no remaining member reads, and without terms.
     """
     used = sorted({model.members[m].view for m in kept})
     columns = {view: _columns(model, view, kept) for view in used}
@@ -94,7 +94,7 @@ def _with_columns(view: View, columns: np.ndarray) -> View:
 
 
 def _fitting(model: Ensemble, max_bytes: int) -> Ensemble:
-    """Return the model with its least worthy entries, and members if need be, left out."""
+    """Return the model without its least important entries, and members if necessary."""
     entries = sum(view.size for view in model.views)
     while True:
         smaller = _largest_that_fits(model, max_bytes)
@@ -106,9 +106,8 @@ def _fitting(model: Ensemble, max_bytes: int) -> Ensemble:
         model = keep_members(model, [m for m in range(len(widths)) if m != widest])
     if smaller is None:
         raise SettingError(
-            f"the model cannot have about {max_bytes:,} bytes: what is no vocabulary entry (the "
-            "layers, labels and training facts) alone takes about as much; allow more, or train a "
-            "smaller head"
+            f"the model cannot be compressed to {max_bytes:,} bytes: its layers, labels and "
+            "training metadata alone take about as much; allow more bytes, or train a smaller head"
         )
     return smaller
 
@@ -116,7 +115,7 @@ def _fitting(model: Ensemble, max_bytes: int) -> Ensemble:
 def _largest_that_fits(model: Ensemble, max_bytes: int) -> Ensemble | None:
     """Return the model with the most entries whose file is no larger than asked, or None."""
     entry_bytes = [_ENTRY_BYTES + view.width for view in model.views]
-    per_byte = [values / size for values, size in zip(_worth(model), entry_bytes, strict=True)]
+    per_byte = [values / size for values, size in zip(_importance(model), entry_bytes, strict=True)]
     order = np.argsort(-np.concatenate(per_byte), kind="stable")
     starts = np.cumsum([0, *(view.size for view in model.views)])
     best: Ensemble | None = None
@@ -132,7 +131,7 @@ def _largest_that_fits(model: Ensemble, max_bytes: int) -> Ensemble | None:
 
 
 def _by_view(chosen: np.ndarray, starts: np.ndarray) -> list[np.ndarray]:
-    """Return the chosen entries of each view, ascending; never none, for a view has one."""
+    """Return the chosen entries of each view, ascending; at least one, as a view requires."""
     chosen = np.sort(chosen)
     bounds = np.searchsorted(chosen, starts)
     return [
@@ -141,9 +140,9 @@ def _by_view(chosen: np.ndarray, starts: np.ndarray) -> list[np.ndarray]:
     ]
 
 
-def _worth(model: Ensemble) -> list[np.ndarray]:
-    """Return how far each entry's row moves the logits, float64 [V] per view."""
-    worth = []
+def _importance(model: Ensemble) -> list[np.ndarray]:
+    """Return how much each entry's row changes the logits, float64 [V] per view."""
+    importance = []
     for index, view in enumerate(model.views):
         rows = view.expanded(np.arange(view.size))
         squares = np.zeros(view.size)
@@ -153,15 +152,15 @@ def _worth(model: Ensemble) -> list[np.ndarray]:
                 if model.calibration is not None and not member.layers:
                     moved = moved * model.calibration.scale
                 if model.task == "single" and not member.layers:
-                    # Softmax does not see what all classes share.
+                    # Softmax ignores what all classes have in common.
                     moved = moved - moved.mean(axis=1, keepdims=True)
                 squares += np.einsum("ij,ij->i", moved, moved)
-        worth.append(np.sqrt(squares))
-    return worth
+        importance.append(np.sqrt(squares))
+    return importance
 
 
 def _column_strength(member: Member) -> np.ndarray:
-    """Return how strongly each column that a member reads acts on the logits, float32 [columns]."""
+    """Return the effect of each column of a member on the logits, float32 [columns]."""
     dense = next((layer for layer in member.layers if layer.kind == "dense"), None)
     strength = np.full(member.width, abs(member.scale), np.float32)
     if dense is not None and dense.weight is not None:
@@ -170,7 +169,7 @@ def _column_strength(member: Member) -> np.ndarray:
 
 
 def _narrowed(model: Ensemble, kept: Sequence[np.ndarray]) -> Ensemble:
-    """Return the model with these entries alone, its rows stored as int8."""
+    """Return the model with only these entries, its rows stored as int8."""
     views = []
     for view, entries in zip(model.views, kept, strict=True):
         rows, scales = quantized(view.expanded(entries))

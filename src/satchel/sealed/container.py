@@ -1,6 +1,6 @@
-"""The three records of a ZIP file, with the one value that each of their fields may have.
+"""The container of a model file: a ZIP file whose records have fixed values.
 
-The writer fills them in from here, and the reader compares with it.
+The writer fills the records from the definitions here, and the reader compares with them.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ class Record:
     """One kind of ZIP record: its layout, and the values that never vary.
 
     Attributes:
-        title: What to call it in a message.
+        title: Its name in messages.
         layout: Its `struct` format.
         fields: The names of its fields.
-        fixed: The fields that always have the same value.
+        fixed: The fields with a fixed value.
     """
 
     title: str
@@ -30,19 +30,19 @@ class Record:
     fixed: Mapping[str, int]
 
     def pack(self, **values: int) -> bytes:
-        """Return the record's bytes, its fixed fields filled in."""
+        """Return the record's bytes, including its fixed fields."""
         merged = {**self.fixed, **values}
         return self.layout.pack(*(merged[name] for name in self.fields))
 
     def unpack(self, data: bytes, member: str) -> dict[str, int]:
-        """Return the record's fields, or refuse it where a fixed one has another value."""
+        """Return the record's fields, or refuse it if a fixed one has another value."""
         values = dict(zip(self.fields, self.layout.unpack(data), strict=True))
         self.expect(values, self.fixed, member)
         return values
 
-    def expect(self, values: Mapping[str, int], wanted: Mapping[str, int], member: str) -> None:
-        """Refuse the record unless each wanted field has the value wanted."""
-        for name, value in wanted.items():
+    def expect(self, values: Mapping[str, int], expected: Mapping[str, int], member: str) -> None:
+        """Refuse the record unless each field has its expected value."""
+        for name, value in expected.items():
             if values[name] != value:
                 raise ModelFileError(
                     f"{self.title}: {name} is {values[name]}, expected {value}",
@@ -50,7 +50,7 @@ class Record:
                 )
 
 
-_DATE = 0x0021  # 1 January 1980, the oldest that ZIP can say: the same training, the same bytes
+_DATE = 0x0021  # 1 January 1980, the earliest of ZIP: the same training gives the same bytes
 _COMMON = {
     "version needed": 10,
     "flags (encryption, data descriptor)": 0,
@@ -101,7 +101,7 @@ CENTRAL = Record(
     ),
     {
         "signature": 0x02014B50,
-        "version made by": (3 << 8) | 20,  # Unix, so that the permissions below are understood
+        "version made by": (3 << 8) | 20,  # Unix, so that the permissions below apply
         **_COMMON,
         "comment length": 0,
         "disk": 0,
@@ -127,7 +127,7 @@ END = Record(
 
 
 NAMES = ("manifest.json", "arrays.safetensors", "terms.txt", "card.md")
-"""The closed list of members, in the order in which they stand in a file."""
+"""The closed list of members, in the order of a file."""
 
 REQUIRED = frozenset(NAMES) - {"terms.txt"}
 
@@ -156,7 +156,7 @@ class Span:
 
 
 _END_SIZE = END.layout.size
-_MAX_DIRECTORY = 4_096  # ample: enough to say what is wrong with an entry, too little to hurt
+_MAX_DIRECTORY = 4_096  # enough for a useful message about an entry, and harmless
 
 
 def header_size(name: str) -> int:
@@ -181,7 +181,7 @@ def pieces(members: Mapping[str, Buffer]) -> Iterator[Buffer]:
     )
     if total > MAX_BYTES:
         raise ModelFileError(
-            f"the model takes {total} bytes, a satchel holds at most {MAX_BYTES}: "
+            f"expected a model of at most {MAX_BYTES} bytes, found {total}: "
             "train with fewer features, or compress it"
         )
     for name, data in members.items():
@@ -210,7 +210,7 @@ def pieces(members: Mapping[str, Buffer]) -> Iterator[Buffer]:
 def locate(total: int, read_at: ReadAt) -> dict[str, Span]:
     """Find the members of a container, or refuse it.
 
-    Reads the records only, a few hundred bytes, however large the file says that it is.
+    Reads the records only, a few hundred bytes, whatever size the file claims.
 
     Args:
         total: Bytes of the file.
@@ -223,17 +223,19 @@ def locate(total: int, read_at: ReadAt) -> dict[str, Span]:
         ModelFileError: The file is not a container, or differs from what `pieces` writes.
     """
     if total > MAX_BYTES:
-        raise ModelFileError(f"the file has {total} bytes, a satchel at most {MAX_BYTES}")
+        raise ModelFileError(
+            f"expected at most {MAX_BYTES} bytes, found {total}: this is not a model file"
+        )
     directory_offset, directory = _directory(total, read_at)
     spans: dict[str, Span] = {}
     cursor = 0
     while directory:
         name, values, directory = _entry(directory)
         if name in spans:
-            raise ModelFileError("the member is there twice", name)
+            raise ModelFileError("the member is a duplicate", name)
         CENTRAL.expect(values, {"offset": cursor, "compressed size": values["size"]}, name)
         if cursor + header_size(name) + values["size"] > directory_offset:
-            raise ModelFileError("the member runs into the central directory", name)
+            raise ModelFileError("the member overlaps the central directory", name)
         _check_local(read_at(cursor, header_size(name)), values, name)
         spans[name] = Span(cursor + header_size(name), values["size"], values["CRC-32"])
         cursor += header_size(name) + values["size"]
@@ -242,7 +244,7 @@ def locate(total: int, read_at: ReadAt) -> dict[str, Span]:
             f"the members end at byte {cursor}, the central directory starts at {directory_offset}"
         )
     if list(spans) != [name for name in NAMES if name in spans]:
-        raise ModelFileError(f"the members stand in the order {list(spans)}, expected {NAMES}")
+        raise ModelFileError(f"expected the members in the order {NAMES}, found {list(spans)}")
     for name in NAMES:
         if name in REQUIRED and name not in spans:
             raise ModelFileError("the member is missing", name)
@@ -252,23 +254,25 @@ def locate(total: int, read_at: ReadAt) -> dict[str, Span]:
 def _directory(total: int, read_at: ReadAt) -> tuple[int, bytes]:
     """Return the offset and the bytes of the central directory."""
     if total < _END_SIZE:
-        raise ModelFileError(f"the file has {total} bytes: too short for a satchel, cut or empty")
+        raise ModelFileError(
+            f"expected a model file, found {total} bytes: the file is empty or truncated"
+        )
     tail = read_at(total - _END_SIZE, _END_SIZE)
     if not tail.startswith(b"PK\x05\x06"):
         raise ModelFileError(
-            "the file does not end with an end record: it is no satchel, was cut, "
-            "or has a comment or data behind it"
+            "expected an end record at the end of the file, found none: it is not a model file, is "
+            "truncated, or has a comment or data after its end"
         )
     end = END.unpack(tail, "")
     size, offset = end["directory size"], end["directory offset"]
     if size > _MAX_DIRECTORY:
         raise ModelFileError(
-            f"the central directory has {size} bytes, at most {_MAX_DIRECTORY} are read"
+            f"expected a central directory of at most {_MAX_DIRECTORY} bytes, found {size}"
         )
     if offset + size + _END_SIZE != total:
         raise ModelFileError(
             f"directory offset {offset} and size {size} do not add up to the file's {total} bytes: "
-            "it was cut, or has data before or between its records"
+            "it is truncated, or has data before or between its records"
         )
     directory = read_at(offset, size)
     count = _count_entries(directory)
@@ -289,22 +293,25 @@ def _entry(directory: bytes) -> tuple[str, dict[str, int], bytes]:
     """Take one entry off a central directory: its name, its fields, and what follows it."""
     fixed = CENTRAL.layout.size
     if len(directory) < fixed:
-        raise ModelFileError(f"central directory: {len(directory)} bytes too many, or it was cut")
+        raise ModelFileError(
+            f"central directory: {len(directory)} surplus bytes, or it is truncated"
+        )
     length = int.from_bytes(directory[28:30], "little")
     raw = directory[fixed : fixed + length]
     name = raw.decode("ascii", "backslashreplace")
     if name not in NAMES or len(raw) != length:
         raise ModelFileError(
-            f"central directory: {name!r} is no member of a satchel; those are {', '.join(NAMES)}"
+            f"central directory: {name!r} is not a member of a model file; those are "
+            f"{', '.join(NAMES)}"
         )
     return name, CENTRAL.unpack(directory[:fixed], name), directory[fixed + length :]
 
 
 def _check_local(header: bytes, entry: Mapping[str, int], name: str) -> None:
-    """Refuse a local header that says anything else than the central directory's entry."""
+    """Refuse a local header that differs from the central directory's entry."""
     values = LOCAL.unpack(header[: LOCAL.layout.size], name)
     shared = ("CRC-32", "compressed size", "size", "name length")
     LOCAL.expect(values, {field: entry[field] for field in shared}, name)
     if header[LOCAL.layout.size :] != name.encode("ascii"):
         found = header[LOCAL.layout.size :].decode("ascii", "backslashreplace")
-        raise ModelFileError(f"local header: the name is {found!r}", name)
+        raise ModelFileError(f"local header: the name is {found!r}, expected {name!r}", name)

@@ -1,4 +1,4 @@
-"""Labels as a file holds them, as text, and as people gave them: text, numbers or booleans."""
+"""Labels as a file holds them, as text, and as users gave them: text, numbers or booleans."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from satchel.inference.structure import LabelType
 LabelValue = str | int | float | bool
 
 LONGEST_IN_ARRAY = 100
-"""Labels of more code points are held as objects: NumPy gives every element of an array of text the
-room of the longest, four bytes a code point."""
+"""Labels of more code points are held as objects: every element of a NumPy array of text takes the
+memory of the longest, four bytes per code point."""
 
 _INT64 = range(-(2**63), 2**63)
 _UINT64 = range(2**64)
 
 
 def type_of(labels: np.ndarray) -> LabelType:
-    """The type of labels, told by the kind of an array that holds them.
+    """Return the type of labels by the dtype of their array.
 
     Args:
         labels: An array of text, objects that are text, integers, floats or booleans.
@@ -30,7 +30,7 @@ def type_of(labels: np.ndarray) -> LabelType:
 
 
 def text_of(label: object) -> str:
-    """A label as the file holds it; text is itself, whatever it looks like.
+    """Return a label as the file holds it; text is unchanged.
 
     Args:
         label: A label, of Python's type or NumPy's.
@@ -44,7 +44,7 @@ def text_of(label: object) -> str:
 
 
 def values_of(texts: Iterable[str], label_type: LabelType) -> list[LabelValue]:
-    """The labels of a file in their own type, as Python's objects.
+    """Return the labels of a file in their own type, as Python objects.
 
     Args:
         texts: The labels as the file holds them, checked by `fault_of`.
@@ -57,7 +57,7 @@ def values_of(texts: Iterable[str], label_type: LabelType) -> list[LabelValue]:
 
 
 def array_of(labels: Sequence[LabelValue], label_type: LabelType) -> np.ndarray:
-    """Labels as an array.
+    """Return labels as an array.
 
     Args:
         labels: Labels of one type.
@@ -77,7 +77,7 @@ def array_of(labels: Sequence[LabelValue], label_type: LabelType) -> np.ndarray:
 
 
 def fault_of(texts: Sequence[str], label_type: LabelType) -> str:
-    """Say what is wrong with the labels of a file, "" where nothing is.
+    """Return what is wrong with the labels of a file, or "".
 
     Each label must be exactly what `text_of` writes, so that equal values have equal texts.
     """
@@ -85,20 +85,20 @@ def fault_of(texts: Sequence[str], label_type: LabelType) -> str:
         return ""
     for text in texts:
         if not _is_canonical(text, label_type):
-            return f"{text!r:.60} is not how the type {label_type!r} is written"
+            return f"{text!r:.60} is not a canonical {label_type!r}"
     if label_type == "int":
         numbers = [int(text) for text in texts]
         if not all(n in _INT64 for n in numbers) and not all(n in _UINT64 for n in numbers):
-            return "the integers fit neither 64 bits with a sign nor 64 bits without"
+            return "the integers fit neither int64 nor uint64"
     if label_type == "float" and {"0.0", "-0.0"}.issubset(texts):
-        return "'0.0' and '-0.0' are one number"
+        return "'0.0' and '-0.0' are the same number"
     return ""
 
 
 def _is_canonical(text: str, label_type: LabelType) -> bool:
     if label_type == "bool":
         return text in ("True", "False")
-    if len(text) > 40 or not text.isascii():  # longer than any; int() takes quadratic time
+    if len(text) > 40 or not text.isascii():  # longer than any number; int() takes quadratic time
         return False
     try:
         number = int(text) if label_type == "int" else float(text)

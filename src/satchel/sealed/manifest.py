@@ -1,7 +1,7 @@
-"""What the versions of the format differ in: fields of the manifest that older ones do not have.
+"""The manifest: its versions, its checks, and its bytes.
 
-One set of structs (`schema`) serves all versions. A field that a version lacks has its default in
-a model of that version, is not written, and is refused where a file has it nevertheless.
+One set of structs (`schema`) serves all versions of the format. A field that a version lacks has
+its default in a model of that version, is not written, and is refused in a file of that version.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ MANIFEST = "manifest.json"
 _ADDED: dict[int, dict[type[msgspec.Struct], tuple[str, ...]]] = {
     2: {Manifest: ("label_type", "calibration"), Training: ("history",), Features: ("hash_key",)},
 }
-"""By version: the fields that it added."""
+"""The fields that each version added."""
 
 _INNER: dict[type[msgspec.Struct], dict[str, type[msgspec.Struct]]] = {
     Manifest: {
@@ -61,7 +61,7 @@ def plain(manifest: Manifest) -> dict[str, Any]:
     """Return a manifest as plain objects, with the fields of its version in their order.
 
     Raises:
-        ModelFileError: A field that its version lacks has a value, which would be lost.
+        ModelFileError: A field that its version lacks has a value that would be lost.
     """
     written: dict[str, Any] = msgspec.to_builtins(manifest, order="deterministic")
     _strip(written, Manifest, manifest.format, "")
@@ -69,20 +69,20 @@ def plain(manifest: Manifest) -> dict[str, Any]:
 
 
 def check_fields(written: Any, version: int) -> None:
-    """Refuse a manifest that lacks a field of its version, or has one of a newer version.
+    """Refuse a manifest without a field of its version, or with one of a newer version.
 
     Args:
         written: The manifest as plain objects; fields that no version knows were refused before.
         version: Its version.
 
     Raises:
-        ModelFileError: It names the field.
+        ModelFileError: A field is missing or of a newer version.
     """
     _check(written, Manifest, version, "")
 
 
 def _lacking(struct: type[msgspec.Struct], version: int) -> set[str]:
-    """The fields of a struct that a version does not have."""
+    """Return the fields of a struct that a version does not have."""
     return {
         field for added in range(version + 1, FORMAT + 1) for field in _ADDED[added].get(struct, ())
     }
@@ -112,7 +112,7 @@ def _check(written: dict[str, Any], struct: type[msgspec.Struct], version: int, 
 def _objects(
     written: dict[str, Any], struct: type[msgspec.Struct]
 ) -> list[tuple[dict[str, Any], str]]:
-    """The objects inside an object that are structs, each with its place, such as ``views[0]``."""
+    """Return the nested objects that are structs, each with its path, such as ``views[0]``."""
     found: list[tuple[dict[str, Any], str]] = []
     for field in _INNER.get(struct, {}):
         value = written.get(field)
@@ -127,7 +127,7 @@ def _refuse_field(reason: str) -> NoReturn:
     raise ModelFileError(reason, MANIFEST)
 
 
-_CHUNK = 1 << 17  # elements looked at together, so that a check takes no memory to speak of
+_CHUNK = 1 << 17  # elements checked at once, so that a check takes little memory
 _MAX_MIN_LENGTH = 1_000
 
 
@@ -135,7 +135,7 @@ def check_manifest(manifest: Manifest) -> None:
     """Refuse a manifest whose fields contradict each other.
 
     Raises:
-        ModelFileError: It names the field and the contradiction.
+        ModelFileError: Two fields contradict each other.
     """
     _check_labels(manifest)
     for index, view in enumerate(manifest.views):
@@ -145,64 +145,64 @@ def check_manifest(manifest: Manifest) -> None:
     _check_work(manifest)
     if manifest.format > 1:
         _check_keys(manifest)
-        _check_facts(manifest)
+        _check_metadata(manifest)
 
 
 def _check_labels(manifest: Manifest) -> None:
-    """Refuse doubled or mistyped labels, and lists that have not one number a label."""
-    twice = [label for label, count in Counter(manifest.labels).items() if count > 1]
-    if twice:
-        _refuse(f"labels: {twice[0]!r} is there twice")
+    """Refuse duplicate or mistyped labels, and lists without one number per label."""
+    duplicates = [label for label, count in Counter(manifest.labels).items() if count > 1]
+    if duplicates:
+        _refuse(f"labels: {duplicates[0]!r} is a duplicate")
     fault = labels.fault_of(manifest.labels, manifest.label_type)
     if fault:
         _refuse(f"labels: {fault}")
     if manifest.task == "single" and len(manifest.labels) < 2:
-        _refuse("labels: the task 'single' chooses among at least 2, found 1")
+        _refuse("labels: expected at least 2 for the task 'single', found 1")
     thresholds = len(manifest.labels) if manifest.task == "multiple" else 0
     if len(manifest.thresholds) != thresholds:
         _refuse(
-            f"thresholds: found {len(manifest.thresholds)}, the task {manifest.task!r} with "
-            f"{len(manifest.labels)} labels has {thresholds}"
+            f"thresholds: expected {thresholds} for the task {manifest.task!r} with "
+            f"{len(manifest.labels)} labels, found {len(manifest.thresholds)}"
         )
     counts = manifest.training.class_counts
     if len(counts) != len(manifest.labels):
-        _refuse(f"training.class_counts: found {len(counts)}, expected one a label")
+        _refuse(f"training.class_counts: expected one per label, found {len(counts)}")
     calibration = manifest.calibration
     for name in ("scale", "shift") if calibration else ():
         numbers = len(getattr(calibration, name))
         if numbers not in (1, len(manifest.labels)):
-            _refuse(f"calibration.{name}: found {numbers} numbers, expected 1, or one a label")
+            _refuse(f"calibration.{name}: expected 1 number or one per label, found {numbers}")
 
 
 def _check_work(manifest: Manifest) -> None:
-    """Refuse a model that makes every document dear, though its file be small."""
+    """Refuse a model that is expensive to run although its file is small."""
     columns = sum(view.width for view in manifest.views)
     if columns > MAX_COLUMNS:
-        _refuse(f"views: they have {columns} columns together, at most {MAX_COLUMNS}")
+        _refuse(f"views: expected at most {MAX_COLUMNS} columns in all, found {columns}")
     numbers = sum(
         member.stop - member.start + sum(layer.units for layer in member.layers)
         for member in manifest.members
     )
     if numbers > MAX_NUMBERS:
-        _refuse(f"members: they compute {numbers} numbers a document, at most {MAX_NUMBERS}")
+        _refuse(f"members: expected at most {MAX_NUMBERS} numbers per document, found {numbers}")
 
 
 def _check_keys(manifest: Manifest) -> None:
-    """Refuse views without a hash key, or with several."""
+    """Refuse views without a hash key, or with different ones."""
     keys = {view.features.hash_key for view in manifest.views}
     if NO_KEY in keys:
-        _refuse("views: features.hash_key is 0, expected a key from 1 to 2**61 - 2")
+        _refuse("views: expected a features.hash_key from 1 to 2**61 - 2, found 0")
     if len(keys) > 1:
-        _refuse("views: features.hash_key differs between views, expected one key for all")
+        _refuse("views: expected the same features.hash_key for all, found different ones")
 
 
-def _check_facts(manifest: Manifest) -> None:
-    """Refuse facts that cannot be true, and numbers that are too large to compute with."""
+def _check_metadata(manifest: Manifest) -> None:
+    """Refuse impossible metadata, and numbers that are too large to compute with."""
     training = manifest.training
     if max(training.class_counts) > training.documents:
         _refuse(
-            f"training.class_counts: a label has {max(training.class_counts)} documents of "
-            f"{training.documents}"
+            f"training.class_counts: expected at most {training.documents}, the number of "
+            f"documents, found {max(training.class_counts)}"
         )
     for history in training.history:
         if history.member >= len(manifest.members):
@@ -212,19 +212,21 @@ def _check_facts(manifest: Manifest) -> None:
         numbers += [*manifest.calibration.scale, *manifest.calibration.shift]
     largest = max(map(abs, numbers))
     if largest > MAX_SIZE:
-        _refuse(f"a scale or shift has the size {largest:g}, at most {MAX_SIZE:g}")
+        _refuse(f"expected scales and shifts of at most {MAX_SIZE:g}, found {largest:g}")
 
 
 def _check_features(features: Features, path: str) -> None:
-    """Refuse what the ranges of `Features` itself leave open to a file that wants to waste time."""
+    """Refuse features that `Features` itself allows but that would waste time."""
     if features.min_length > _MAX_MIN_LENGTH:
-        _refuse(f"{path}.min_length is {features.min_length}, at most {_MAX_MIN_LENGTH}")
+        _refuse(
+            f"{path}.min_length: expected at most {_MAX_MIN_LENGTH}, found {features.min_length}"
+        )
     if len(set(features.strip)) != len(features.strip):
-        _refuse(f"{path}.strip names a part twice")
+        _refuse(f"{path}.strip has a duplicate part")
 
 
 def _check_member(manifest: Manifest, member: MemberEntry, path: str) -> None:
-    """Refuse a member that reads columns that are not there, or whose layers do not fit."""
+    """Refuse a member that reads missing columns, or whose layers do not match."""
     if member.view >= len(manifest.views):
         _refuse(f"{path}.view is {member.view}, there are {len(manifest.views)} views")
     width = manifest.views[member.view].width
@@ -234,7 +236,8 @@ def _check_member(manifest: Manifest, member: MemberEntry, path: str) -> None:
     for depth, layer in enumerate(member.layers):
         if layer.kind != "dense" and layer.units != units:
             _refuse(
-                f"{path}.layers[{depth}]: {layer.kind} has {layer.units} units, {units} go into it"
+                f"{path}.layers[{depth}]: expected {units} units, as {layer.kind} has inputs, "
+                f"found {layer.units}"
             )
         units = layer.units
     if units != len(manifest.labels):
@@ -242,13 +245,13 @@ def _check_member(manifest: Manifest, member: MemberEntry, path: str) -> None:
 
 
 def check_arrays(manifest: Manifest, arrays: dict[str, np.ndarray]) -> None:
-    """Refuse arrays that hold what no model holds.
+    """Refuse arrays with values that no model has.
 
-    Types and shapes have been checked before (`tensors`).
+    Types and shapes have been checked before (`arrays`).
 
     Raises:
         ModelFileError: A number is not finite or too large, the hashes of a vocabulary do not
-            strictly increase, or an entry is of a kind that its view does not have.
+            strictly increase, or an entry has a kind that its view does not have.
     """
     largest = MAX_SIZE if manifest.format > 1 else float(np.finfo(np.float32).max)
     for name, array in arrays.items():
@@ -264,7 +267,7 @@ def check_arrays(manifest: Manifest, arrays: dict[str, np.ndarray]) -> None:
 
 
 def _check_kinds(view: ViewEntry, kinds: np.ndarray, name: str) -> None:
-    """Refuse a kind of entry that the features of the view do not make."""
+    """Refuse entries of a kind that the view's features do not have."""
     allowed = np.zeros(256, dtype=bool)
     allowed[1 : view.features.words + 1] = True
     allowed[CHARACTER_KIND] = view.features.characters is not None
@@ -272,7 +275,7 @@ def _check_kinds(view: ViewEntry, kinds: np.ndarray, name: str) -> None:
     for chunk in _chunks(kinds):
         if not allowed[chunk].all():
             found = int(chunk[~allowed[chunk]][0])
-            _refuse(f"{name} holds {found}, which the view's features never make", ARRAYS)
+            _refuse(f"{name} holds the kind {found}, which the view's features do not have", ARRAYS)
 
 
 def _chunks(array: np.ndarray) -> Iterator[np.ndarray]:
@@ -283,8 +286,8 @@ def _chunks(array: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _within(chunk: np.ndarray, largest: float) -> bool:
-    """Return whether all numbers are finite and none is larger than that."""
-    if chunk.dtype.itemsize == 2:  # NumPy has no fast loop for float16: look at the exponents
+    """Return whether all numbers are finite and none exceeds ``largest``."""
+    if chunk.dtype.itemsize == 2:  # NumPy is slow for float16: check the exponents
         return bool((chunk.view("<u2") & 0x7FFF).max() < 0x7C00)
     return bool(np.abs(chunk).max() <= largest)
 
@@ -316,7 +319,7 @@ _DECODER = msgspec.json.Decoder(Manifest)
 
 
 def validated(manifest: Manifest) -> Manifest:
-    """Return a manifest as a reader will see it.
+    """Return a manifest as a reader would decode it.
 
     Raises:
         ModelFileError: A field is out of its bounds or contradicts another.
@@ -327,7 +330,7 @@ def validated(manifest: Manifest) -> Manifest:
 def encode_manifest(manifest: Manifest) -> bytes:
     """Return the bytes of ``manifest.json``.
 
-    Spaces at the end see to it that the member behind it, the arrays, starts at an aligned byte.
+    Padded with spaces so that the next member, the arrays, starts at an aligned byte.
 
     Raises:
         ModelFileError: It would be larger than `MAX_BYTES`.
@@ -335,7 +338,8 @@ def encode_manifest(manifest: Manifest) -> bytes:
     data = _dump(manifest)
     if len(data) + ALIGNMENT > MAX_BYTES:
         raise ModelFileError(
-            f"takes {len(data)} bytes, at most {MAX_BYTES}: use shorter labels or fewer facts",
+            f"expected at most {MAX_BYTES} bytes, found {len(data)}: use shorter labels or less "
+            "metadata",
             MANIFEST,
         )
     before = container.header_size(MANIFEST) + len(data) + 1 + container.header_size(ARRAYS)
@@ -358,33 +362,33 @@ def read_manifest(span: Span, read_at: ReadAt) -> Manifest:
         read_at: Reads from the container.
 
     Raises:
-        ModelFileError: It is too large, its CRC-32 is wrong, it is no strict JSON, of another
-            version, or a field is unknown, there twice, missing, out of bounds or contradictory.
+        ModelFileError: It is too large, its CRC-32 is wrong, it is not strict JSON or of another
+            version, or a field is unknown, a duplicate, missing, out of bounds or contradictory.
     """
     if span.size > MAX_BYTES:
-        raise ModelFileError(f"has {span.size} bytes, a manifest at most {MAX_BYTES}", MANIFEST)
+        raise ModelFileError(f"expected at most {MAX_BYTES} bytes, found {span.size}", MANIFEST)
     data = read_at(span.offset, span.size)
-    # No SHA-256 vouches for the manifest, so chance damage is found by its CRC-32.
+    # The manifest has no SHA-256, so accidental damage is found by its CRC-32.
     if zlib.crc32(data) != span.crc:
         raise ModelFileError("its CRC-32 is wrong: the file was damaged", MANIFEST)
     return _decode(data)
 
 
 def _decode(data: bytes) -> Manifest:
-    """Decode a manifest and check all that it says by itself."""
+    """Decode a manifest and check everything that needs no other member."""
     try:
         version = _PROBE.decode(data).format
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ModelFileError(str(error), MANIFEST) from error
     if not 1 <= version <= FORMAT:
         raise ModelFileError(
-            f"the format is {version}, this Satchel reads 1 to {FORMAT}: "
+            f"expected a format from 1 to {FORMAT}, found {version}: "
             "install a newer Satchel if the number is greater",
             MANIFEST,
         )
     try:
         manifest = _DECODER.decode(data)
-        check_fields(json.loads(data, object_pairs_hook=_refuse_twice), version)
+        check_fields(json.loads(data, object_pairs_hook=_refuse_duplicates), version)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         if isinstance(error, ModelFileError):
             raise
@@ -393,11 +397,11 @@ def _decode(data: bytes) -> Manifest:
     return manifest
 
 
-def _refuse_twice(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Refuse an object that has a key twice: msgspec would silently keep the last."""
+def _refuse_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Refuse an object with a duplicate key: msgspec would silently keep the last."""
     found = dict(pairs)
     if len(found) != len(pairs):
         counts = Counter(key for key, _ in pairs)
-        twice = next(key for key, count in counts.items() if count > 1)
-        raise ModelFileError(f"the key {twice!r:.80} is there twice in one object", MANIFEST)
+        duplicate = next(key for key, count in counts.items() if count > 1)
+        raise ModelFileError(f"the key {duplicate!r:.80} is a duplicate", MANIFEST)
     return found

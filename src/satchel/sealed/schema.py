@@ -1,8 +1,8 @@
-"""What a model file says: the structs of its manifest.
+"""The manifest of a model file as structs.
 
 The structs hold data only. There is no class name, function name, regular expression, path, URL or
-date among them: whatever a file may choose, it chooses from a closed list or a bounded range.
-The bounds are checked when a manifest is decoded, so before anything else is read.
+date among them: every value comes from a closed list or a bounded range. The bounds are checked
+when the manifest is decoded, before anything else is read.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ MAX_WIDTH = 65_536
 MAX_VIEWS = 16
 MAX_LAYERS = 32
 
-# What a file may ask for with every document, whatever its own size.
+# What a model may need per document, whatever the size of its file.
 MAX_COLUMNS = 1 << 18
 """Columns of all views together."""
 MAX_NUMBERS = 1 << 21
 """Numbers that the members compute: their columns and the units of their layers."""
 MAX_SIZE = 1e9
-"""The size of every number that is computed with: with it, the bag of any document is finite."""
+"""The largest absolute value of every weight: with it, the sums of any document are finite."""
 
 Label = Annotated[str, Meta(min_length=1, max_length=1_000)]
 Units = Annotated[int, Meta(ge=1, le=MAX_WIDTH)]
@@ -47,18 +47,18 @@ RowType = Literal["float32", "float16", "int8"]
 
 
 class ViewEntry(Record, frozen=True, kw_only=True):
-    """One way to see a document: a vocabulary, its weights and its bag rows.
+    """One view of a document: a vocabulary, its weights and its embedding rows.
 
     Arrays of view ``i``: ``view{i}.hashes`` uint64 [size], strictly increasing; ``view{i}.kinds``
     uint8 [size]; ``view{i}.weights`` float32 [size]; ``view{i}.rows`` [size, width] in the type
-    ``rows``; and, for int8 rows only, ``view{i}.scales`` float32 [width], one a column.
+    ``rows``; and, for int8 rows only, ``view{i}.scales`` float32 [width], one per column.
 
     Attributes:
         features: Which features of a text count.
         weighting: How counts become values.
         size: Entries of the vocabulary.
-        width: Columns of the bag.
-        rows: The stored type of the bag rows.
+        width: Columns of the rows.
+        rows: The stored type of the rows.
     """
 
     features: Features
@@ -78,7 +78,7 @@ class LayerEntry(Record, frozen=True, kw_only=True):
 
     Attributes:
         kind: What the layer computes.
-        units: Numbers that come out of it; equal to those that go in, save for ``dense``.
+        units: The number of outputs; equal to the number of inputs except for ``dense``.
         activation: Applied last, whatever the kind.
         epsilon: Added to the variance by layer normalisation; no other kind uses it.
     """
@@ -90,13 +90,13 @@ class LayerEntry(Record, frozen=True, kw_only=True):
 
 
 class MemberEntry(Record, frozen=True, kw_only=True):
-    """One scorer of the ensemble, over some columns of one view's bag.
+    """One member of the ensemble, over some columns of one view's sums.
 
-    Array of member ``m``: ``member{m}.bias`` float32 [stop - start], added to the bag sum before
+    Array of member ``m``: ``member{m}.bias`` float32 [stop - start], added to the sums before
     the layers.
 
     Attributes:
-        view: Index of the view whose bag it reads.
+        view: Index of the view whose sums it reads.
         start: Its first column.
         stop: The column after its last.
         scale: The factor of its logits in the sum of all members; holds weight and temperature.
@@ -111,11 +111,11 @@ class MemberEntry(Record, frozen=True, kw_only=True):
 
 
 class CalibrationEntry(Record, frozen=True, kw_only=True):
-    """What the summed logits are brought to before they become probabilities.
+    """Scale and shift of the summed logits, applied before softmax or sigmoid.
 
     Attributes:
-        scale: Their factors: one number for each label, or one for all.
-        shift: What is added then, likewise.
+        scale: The factors: one number per label, or one for all.
+        shift: What is added afterwards, likewise.
     """
 
     scale: Annotated[tuple[Number, ...], Meta(min_length=1, max_length=MAX_LABELS)]
@@ -123,7 +123,7 @@ class CalibrationEntry(Record, frozen=True, kw_only=True):
 
 
 class File(Record, frozen=True, kw_only=True):
-    """A member of the container, as the manifest vouches for it.
+    """A member of the container, with its size and hash.
 
     Attributes:
         name: Its name; the container has a closed list of them.
@@ -137,20 +137,20 @@ class File(Record, frozen=True, kw_only=True):
 
 
 class Manifest(Record, frozen=True, kw_only=True):
-    """Everything about a model but its numbers, terms and card.
+    """Everything about a model except its arrays, terms and card.
 
     Attributes:
         format: The version of the format. A model that was read from an older one stays in it.
         satchel: The version of Satchel that made the model.
-        task: ``single``: one label a document (softmax); ``multiple``: any number (sigmoid).
-        label_type: The type of all labels as people gave them.
-        labels: The labels as text (`labels.text_of`), in the order of the scores.
+        task: ``single``: one label per document (softmax); ``multiple``: any number (sigmoid).
+        label_type: The type of all labels as given by the user.
+        labels: The labels as text (`labels.text_of`), in the order of the logits.
         views: The views of a document.
-        members: The scorers whose scaled logits add up to the scores.
-        calibration: What the sum is brought to; None leaves it.
-        thresholds: For ``multiple``, the least probability at which each label holds; else empty.
-        training: Where the model comes from.
-        scores: How well it did.
+        members: The members whose scaled logits add up to the model's.
+        calibration: Scale and shift of the sum; None for neither.
+        thresholds: For ``multiple``, the lowest probability for each label; else empty.
+        training: How the model was trained.
+        scores: Measurements of the finished model.
         files: The other members of the container; filled in when the parts are written.
     """
 

@@ -1,9 +1,9 @@
-"""Writing and reading a model file: the order in which things are trusted.
+"""Writing and reading a model file, in the order of trust.
 
-Reading goes from the outside in, and takes memory only for what has been vouched for: the records
-of the container (`container`), the manifest (`manifest`), whether the sizes that both state agree
-with what the manifest's arrays take (`arrays`), then the members, whose SHA-256 is computed beside
-the checks of their contents. Whatever fails is a `ModelFileError` that names the member.
+Reading goes from the outside in, and takes memory only for what has been checked: the records of
+the container (`container`), the manifest (`manifest`), whether the sizes that both state agree
+with what the manifest's arrays take (`arrays`), then the members, whose SHA-256 is computed during
+the checks of their contents. Every failure is a `ModelFileError` that names the member.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ from satchel.sealed.schema import File, Manifest
 
 
 class BytesSource:
-    """Bytes in memory as something to read from.
+    """A source that reads from bytes in memory.
 
     Attributes:
-        total: How many there are.
+        total: The number of bytes.
     """
 
     def __init__(self, data: memoryview) -> None:
@@ -57,10 +57,10 @@ class BytesSource:
 
 
 class FileSource:
-    """An open file as something to read from.
+    """A source that reads from an open file.
 
     Attributes:
-        total: Its bytes when it was opened.
+        total: Its size in bytes when it was opened.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -79,7 +79,9 @@ class FileSource:
         while target:
             count = self._file.readinto(target)  # type: ignore[attr-defined]
             if not count:
-                raise ModelFileError("the file became shorter while it was read")
+                raise ModelFileError(
+                    "the file became shorter while it was read: read it again once it is complete"
+                )
             target = target[count:]
 
 
@@ -91,15 +93,15 @@ MAX_CARD_BYTES = 1 << 20
 
 
 def write(path: str | os.PathLike[str], model: Ensemble) -> None:
-    """Write a model file: afterwards the path holds the whole new model, or what it held before.
+    """Write a model file: afterwards the path holds the complete new model, or what it held before.
 
     Args:
-        path: Where to.
+        path: Where to write it.
         model: The model.
 
     Raises:
-        SaveError: The file could not be written; the old one is whole.
-        ModelFileError: The model could not be read again.
+        SaveError: The file could not be written; the old one is intact.
+        ModelFileError: The model could not be read back.
     """
     files.write_atomically(path, _pieces(contents_of(model)))
 
@@ -108,7 +110,7 @@ def dumps(model: Ensemble) -> bytes:
     """Return the bytes of a model file; the same model always gives the same bytes.
 
     Raises:
-        ModelFileError: The model could not be read again.
+        ModelFileError: The model could not be read back.
     """
     return pack(contents_of(model))
 
@@ -117,10 +119,10 @@ def pack(contents: Contents) -> bytes:
     """Return the bytes of a file with these contents.
 
     Args:
-        contents: ``manifest.files`` is computed, whatever it says.
+        contents: The contents; ``manifest.files`` is computed again.
 
     Raises:
-        ModelFileError: The contents do not make a file that could be read again.
+        ModelFileError: The contents do not make a file that could be read back.
     """
     return b"".join(_pieces(contents))
 
@@ -135,11 +137,11 @@ def _pieces(contents: Contents) -> Iterator[Buffer]:
         members[terms.NAME] = terms.encode(contents.terms, sizes)
         terms.check(members[terms.NAME], sizes)
     members[CARD] = _encode_card(contents.card)
-    vouched = tuple(
+    listed_files = tuple(
         File(name=name, size=len(data), sha256=hashlib.sha256(data).hexdigest())
         for name, data in members.items()
     )
-    manifest = msgspec.structs.replace(manifest, files=vouched)
+    manifest = msgspec.structs.replace(manifest, files=listed_files)
     return container.pieces({MANIFEST: encode_manifest(manifest), **members})
 
 
@@ -149,17 +151,19 @@ def _encode_card(card: str) -> bytes:
     except UnicodeEncodeError as error:
         raise ModelFileError(f"the card cannot be written as UTF-8: {error}", CARD) from error
     if len(data) > MAX_CARD_BYTES:
-        raise ModelFileError(f"the card has {len(data)} bytes, at most {MAX_CARD_BYTES}", CARD)
+        raise ModelFileError(
+            f"expected a card of at most {MAX_CARD_BYTES} bytes, found {len(data)}", CARD
+        )
     return data
 
 
 def read(path: str | os.PathLike[str]) -> Ensemble:
-    """Read a model from a file that may come from anyone; see `read_contents`."""
+    """Read a model from an untrusted file; see `read_contents`."""
     return ensemble_of(read_contents(path))
 
 
 def read_contents(path: str | os.PathLike[str]) -> Contents:
-    """Read what a model file holds, which may come from anyone.
+    """Read the contents of an untrusted model file.
 
     Opens that one file and no other. Memory grows by no more than the size of the file, 32 times
     that of its manifest (4 MiB at most), and 8 MiB.
@@ -168,21 +172,23 @@ def read_contents(path: str | os.PathLike[str]) -> Contents:
         path: The file.
 
     Returns:
-        What it holds; its arrays are read-only views of one buffer.
+        Its contents; the arrays are read-only views of one buffer.
 
     Raises:
         ModelFileError: The file is damaged, foreign or hostile.
         OSError: There is no such file, or it may not be read.
     """
     path = Path(path)
-    if not stat.S_ISREG(path.stat().st_mode):  # before opening: a pipe would wait for its writer
-        raise ModelFileError(f"{path} is not a regular file")
+    if not stat.S_ISREG(
+        path.stat().st_mode
+    ):  # checked before opening, since a pipe would wait for its writer
+        raise ModelFileError(f"expected a regular file, found something else at {path}")
     with path.open("rb", buffering=0) as file:
         return _read(FileSource(file))
 
 
 def loads(data: Buffer) -> Ensemble:
-    """Read a model from bytes that may come from anyone; see `read`.
+    """Read a model from untrusted bytes; see `read`.
 
     Args:
         data: The bytes of a model file. Copied once, so they may change afterwards.
@@ -208,14 +214,14 @@ def _read(source: Source) -> Contents:
     try:
         contents = _checked(manifest, data)
     except ModelFileError:
-        _verify(manifest, data, digest)  # that a file was damaged says more than what came of it
+        _verify(manifest, data, digest)  # a damaged file is the cause, the error its consequence
         raise
     _verify(manifest, data, digest)
     return contents
 
 
 def _checked(manifest: Manifest, data: dict[str, memoryview]) -> Contents:
-    """Return what the members hold, or refuse it."""
+    """Return the checked contents of the members."""
     arrays = decode_arrays(manifest, data[ARRAYS])
     check_arrays(manifest, arrays)
     lines = None
@@ -227,7 +233,7 @@ def _checked(manifest: Manifest, data: dict[str, memoryview]) -> Contents:
 
 
 def _verify(manifest: Manifest, data: dict[str, memoryview], digest: _Digest) -> None:
-    """Refuse members of which the SHA-256 is not that of the manifest."""
+    """Refuse members whose SHA-256 differs from that of the manifest."""
     found = {
         name: hashlib.sha256(member).hexdigest() for name, member in data.items() if name != ARRAYS
     }
@@ -235,7 +241,7 @@ def _verify(manifest: Manifest, data: dict[str, memoryview], digest: _Digest) ->
     for file in manifest.files:
         if found[file.name] != file.sha256:
             raise ModelFileError(
-                f"its SHA-256 is {found[file.name]}, the manifest says {file.sha256}: "
+                f"expected the SHA-256 {file.sha256}, found {found[file.name]}: "
                 "the file was damaged or changed",
                 file.name,
             )
@@ -246,26 +252,30 @@ def _check_sizes(manifest: Manifest, spans: dict[str, Span]) -> None:
     listed = [file.name for file in manifest.files]
     present = [name for name in spans if name != MANIFEST]
     if listed != present:
-        raise ModelFileError(f"files: lists {listed}, the container has {present}", MANIFEST)
+        raise ModelFileError(
+            f"files: expected {present} as in the container, found {listed}", MANIFEST
+        )
     for file in manifest.files:
         if file.size != spans[file.name].size:
             raise ModelFileError(
-                f"has {spans[file.name].size} bytes, the manifest says {file.size}", file.name
+                f"expected {file.size} bytes, found {spans[file.name].size}", file.name
             )
     expected = total_size(manifest)
     if spans[ARRAYS].size != expected:
         raise ModelFileError(
-            f"has {spans[ARRAYS].size} bytes, the manifest's arrays take {expected}",
+            f"expected {expected} bytes for the manifest's arrays, found {spans[ARRAYS].size}",
             ARRAYS,
         )
     if spans[ARRAYS].offset % ALIGNMENT:
         raise ModelFileError(
-            f"starts at byte {spans[ARRAYS].offset}, expected a multiple of "
-            f"{ALIGNMENT}: pad the manifest with spaces",
+            f"expected to start at a multiple of {ALIGNMENT}, found byte {spans[ARRAYS].offset}: "
+            "pad the manifest with spaces",
             ARRAYS,
         )
     if spans[CARD].size > MAX_CARD_BYTES:
-        raise ModelFileError(f"has {spans[CARD].size} bytes, at most {MAX_CARD_BYTES}", CARD)
+        raise ModelFileError(
+            f"expected at most {MAX_CARD_BYTES} bytes, found {spans[CARD].size}", CARD
+        )
 
 
 def _member(source: Source, span: Span) -> memoryview:
@@ -285,7 +295,7 @@ def _decode_card(data: Buffer) -> str:
 
 
 class _Digest:
-    """The SHA-256 of a member, computed in a thread: hashing holds no lock of the interpreter."""
+    """The SHA-256 of a member, computed in a thread: hashing releases the interpreter's lock."""
 
     def __init__(self, data: memoryview) -> None:
         self._sha256 = hashlib.sha256()

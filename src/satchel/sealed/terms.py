@@ -1,4 +1,4 @@
-r"""The readable text of the vocabulary: one term a line, all views in order.
+r"""The readable text of the vocabulary: one term per line, all views in order.
 
 UTF-8, every line ended by a line feed. Within a term a backslash is written ``\\``, a line feed
 ``\n`` and a carriage return ``\r``; nothing else is escaped, and no other escape is read.
@@ -19,7 +19,7 @@ from satchel.sealed.container import Buffer
 NAME = "terms.txt"
 
 MAX_TERM_BYTES = 4_096
-"""The longest line, so that no single term can fill a screen or a memory."""
+"""The longest line, so that no single term can fill a screen or the memory."""
 
 _CHUNK = 1 << 18
 _LINE_FEED = ord("\n")
@@ -29,7 +29,7 @@ _ESCAPED = re.compile(r"\\(.)")
 
 
 class TermLines(Sequence[Sequence[str]]):
-    """The terms of a model file, one list a view, decoded when a view is first asked for.
+    """The terms of a model file, one list per view, decoded on first use.
 
     Args:
         data: The bytes of ``terms.txt``, checked by `check`.
@@ -60,7 +60,7 @@ def encode(terms: Sequence[Sequence[str]], sizes: Sequence[int]) -> Buffer:
     """Return the bytes of ``terms.txt``.
 
     Args:
-        terms: One sequence of terms a view.
+        terms: One sequence of terms per view.
         sizes: How many terms each view has.
 
     Raises:
@@ -71,12 +71,13 @@ def encode(terms: Sequence[Sequence[str]], sizes: Sequence[int]) -> Buffer:
         return terms.data
     if [len(view) for view in terms] != list(sizes):
         raise ModelFileError(
-            f"found {[len(view) for view in terms]} terms, the views have {list(sizes)}", NAME
+            f"expected {list(sizes)} terms for the views, found {[len(view) for view in terms]}",
+            NAME,
         )
     every = [term for view in terms for term in view]
     text = "".join(term + "\n" for term in every)
     if "\\" in text or "\r" in text or text.count("\n") != len(every):
-        table = str.maketrans(_ESCAPES)  # seldom needed, and slow
+        table = str.maketrans(_ESCAPES)  # rarely needed, and slow
         text = "".join(term.translate(table) + "\n" for term in every)
     try:
         return text.encode("utf-8")
@@ -106,29 +107,35 @@ def check(data: Buffer, sizes: Sequence[int]) -> None:
         starts = np.concatenate(([start], ends + 1))
         stops = np.append(ends, offset + len(piece))
         if (stops - starts).max() > MAX_TERM_BYTES:
-            raise ModelFileError(f"a line has more than {MAX_TERM_BYTES} bytes", NAME)
+            raise ModelFileError(
+                f"expected lines of at most {MAX_TERM_BYTES} bytes, found a longer one", NAME
+            )
         start = int(starts[-1])
         previous = _check_escapes(previous + piece)
     if start != len(data):
-        raise ModelFileError("the last line has no line feed", NAME)
+        raise ModelFileError("expected a line feed at the end, found none", NAME)
     if lines != sum(sizes):
-        raise ModelFileError(f"found {lines} terms, the views have {sum(sizes)} entries", NAME)
+        raise ModelFileError(
+            f"expected {sum(sizes)} terms, one per vocabulary entry, found {lines}", NAME
+        )
 
 
 def _check_escapes(piece: bytes) -> bytes:
     """Refuse an unescaped carriage return or an unknown escape.
 
     Returns:
-        A backslash at the end that what follows must complete, or nothing.
+        A backslash at the end, to be completed by the next piece, or nothing.
     """
     if b"\r" in piece:
-        raise ModelFileError(r"a carriage return stands unescaped, expected \r", NAME)
+        raise ModelFileError(
+            r"expected an escaped carriage return (\r), found an unescaped one", NAME
+        )
     if b"\\" not in piece:
         return b""
     for escape in _ORIGINALS:  # the escaped backslash first: pairs are read from the left
         piece = piece.replace(escape.encode("ascii"), b"")
     if b"\\" in piece[:-1]:
-        raise ModelFileError(r"an unknown escape; there are \\, \n and \r", NAME)
+        raise ModelFileError(r"expected the escape \\, \n or \r, found an unknown escape", NAME)
     return piece[-1:] if piece.endswith(b"\\") else b""
 
 

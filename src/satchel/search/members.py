@@ -382,7 +382,7 @@ class _Solver:
             n_classes=len(targets.labels),
             loss=recipe.loss,
             C=recipe.C,
-            max_passes=recipe.max_iter,
+            max_iter=recipe.max_iter,
             sample_weight=targets.weights,
             class_weight=class_weight,
             task=targets.task,

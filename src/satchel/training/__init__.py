@@ -1,7 +1,7 @@
-"""Training: the bag layer in Numba, the head in Keras 3, the linear member.
+"""Training: the bag layer in Numba, the head in Keras 3, and the linear members.
 
-The only room that knows Keras. Of its modules, ``heads``, ``steps``, ``loop`` and ``network``
-load it: call :func:`satchel.training.backends.use_backend` before that.
+The only package that imports Keras, in its modules ``heads``, ``steps``, ``loop`` and ``network``:
+call :func:`satchel.training.backends.use_backend` before importing one of them.
 """
 
 from __future__ import annotations

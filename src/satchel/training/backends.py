@@ -1,7 +1,7 @@
 """The backend that Keras runs on, and the threads that our own kernels run on.
 
-A backend is chosen before Keras is imported, kept to the processor and to one thread of its own;
-kernels release the GIL, so that threads share their ranges.
+A backend is chosen before Keras is imported, and limited to the CPU and to one thread; kernels
+release the GIL, so that threads can share their work.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Literal, get_args
 from satchel.errors import MissingDependencyError, SettingError, warn
 from satchel.machine_code import compiled_folder
 
-# Below this many multiply-adds, waking a second thread costs more than it saves.
+# Below this many multiply-adds, starting a second thread costs more than it saves.
 _WORTH_A_THREAD = 2_000_000
 
 
@@ -32,10 +32,10 @@ def processors() -> int:
 
 
 class Threads:
-    """A pool that lives as long as its owner and starts no thread before it is needed.
+    """A pool that lives as long as its owner and starts threads only when they are needed.
 
     Args:
-        count: Threads to use; None for one a processor.
+        count: Threads to use; None for one per processor.
     """
 
     def __init__(self, count: int | None = None) -> None:
@@ -46,9 +46,9 @@ class Threads:
         """Call ``work(begin, end)`` on ranges that together cover ``range(length)``.
 
         Args:
-            work: Safe to run on disjoint ranges at once.
-            length: How much there is to do.
-            cost: Roughly how many multiply-adds that takes in all.
+            work: Safe to run on disjoint ranges concurrently.
+            length: How many items there are.
+            cost: Roughly how many multiply-adds all of them take.
         """
         count = min(self._count, length)
         if count <= 1 or cost < _WORTH_A_THREAD:
@@ -71,7 +71,7 @@ _EXTRAS = {"jax": "train", "torch": "torch", "tensorflow": "tensorflow"}
 
 
 def prepare_import() -> None:
-    """Let a later ``import keras`` find a backend that is installed.
+    """Make a later ``import keras`` use a backend that is installed.
 
     Keras's own default is TensorFlow, whether it is installed or not. So the variable
     ``KERAS_BACKEND`` is set to the first of JAX, PyTorch and TensorFlow that is installed, unless
@@ -90,8 +90,8 @@ def use_backend(name: str | None = None) -> Backend:
     """Choose Keras's backend for this process.
 
     The head is so small that moving its batches to an accelerator costs more than it saves, so
-    the backend is asked for the processor alone; whoever has set the backend's own variable
-    (``JAX_PLATFORMS``, ``KERAS_TORCH_DEVICE``, ``CUDA_VISIBLE_DEVICES``) is not overruled.
+    the backend is configured for the CPU alone, unless the backend's own variable
+    (``JAX_PLATFORMS``, ``KERAS_TORCH_DEVICE``, ``CUDA_VISIBLE_DEVICES``) is already set.
 
     Args:
         name: ``jax``, ``torch`` or ``tensorflow``; None for the backend that Keras already runs on,
@@ -124,8 +124,8 @@ def use_backend(name: str | None = None) -> Backend:
             raise MissingDependencyError(package, extra, f"training on {chosen}")
     if not loaded:
         os.environ["KERAS_BACKEND"] = chosen
-        _keep_quiet_and_small(chosen)
-    _keep_to_one_thread(chosen)
+        _limit_logs_and_devices(chosen)
+    _use_one_thread(chosen)
     return chosen
 
 
@@ -138,7 +138,7 @@ def _first_installed() -> Backend | None:
 
 
 def _configured() -> str | None:
-    """The backend that the user wrote into Keras's configuration file, if it is not the default."""
+    """Return the backend of Keras's configuration file, if it is not the default."""
     home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
     try:
         with open(os.path.join(home, "keras.json"), encoding="utf-8") as file:
@@ -147,19 +147,19 @@ def _configured() -> str | None:
 
             name = json.load(file).get("backend")
     except (OSError, ValueError, AttributeError):
-        return None  # Keras, too, goes on without a file that it cannot read
+        return None  # Keras, too, ignores a file that it cannot read
     return name if isinstance(name, str) and name != "tensorflow" else None
 
 
 def _loaded() -> str | None:
     if "keras" not in sys.modules:
         return None
-    # Another thread may be half way through importing it; the import waits for that.
+    # Another thread may be importing it; the import waits for that.
     return str(importlib.import_module("keras").backend.backend())
 
 
-def _keep_quiet_and_small(name: str) -> None:
-    """Set what the backend reads once, when it is imported: its noise and its devices."""
+def _limit_logs_and_devices(name: str) -> None:
+    """Set what the backend reads once, when it is imported: its log level and devices."""
     if name == "jax":
         os.environ.setdefault("JAX_PLATFORMS", "cpu")
         folder = compiled_folder("jax")
@@ -178,9 +178,9 @@ def _keep_quiet_and_small(name: str) -> None:
 
 
 def _remove_damaged(folder: Path) -> None:
-    """Remove entries of JAX's that a crash or a full disk cut off.
+    """Remove entries of JAX's cache that a crash or a full disk truncated.
 
-    JAX would warn of each at every start, for it never replaces one. An entry is looked at once,
+    JAX would warn of each at every start, since it never replaces one. An entry is checked once,
     at the first start after it was written.
     """
     marker = folder / ".looked-at"
@@ -189,14 +189,14 @@ def _remove_damaged(folder: Path) -> None:
         last = marker.stat().st_mtime_ns if marker.exists() else 0
         marker.touch()
         for entry in folder.glob("*-cache"):
-            if entry.stat().st_mtime_ns >= last and not _is_whole(entry.read_bytes()):
+            if entry.stat().st_mtime_ns >= last and not _is_complete(entry.read_bytes()):
                 entry.unlink()
                 removed += 1
     if removed:
         warn(f"{removed} damaged files of compiled code are removed from {folder}")
 
 
-def _is_whole(data: bytes) -> bool:
+def _is_complete(data: bytes) -> bool:
     if data.startswith(b"\x28\xb5\x2f\xfd"):  # Zstandard, where Python or a package has it
         return True
     try:
@@ -206,13 +206,13 @@ def _is_whole(data: bytes) -> bool:
     return True
 
 
-def _keep_to_one_thread(name: str) -> None:
-    """Make sums independent of the number of processors, and leave those to the bag layer.
+def _use_one_thread(name: str) -> None:
+    """Make sums independent of the number of processors, which the bag layer uses instead.
 
     XLA and TensorFlow split a product or a sum by the number of their threads, so one processor
-    and two gave different bits; the head is too small to gain by more than one. They read this when
-    they compute for the first time: where the process has computed with them before, the bits
-    depend on its processors. PyTorch can be asked at any time: see
+    and two gave different bits; the head is too small to gain from more than one. They read this
+    when they first compute: if the process has computed with them before, the bits depend on its
+    processors. PyTorch can be configured at any time: see
     :func:`satchel.training.steps.deterministic`.
     """
     if name == "jax":

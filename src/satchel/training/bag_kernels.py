@@ -20,7 +20,7 @@ from satchel.features.kernels.compile import (
 
 _floats = types.float32[::1]
 _matrix = types.float32[:, ::1]
-_bags_in = (offsets_in, ints_in, floats_in)
+_rows_in = (offsets_in, ints_in, floats_in)
 _batch_in = (ints_in, offsets_in, ints_in, floats_in, matrix_in)
 _range = (types.int64, types.int64)
 
@@ -46,7 +46,7 @@ def fill_uniform(seed, limit, out, begin, end):  # type: ignore[no-untyped-def]
 
 @kernel(
     types.void(
-        *_bags_in,
+        *_rows_in,
         offsets_in,
         matrix_in,
         floats_in,
@@ -84,7 +84,7 @@ def bag_sum(  # type: ignore[no-untyped-def]
 
 @kernel(
     types.int64(
-        *_bags_in,
+        *_rows_in,
         offsets_in,
         types.int32[::1],
         types.int32[::1],
@@ -167,7 +167,7 @@ def adagrad_rows(  # type: ignore[no-untyped-def]
         starts: As :func:`batch_columns` wrote it.
         places: As :func:`batch_columns` wrote it.
         weights: As :func:`batch_columns` wrote it.
-        gradient: float32 [b, width], the loss's gradient with regard to the bag sums.
+        gradient: float32 [b, width], the loss's gradient with respect to the bag sums.
         table: float32 [columns, width], changed in place.
         squares: float32 [columns, width], the sum of squared gradients, changed in place.
         rate: float32, the learning rate.
@@ -222,7 +222,7 @@ def adam_rows(  # type: ignore[no-untyped-def]
         starts: As :func:`batch_columns` wrote it.
         places: As :func:`batch_columns` wrote it.
         weights: As :func:`batch_columns` wrote it.
-        gradient: float32 [b, width], the loss's gradient with regard to the bag sums.
+        gradient: float32 [b, width], the loss's gradient with respect to the bag sums.
         table: float32 [columns, width], changed in place.
         means: float32 [columns, width], the first moment, changed in place.
         squares: float32 [columns, width], the second moment, changed in place.

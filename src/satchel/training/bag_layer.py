@@ -1,4 +1,4 @@
-"""The first layer, outside the Keras graph: sparse sums forwards, row-sparse updates backwards."""
+"""The first layer, outside the Keras graph: sparse forward sums and row-sparse updates."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ _BETA_1, _BETA_2 = np.float32(0.9), np.float32(0.999)
 
 
 class BagLayer:
-    """``h = bias + sum_j value_j * table[id_j]``, with an optimiser of its own.
+    """``h = bias + sum_j value_j * table[id_j]``, with its own optimiser.
 
-    The table starts uniform in ±``sqrt(6 / (columns + width))`` (Glorot's), the bias at zero. An
-    update touches only the rows of its batch, and sums a row's gradient over the whole batch before
-    the optimiser sees it, as a dense layer does. So ``adagrad`` equals Keras's dense Adagrad, and
-    ``adam`` is lazy: the moments of rows outside the batch do not decay.
+    The table is initialised uniformly in ±``sqrt(6 / (columns + width))`` (Glorot), the bias with
+    zeros. An update touches only the rows of its batch, and a row's gradient is summed over the
+    whole batch before the optimiser is applied, as in a dense layer. So ``adagrad`` equals Keras's
+    dense Adagrad, and ``adam`` is lazy: the moments of rows outside the batch do not decay.
 
     Args:
         columns: Size of the vocabulary.
         width: Length of a row.
-        seed: Decides the starting table.
+        seed: Decides the initial table.
         optimizer: ``adagrad`` or ``adam``.
-        epsilon: The optimiser's guard against division by zero.
-        threads: How many to use; None for one a processor. It does not change the result.
+        epsilon: Added by the optimiser to avoid division by zero.
+        threads: How many to use; None for one per processor. It does not change the result.
 
     Attributes:
         table: float32 [columns, width].
@@ -84,7 +84,7 @@ class BagLayer:
 
     @property
     def width(self) -> int:
-        """The length of a row, and of each answer."""
+        """The length of a row, and of each sum."""
         return len(self.bias)
 
     def forward(
@@ -97,9 +97,9 @@ class BagLayer:
         """Sum the rows of each document.
 
         Args:
-            rows: The documents' bags.
+            rows: The documents' features.
             documents: int [b], which of them; None for all.
-            out: float32 [>= b, width] to write to; its further rows are left as they are.
+            out: float32 [>= b, width] to write to; its remaining rows are not changed.
 
         Returns:
             float32 [b, width], or ``out``.
@@ -135,9 +135,9 @@ class BagLayer:
         """Take one optimiser step.
 
         Args:
-            rows: The bags given to :meth:`forward`.
+            rows: The features given to :meth:`forward`.
             documents: The documents given to it.
-            gradient: float32 [>= b, width], the loss's gradient with regard to its answer.
+            gradient: float32 [>= b, width], the gradient of the loss with respect to the sums.
             rate: The learning rate.
         """
         places = _places(rows, documents)
@@ -199,7 +199,7 @@ def _places(rows: CSRMatrix, documents: np.ndarray | None) -> np.ndarray:
 
 
 def _scratch(entries: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Room for a batch seen by rows: as :func:`kernels.batch_columns` describes it."""
+    """Return buffers for a batch by rows of the table; see :func:`bag_kernels.batch_columns`."""
     return (
         np.empty(entries, np.int32),
         np.empty(entries + 1, np.int64),

@@ -1,4 +1,4 @@
-"""A Keras head as plain parts: numbers and names that any reader can compute with."""
+"""Keras heads: building them, and converting them to the layers of a model file."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from satchel.inference.structure import Layer, LayerKind
 _ACTIVATIONS: dict[Any, ActivationName] = {
     getattr(keras.activations, name): name
     for name in get_args(ActivationName)
-    if name != "gelu_tanh"  # gelu with an argument, for which no layer has room
+    if name != "gelu_tanh"  # gelu with an argument, which no layer of a model file holds
 }
-_VANISHING = (
+_TRAINING_ONLY = (
     keras.layers.InputLayer,
     keras.layers.Identity,
     keras.layers.Dropout,
@@ -30,7 +30,7 @@ _VANISHING = (
     keras.layers.AlphaDropout,
     keras.layers.ActivityRegularization,
 )
-_CARRIED = (
+_SUPPORTED = (
     "Dense, Activation, ReLU, LeakyReLU, ELU, Softmax, BatchNormalization, LayerNormalization and "
     "layers that only train (Dropout, GaussianDropout, GaussianNoise, ActivityRegularization)"
 )
@@ -50,22 +50,22 @@ class HeadLayers(NamedTuple):
 
 
 def head_layers(model: keras.Model) -> HeadLayers:
-    """Take a head apart. Works before training too, so that a fault is found before the work.
+    """Convert a head to layers. Works before training too, so that errors appear early.
 
     Args:
         model: A built head: a Sequential or Functional model whose layers form one chain.
 
     Returns:
-        Its layers. Batch normalisation is folded to scale and shift; dropout and its like vanish;
-        a final softmax or sigmoid is left out.
+        Its layers. Batch normalisation is folded to scale and shift; dropout and the like are
+        dropped; a final softmax or sigmoid is left out.
 
     Raises:
-        UnsupportedHeadError: A layer, an activation or a shape of graph that a model file cannot
-            carry, named with what to do instead.
+        UnsupportedHeadError: A model file cannot hold a layer, an activation or the graph; the
+            message says which, and what to use instead.
     """
     layers: list[Layer] = []
     for layer in _chain(model):
-        if isinstance(layer, _VANISHING):
+        if isinstance(layer, _TRAINING_ONLY):
             continue
         kind, activation = _kind(layer)
         if kind == "activation":
@@ -95,19 +95,19 @@ def head_layers(model: keras.Model) -> HeadLayers:
 
 
 def require_layers(model: Any) -> None:
-    """Check that a model is made of layers alone.
+    """Check that a model consists of layers only.
 
     Args:
         model: A ``keras.Model``.
 
     Raises:
-        UnsupportedHeadError: It is a subclass with code of its own.
+        UnsupportedHeadError: It is a subclass with its own code.
     """
     if not (isinstance(model, keras.Sequential) or hasattr(model, "operations")):
         raise UnsupportedHeadError(
-            f"the head {model.name!r} ({type(model).__name__}) has code of its own, which a model "
-            "file must not carry: build it from layers, as keras.Sequential or as a function "
-            "head(bags, n_classes) that returns the last layer's tensor"
+            f"the head {model.name!r} ({type(model).__name__}) has its own code, which a model "
+            "file cannot hold: build it from layers, as keras.Sequential or as a function "
+            "head(sums, n_classes) that returns the last layer's tensor"
         )
 
 
@@ -121,20 +121,20 @@ def array_of(variable: Any) -> np.ndarray:
 
 
 def _chain(model: Any) -> list[Any]:
-    """List a model's layers in order, nested models opened."""
+    """Return a model's layers in order, those of nested models included."""
     if isinstance(model, keras.Sequential):
         return [layer for child in model.layers for layer in _opened(child)]
     require_layers(model)
     chain: list[Any] = []
     previous = None
     for operation in model.operations:
-        # Only the nodes tell what a layer was called on; a nested model's own input is another.
+        # Only the nodes record what a layer was called on; a nested model has another input.
         nodes = operation._inbound_nodes
         inputs = [] if isinstance(operation, keras.layers.InputLayer) else nodes[0].input_tensors
         if len(nodes) > 1 or (inputs and (len(inputs) > 1 or inputs[0] is not previous)):
             raise UnsupportedHeadError(
-                f"the head branches, merges or comes back at {operation.name!r} "
-                f"({type(operation).__name__}): a satchel carries one chain of layers; use "
+                f"the head branches, merges or reuses a layer at {operation.name!r} "
+                f"({type(operation).__name__}): a model file holds one chain of layers; use "
                 "keras.Sequential, or average several models instead"
             )
         previous = nodes[0].output_tensors[0]
@@ -147,7 +147,7 @@ def _opened(layer: Any) -> list[Any]:
 
 
 def _kind(layer: Any) -> tuple[LayerKind, ActivationName]:
-    """Tell which kind of part a layer is, and its activation."""
+    """Return the kind of a layer and its activation."""
     if type(layer) is keras.layers.Dense:
         return "dense", _activation(layer)
     if type(layer) is keras.layers.Activation:
@@ -179,16 +179,16 @@ def _kind(layer: Any) -> tuple[LayerKind, ActivationName]:
         name = "linear" if plain else None
         return "layer_normalization", _known(layer, name, "LayerNormalization(axis=-1)")
     raise UnsupportedHeadError(
-        f"the head's layer {layer.name!r} ({type(layer).__name__}) cannot be carried in a satchel: "
-        f"use {_CARRIED}"
+        f"the head's layer {layer.name!r} ({type(layer).__name__}) is not supported by model "
+        f"files: use {_SUPPORTED}"
     )
 
 
 def _known(layer: Any, name: ActivationName | None, instead: str) -> ActivationName:
     if name is None:
         raise UnsupportedHeadError(
-            f"the head's layer {layer.name!r} ({type(layer).__name__}) has settings that cannot be "
-            f"carried in a satchel: use {instead}"
+            f"the head's layer {layer.name!r} ({type(layer).__name__}) has settings that model "
+            f"files do not support: use {instead}"
         )
     return name
 
@@ -199,22 +199,22 @@ def _activation(layer: Any) -> ActivationName:
         found = getattr(layer.activation, "__name__", layer.activation)
         raise UnsupportedHeadError(
             f"the activation of the head's layer {layer.name!r} ({type(layer).__name__}), {found}, "
-            f"cannot be carried in a satchel: use one of {', '.join(_ACTIVATIONS.values())}"
+            f"is not supported by model files: use one of {', '.join(_ACTIVATIONS.values())}"
         )
     return name
 
 
 def _weights(layer: Any, kind: LayerKind) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """A layer's two arrays, float32: kernel and bias, or scale and shift."""
+    """Return a layer's two arrays, float32: kernel and bias, or scale and shift."""
 
-    def array(variable: Any, otherwise: np.ndarray) -> np.ndarray:
+    def array(variable: Any, default: np.ndarray) -> np.ndarray:
         if variable is None:
-            return otherwise
+            return default
         return array_of(variable)
 
     if kind == "dense":
         bias = array(layer.bias, np.zeros(layer.units, np.float32))
-        return _stored(array(layer.kernel, bias)), _stored(bias)
+        return _contiguous(array(layer.kernel, bias)), _contiguous(bias)
     if kind == "activation":
         return None, None
     width = layer.output.shape[-1]
@@ -224,11 +224,11 @@ def _weights(layer: Any, kind: LayerKind) -> tuple[np.ndarray | None, np.ndarray
         variance = array(layer.moving_variance, scale).astype(np.float64)
         mean = array(layer.moving_mean, shift).astype(np.float64)
         folded = scale / np.sqrt(variance + layer.epsilon)
-        return _stored(folded), _stored(shift - mean * folded)
-    return _stored(scale), _stored(shift)
+        return _contiguous(folded), _contiguous(shift - mean * folded)
+    return _contiguous(scale), _contiguous(shift)
 
 
-def _stored(array: np.ndarray) -> np.ndarray:
+def _contiguous(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array, dtype=np.float32)
 
 
@@ -237,10 +237,10 @@ Head = Callable[[Any, int], Any] | Any  # the Any is a keras.Model, which carrie
 
 @contextmanager
 def seeded_layers(seed: int) -> Iterator[None]:
-    """Give layers made inside, and their dropout, seeds that follow from ``seed`` alone.
+    """Give layers built inside, and their dropout, seeds that depend on ``seed`` alone.
 
-    Keras draws the seed of a layer that names none from Python's ``random``, whose state is put
-    back afterwards.
+    Keras draws the seed of a layer without one from Python's ``random``, whose state is restored
+    afterwards.
     """
     before = random.getstate()
     random.seed(seed)
@@ -251,39 +251,39 @@ def seeded_layers(seed: int) -> Iterator[None]:
 
 
 def default_head(dropout: float = 0.5) -> Callable[[Any, int], Any]:
-    """ReLU, dropout and one dense layer to logits. The first bias is the bag layer's own."""
+    """ReLU, dropout and one dense layer to logits. The bag layer has the first bias."""
 
-    def head(bags: Any, n_classes: int) -> Any:
-        hidden = keras.layers.Dropout(dropout)(keras.layers.ReLU()(bags))
+    def head(sums: Any, n_classes: int) -> Any:
+        hidden = keras.layers.Dropout(dropout)(keras.layers.ReLU()(sums))
         return keras.layers.Dense(n_classes)(hidden)
 
     return head
 
 
-def tutorial_head(bags: Any, n_classes: int) -> Any:
-    """The old tutorial's network after its first dense layer: 512 - 512 - softmax."""
-    hidden = keras.layers.Dropout(0.3)(keras.layers.ReLU()(bags))
+def tutorial_head(sums: Any, n_classes: int) -> Any:
+    """The tutorial's network after its first dense layer: 512 - 512 - softmax."""
+    hidden = keras.layers.Dropout(0.3)(keras.layers.ReLU()(sums))
     hidden = keras.layers.Dense(512, activation="relu")(hidden)
     hidden = keras.layers.Dropout(0.3)(hidden)
     return keras.layers.Dense(n_classes, activation="softmax")(hidden)
 
 
 def build_head(head: Head | None, width: int, n_classes: int, seed: int) -> keras.Model:
-    """Make a head as a Keras model of its own.
+    """Build a head as a separate Keras model.
 
     Args:
-        head: ``head(bags, n_classes) -> scores`` on Keras tensors; or a ``keras.Model``, taken as a
-            plan: it is copied with fresh weights; or None for :func:`default_head`.
-        width: Length of the bag layer's answer.
-        n_classes: How many scores are wanted.
-        seed: Decides every weight and every dropout that has no seed of its own.
+        head: ``head(sums, n_classes) -> logits`` on Keras tensors; or a ``keras.Model``, which is
+            copied with new weights; or None for :func:`default_head`.
+        width: The width of the bag layer.
+        n_classes: How many logits the head returns.
+        seed: Decides every weight and every dropout without a seed.
 
     Returns:
         A built model from [b, width] to [b, n_classes].
 
     Raises:
-        SettingError: The head takes or gives another shape.
-        UnsupportedHeadError: The head is a model with code of its own.
+        SettingError: The head has another input or output shape.
+        UnsupportedHeadError: The head is a model with its own code.
     """
     with seeded_layers(seed):
         if isinstance(head, keras.Model):
@@ -293,21 +293,21 @@ def build_head(head: Head | None, width: int, n_classes: int, seed: int) -> kera
                 model.build((None, width))
             if model.input_shape != (None, width):
                 raise SettingError(
-                    f"the head takes inputs of shape {model.input_shape}, but the bag layer gives "
+                    f"the head takes inputs of shape {model.input_shape}, but the bag layer has "
                     f"(None, {width}): make the head's Input {width} wide, or set hidden to match"
                 )
         else:
-            bags = keras.Input((width,), name="bags")
-            scores = (head or default_head())(bags, n_classes)
-            if not isinstance(scores, keras.KerasTensor):
+            sums = keras.Input((width,), name="bags")
+            logits = (head or default_head())(sums, n_classes)
+            if not isinstance(logits, keras.KerasTensor):
                 raise SettingError(
                     "a head must return the Keras tensor of its last layer, "
-                    f"not {type(scores).__name__}"
+                    f"not {type(logits).__name__}"
                 )
-            model = keras.Model(bags, scores, name="head")
+            model = keras.Model(sums, logits, name="head")
     if model.output_shape != (None, n_classes):
         raise SettingError(
-            f"the head gives answers of shape {model.output_shape}, but there are {n_classes} "
+            f"the head returns outputs of shape {model.output_shape}, but there are {n_classes} "
             f"classes: end it with Dense({n_classes})"
         )
     return model

@@ -1,4 +1,4 @@
-"""Members without a network: linear machines, one class against the rest, and complement Bayes."""
+"""Linear members: one-vs-rest linear classifiers, and complement naive Bayes."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 
 BLOCK_BYTES = 256 * 2**20
-"""Memory in which the machines of some classes are solved, beside the documents themselves."""
+"""Bytes in which a block of classes is solved, in addition to the documents themselves."""
 
 
 @dataclass(frozen=True)
 class LinearMember:
-    """Trained linear machines: a bag layer as wide as the classes, with no head.
+    """Trained linear classifiers: a bag layer with one column per class, and no head.
 
     Attributes:
         table: float32 [columns, n_classes].
         bias: float32 [n_classes].
-        passes: int64 [n_classes], passes over the documents that each class took.
+        passes: int64 [n_classes], passes over the documents until each class was solved.
         solved: bool [n_classes], whether each class met the tolerance.
     """
 
@@ -39,38 +39,38 @@ class LinearMember:
 
 
 class LinearProblem:
-    """``1/2 |w|^2 + C * sum(loss)`` for each class against the rest, some classes at a time.
+    """``1/2 |w|^2 + C * sum(loss)`` for each class against the rest, solved in blocks of classes.
 
     Dual coordinate descent, as in liblinear (Hsieh and others, ICML 2008), with the bias as the
     weight of a constant feature 1 (``intercept_scaling=1``). The classes that are solved together
     share each document's gather; memory is bounded by solving them in :meth:`blocks`. With two
-    classes of a ``single`` task one machine is solved, and the first class mirrors it.
+    classes of a ``single`` task one classifier is solved, and the first class mirrors it.
 
     Args:
-        rows: The documents' bags.
+        rows: The documents' features.
         targets: Integer classes [n]; float or bool [n, n_classes], 1 for each of its classes; or a
-            function that gives bool [n, end - begin] for the classes ``begin`` to ``end``, where
-            all would take too much.
+            function that returns bool [n, end - begin] for the classes ``begin`` to ``end``, for
+            when all of them would take too much memory.
         n_classes: How many classes there are.
         loss: ``squared_hinge`` (a linear support vector machine) or ``logistic``.
-        C: The price of a document's loss.
+        C: The weight of a document's loss: the inverse strength of the regularisation.
         tolerance: A class is solved when its greatest and least projected gradient in a pass differ
-            by less (logistic: when no gradient is greater). Scikit-learn's is 1e-4.
-        max_passes: Passes over the documents, at most.
+            by less than this (logistic: when no gradient is greater). scikit-learn uses 1e-4.
+        max_iter: The most passes over the documents.
         sample_weight: float [n], multiplied into C; None for 1. A document of weight 0 is ignored.
         class_weight: float [n_classes], multiplied into C for a class's own documents; None for 1.
-            With two classes it weighs each side, with more only the class against the rest, as in
-            liblinear.
+            With two classes it weights both sides, with more only the class against the rest, as
+            in liblinear.
         task: ``single`` or ``multiple`` labels per document.
         seed: Decides the order of the documents in each pass.
 
     Attributes:
-        mirrored: Whether there are two classes of a ``single`` task, so that the second one's
-            machine decides both.
+        mirrored: Whether there are two classes of a ``single`` task, so that the classifier of the
+            second decides both.
 
     Raises:
-        SettingError: A setting has a value that it cannot have.
-        LabelError: The targets do not fit the rows or the classes.
+        SettingError: A setting is invalid.
+        LabelError: The targets do not match the rows or the classes.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class LinearProblem:
         loss: Literal["squared_hinge", "logistic"] = "squared_hinge",
         C: float = 1.0,
         tolerance: float = 0.1,
-        max_passes: int = 200,
+        max_iter: int = 200,
         sample_weight: np.ndarray | None = None,
         class_weight: np.ndarray | None = None,
         task: Task = "single",
@@ -90,10 +90,10 @@ class LinearProblem:
     ) -> None:
         if loss not in ("squared_hinge", "logistic"):
             raise SettingError(f"loss must be 'squared_hinge' or 'logistic', not {loss!r}")
-        if not (C > 0 and tolerance > 0 and max_passes >= 1):
+        if not (C > 0 and tolerance > 0 and max_iter >= 1):
             raise SettingError(
-                "C and tolerance must be above 0 and max_passes at least 1; "
-                f"found C={C}, tolerance={tolerance}, max_passes={max_passes}"
+                "expected C and tolerance above 0 and max_iter of at least 1; "
+                f"found C={C}, tolerance={tolerance}, max_iter={max_iter}"
             )
         documents = len(rows.offsets) - 1
         if isinstance(targets, np.ndarray):
@@ -106,23 +106,23 @@ class LinearProblem:
             np.ones(n_classes) if class_weight is None else np.asarray(class_weight, np.float64)
         )
         self._logistic = loss == "logistic"
-        self._tolerance, self._max_passes, self._seed = tolerance, max_passes, seed
+        self._tolerance, self._max_iter, self._seed = tolerance, max_iter, seed
 
     def blocks(self) -> list[tuple[int, int]]:
-        """Ranges of classes, each of which is solved in about :data:`BLOCK_BYTES` of memory."""
-        # The machines in float32, once more as the caller keeps them; float64 duals and flags.
+        """Return ranges of classes, each of which takes about :data:`BLOCK_BYTES` to solve."""
+        # The weights in float32, twice since the caller keeps a copy; float64 duals and flags.
         each = 8 * self._rows.columns + 9 * len(self._costs)
         return [(0, 2)] if self.mirrored else class_blocks(self._n_classes, each)
 
     def solve(self, begin: int, end: int) -> LinearMember:
-        """Solve the classes ``begin`` to ``end``; the result does not depend on which go together.
+        """Solve the classes ``begin`` to ``end``; the result does not depend on the block.
 
         Args:
-            begin: The first class; of a mirrored problem 0.
-            end: The class after the last; of a mirrored problem 2.
+            begin: The first class; 0 for a mirrored problem.
+            end: The class after the last; 2 for a mirrored problem.
 
         Returns:
-            The machines of these classes.
+            The classifiers of these classes.
         """
         if not self.mirrored:
             return self._solve(begin, end, self._factors[begin:end], np.ones(end - begin))
@@ -143,7 +143,7 @@ class LinearProblem:
         active = np.ones(classes, np.bool_)
         passes = np.zeros(classes, np.int64)
         highest, lowest = np.empty(classes), np.empty(classes)
-        for done in range(self._max_passes):
+        for done in range(self._max_iter):
             order = np.random.default_rng([self._seed, done]).permutation(documents)
             dual_pass(
                 self._rows.offsets,
@@ -171,17 +171,17 @@ class LinearProblem:
         return LinearMember(table, bias, passes, ~active)
 
     def _positive(self, begin: int, end: int) -> np.ndarray:
-        """Tell which documents are of which of these classes, bool [n, end - begin]."""
+        """Return which documents belong to which of these classes, bool [n, end - begin]."""
         if isinstance(self._targets, np.ndarray):
             if self._targets.ndim == 2:
                 return np.ascontiguousarray(self._targets[:, begin:end] > 0.5)
-            own: np.ndarray = self._targets[:, None] == np.arange(begin, end)
-            return own
+            is_class: np.ndarray = self._targets[:, None] == np.arange(begin, end)
+            return is_class
         return self._targets(begin, end)
 
 
 def class_blocks(n_classes: int, bytes_each: int) -> list[tuple[int, int]]:
-    """Divide classes into ranges of at most :data:`BLOCK_BYTES`, one class at least."""
+    """Divide classes into ranges of at most :data:`BLOCK_BYTES`, at least one class each."""
     count = max(1, BLOCK_BYTES // max(1, bytes_each))
     return [(start, min(start + count, n_classes)) for start in range(0, max(1, n_classes), count)]
 
@@ -198,8 +198,8 @@ def _document_factors(documents: int, sample_weight: np.ndarray | None) -> np.nd
     factors = np.asarray(sample_weight, np.float64)
     if factors.shape != (documents,) or not (np.isfinite(factors) & (factors >= 0)).all():
         raise LabelError(
-            f"expected {documents} finite sample weights of at least 0, one a document; found "
-            f"shape {factors.shape}"
+            f"expected {documents} finite sample weights of at least 0, one per document; "
+            f"found shape {factors.shape}"
         )
     return factors
 
@@ -208,7 +208,7 @@ _SMOOTHING = 0.1
 
 
 class ComplementBayes:
-    """Weights by which a document's class is the one whose complement it resembles least.
+    """Complement naive Bayes: a document gets the class whose complement it resembles least.
 
     ``-ln((N_jk + a) / sum_j (N_jk + a))`` with ``a = 0.1``, where ``N_jk`` is feature j's weight in
     the documents outside class k (Rennie and others, ICML 2003, equation 6, on l2-normalised rows),
@@ -219,7 +219,7 @@ class ComplementBayes:
     is that of the documents, however many classes there are.
 
     Args:
-        rows: The documents' bags, weighed and normalised.
+        rows: The documents' features, weighted and normalised.
         classes: int [n], the class of each document.
         n_classes: How many classes there are.
         sample_weight: float [n], by which a document counts; None for 1.

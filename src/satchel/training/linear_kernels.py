@@ -19,28 +19,28 @@ _doubles = types.float64[::1]
 _doubles_in = types.Array(types.float64, 1, "C", readonly=True)
 _flags_in = types.Array(types.boolean, 1, "C", readonly=True)
 _flag_matrix_in = types.Array(types.boolean, 2, "C", readonly=True)
-_bags_in = (offsets_in, ints_in, floats_in)
+_rows_in = (offsets_in, ints_in, floats_in)
 
 
 @helper
-def _hinge_step(score, old, cost, square):  # type: ignore[no-untyped-def]
-    """Solve one dual variable of the squared hinge; give it and the projected gradient."""
+def _hinge_step(margin, old, cost, square):  # type: ignore[no-untyped-def]
+    """Solve one dual variable of the squared hinge; return it and the projected gradient."""
     diagonal = 0.5 / cost
-    slope = score - 1.0 + diagonal * old
+    slope = margin - 1.0 + diagonal * old
     violation = slope if old > 0.0 else min(slope, 0.0)
     return max(old - slope / (square + diagonal), 0.0), violation
 
 
 @helper
-def _logistic_step(score, old, cost, square):  # type: ignore[no-untyped-def]
-    """Solve one dual variable of the logistic loss; give it and its gradient.
+def _logistic_step(margin, old, cost, square):  # type: ignore[no-untyped-def]
+    """Solve one dual variable of the logistic loss; return it and its gradient.
 
     Newton's method on the side of the variable (itself, or its distance to ``cost``) where the
-    logarithm does not lose its digits: Yu, Huang and Lin, Machine Learning 85, 2011, algorithm 5.
+    logarithm keeps its precision: Yu, Huang and Lin, Machine Learning 85, 2011, algorithm 5.
     """
-    mirrored = 0.5 * square * (cost - 2.0 * old) + score < 0.0
+    mirrored = 0.5 * square * (cost - 2.0 * old) + margin < 0.0
     start = cost - old if mirrored else old
-    slant = -score if mirrored else score
+    slant = -margin if mirrored else margin
     z = max(start, min(1e-3 * cost, 1e-8))
     if cost - z < 0.5 * cost:
         z *= 0.1
@@ -57,7 +57,7 @@ def _logistic_step(score, old, cost, square):  # type: ignore[no-untyped-def]
 
 @kernel(
     types.void(
-        *_bags_in,
+        *_rows_in,
         offsets_in,
         _doubles_in,
         _flag_matrix_in,
@@ -91,7 +91,7 @@ def dual_pass(  # type: ignore[no-untyped-def]
     highest,
     lowest,
 ):
-    """Make one pass of dual coordinate descent for several one-vs-rest machines at once.
+    """Make one pass of dual coordinate descent for several one-vs-rest classifiers at once.
 
     A document's features are gathered once for all classes, which lie side by side.
 
@@ -101,7 +101,7 @@ def dual_pass(  # type: ignore[no-untyped-def]
         values: float32 [nnz].
         order: int64 [n], the documents in the order of this pass.
         squares: float64 [n], each document's squared length, the constant feature included.
-        positive: bool [n, k], whether a document is of a class.
+        positive: bool [n, k], whether a document belongs to a class.
         costs: float64 [n], each document's C.
         positive_factor: float64 [k], multiplied into it for documents of the class.
         negative_factor: float64 [k], and for the others.
@@ -114,19 +114,19 @@ def dual_pass(  # type: ignore[no-untyped-def]
         lowest: float64 [k], written: the least.
     """
     classes = table.shape[1]
-    scores = np.empty(classes, np.float32)
+    logits = np.empty(classes, np.float32)
     changes = np.empty(classes, np.float32)
     highest[:] = -np.inf
     lowest[:] = np.inf
     for place in range(len(order)):
         document = order[place]
         for k in range(classes):
-            scores[k] = bias[k]
+            logits[k] = bias[k]
         for entry in range(offsets[document], offsets[document + 1]):
             row = ids[entry]
             value = values[entry]
             for k in range(classes):
-                scores[k] += value * table[row, k]
+                logits[k] += value * table[row, k]
         moved = False
         for k in range(classes):
             changes[k] = np.float32(0.0)
@@ -136,9 +136,9 @@ def dual_pass(  # type: ignore[no-untyped-def]
                 continue
             old = duals[document, k]
             if logistic:
-                new, violation = _logistic_step(side * scores[k], old, cost, squares[document])
+                new, violation = _logistic_step(side * logits[k], old, cost, squares[document])
             else:
-                new, violation = _hinge_step(side * scores[k], old, cost, squares[document])
+                new, violation = _hinge_step(side * logits[k], old, cost, squares[document])
             highest[k] = max(highest[k], violation)
             lowest[k] = min(lowest[k], violation)
             if new != old:

@@ -1,4 +1,4 @@
-"""The training loop, one epoch after the other, and the model that Keras's callbacks see in it."""
+"""The training loop, epoch by epoch, and the model that Keras's callbacks see."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 class WatchedModel(keras.Model):  # type: ignore[misc]
-    """The network as callbacks know it.
+    """The network as callbacks see it.
 
     ``get_weights`` and ``set_weights`` hold the bag layer's table and bias, then the head's
     weights, so ``EarlyStopping(restore_best_weights=True)`` restores all of them, and
-    ``save_weights`` and ``load_weights`` (so ``ModelCheckpoint(save_weights_only=True)``) carry
+    ``save_weights`` and ``load_weights`` (so ``ModelCheckpoint(save_weights_only=True)``) save
     them too. ``stop_training`` and ``optimizer.learning_rate`` work as in ``fit``. Calling it runs
     the head on bag sums.
 
@@ -44,20 +44,20 @@ class WatchedModel(keras.Model):  # type: ignore[misc]
         self._bag = bag
         self.compile(optimizer=optimizer, loss=loss, metrics=[keras.metrics.Accuracy("accuracy")])
         shape = head.output_shape[-1]
-        # Keras builds metrics from data; without them callbacks cannot tell that more is better.
+        # Keras builds metrics from data; without them callbacks do not know that more is better.
         self.compute_metrics(None, np.zeros((1, shape)), np.zeros((1, shape)))
         self.built = True
 
-    def call(self, bags: Any, training: bool = False) -> Any:
+    def call(self, sums: Any, training: bool = False) -> Any:
         """Run the head on bag sums [b, width]."""
-        return self.head(bags, training=training)
+        return self.head(sums, training=training)
 
     def get_weights(self) -> list[np.ndarray]:
         """Copy the table, the bag's bias and the head's weights."""
         return [self._bag.table.copy(), self._bag.bias.copy(), *map(array_of, self.head.weights)]
 
     def set_weights(self, weights: list[np.ndarray]) -> None:
-        """Put back what :meth:`get_weights` gave."""
+        """Set the weights that :meth:`get_weights` returned."""
         table, bias, *others = weights
         self._bag.table[:] = table
         self._bag.bias[:] = bias
@@ -72,20 +72,20 @@ class WatchedModel(keras.Model):  # type: ignore[misc]
         self._bag.table[:], self._bag.bias[:] = store["table"], store["bias"]
 
     def save(self, *_: Any, **__: Any) -> None:
-        """Refuse: a whole Keras file would lack the vocabulary.
+        """Refuse to save: a Keras file of the whole model would lack the vocabulary.
 
         Raises:
             SettingError: Always.
         """
         raise SettingError(
-            "a network in training has no whole-model Keras file: give ModelCheckpoint "
-            "save_weights_only=True, and save the classifier itself when it is trained"
+            "a network in training cannot be saved as a Keras file of the whole model: pass "
+            "save_weights_only=True to ModelCheckpoint, and save the classifier after training"
         )
 
 
 Watched = tuple["CSRMatrix", np.ndarray, np.ndarray | None]
-"""Bags, targets and weights of documents to judge each epoch by; None weighs all alike."""
-_ANSWER_ROWS = 1024
+"""Features, targets and weights of the validation documents; None for equal weights."""
+_EVALUATION_ROWS = 1024
 _BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 
 
@@ -94,21 +94,21 @@ class Loop:
     """What an epoch needs.
 
     Attributes:
-        rows: The documents' bags.
+        rows: The documents' features.
         targets: Integer classes [n] or float [n, n_classes].
         weights: float32 [n], each document's weight in the loss.
-        validation: Bags, targets and weights to judge each epoch by, or None.
+        validation: Features, targets and weights of the validation documents, or None.
         n_classes: How many classes there are.
         bag: The bag layer.
         step: The head's step.
-        watched: What callbacks see.
+        watched: The model that callbacks see.
         task: ``single`` or ``multiple``.
-        logits: Whether the head answers logits.
-        epochs: How many, at most.
-        batch_size: Documents a step.
+        logits: Whether the head returns logits.
+        epochs: The most epochs.
+        batch_size: Documents per step.
         decay: Whether the learning rate falls to zero over the epochs.
         seed: Decides the order of the documents.
-        progress: Told of each epoch.
+        progress: Called after each epoch.
     """
 
     rows: CSRMatrix
@@ -134,7 +134,7 @@ class Loop:
             callbacks: Keras callbacks.
 
         Returns:
-            The history: each log's values, one an epoch.
+            The history: each log's values, one per epoch.
 
         Raises:
             TrainingError: The loss is no longer finite.
@@ -147,7 +147,7 @@ class Loop:
             steps=self._batches,
             verbose=0,
         )
-        # A step keeps its weights to itself; only hooks between batches make it hand them over.
+        # A step holds its weights outside Keras; it stores them after a batch only for hooks.
         each_batch = called if any(_has_batch_hooks(callback) for callback in callbacks) else None
         self.watched.stop_training = False
         called.on_train_begin()
@@ -181,13 +181,13 @@ class Loop:
         """Make one pass over the documents; return its mean loss and accuracy."""
         documents = len(self.weights)
         order = np.random.default_rng([self.seed, epoch]).permutation(documents)
-        bags = np.empty((self.batch_size, self.bag.width), np.float32)
+        sums = np.empty((self.batch_size, self.bag.width), np.float32)
         total = right = 0.0
         seen = 0
         for batch in range(self._batches):
             chosen = order[batch * self.batch_size : (batch + 1) * self.batch_size]
-            # The last batch is filled up with documents of no weight, so that every step has one
-            # shape; real ones, so that batch normalisation sees nothing odd.
+            # The last batch is padded with documents of weight zero, so that every step has the
+            # same shape; real documents, so as not to distort batch normalisation.
             filled = chosen
             if len(chosen) < self.batch_size:
                 filled = np.resize(np.concatenate([chosen, order]), self.batch_size)
@@ -199,18 +199,20 @@ class Loop:
             if each_batch is not None:
                 each_batch.on_train_batch_begin(batch)
                 self.step.load()
-            self.bag.forward(self.rows, filled, out=bags)
-            loss, answers, gradient = self.step.train(bags, rows, shares, rate)
+            self.bag.forward(self.rows, filled, out=sums)
+            loss, predictions, gradient = self.step.train(sums, rows, shares, rate)
             if not math.isfinite(loss):
                 raise TrainingError(
                     f"the loss is {loss} in epoch {epoch + 1}, batch {batch + 1} of "
-                    f"{self._batches}: lower the learning rate (now {base}) or look for "
-                    "extreme values in the documents' weights"
+                    f"{self._batches}: lower the learning rate (now {base}) or check "
+                    "the documents' weights for extreme values"
                 )
             self.bag.update(self.rows, chosen, gradient, rate)
             seen += len(chosen)
             total += loss * len(chosen)
-            right += correct(answers[: len(chosen)], rows[: len(chosen)], self.task, self.logits)
+            right += correct(
+                predictions[: len(chosen)], rows[: len(chosen)], self.task, self.logits
+            )
             if each_batch is not None:
                 self.step.store()
                 each_batch.on_train_batch_end(
@@ -221,29 +223,29 @@ class Loop:
     def _validate(
         self, rows: CSRMatrix, targets: np.ndarray, weights: np.ndarray | None
     ) -> dict[str, float]:
-        """Judge the network; loss and accuracy are means over the documents, as in training."""
+        """Evaluate the network; loss and accuracy are means over the documents, as in training."""
         documents = len(targets)
-        size = min(_ANSWER_ROWS, documents)
+        size = min(_EVALUATION_ROWS, documents)
         weights = np.ones(documents, np.float32) if weights is None else weights
-        bags = np.zeros((size, self.bag.width), np.float32)
+        sums = np.zeros((size, self.bag.width), np.float32)
         total = right = 0.0
         for start in range(0, documents, size):
             chosen = np.arange(start, min(start + size, documents))
-            # Every call has one shape; what fills it up weighs nothing.
+            # Every call has the same shape; the padding has weight zero.
             filled = np.resize(chosen, size)
-            self.bag.forward(rows, filled, out=bags)
-            wanted = target_rows(targets, filled, self.n_classes)
+            self.bag.forward(rows, filled, out=sums)
+            batch_targets = target_rows(targets, filled, self.n_classes)
             shares = weights[filled].astype(np.float32) / np.float32(len(chosen))
             shares[len(chosen) :] = 0.0
-            loss, answers = self.step.judge(bags, wanted, shares)
+            loss, predictions = self.step.evaluate(sums, batch_targets, shares)
             own = slice(len(chosen))
             total += loss * len(chosen)
-            right += correct(answers[own], wanted[own], self.task, self.logits)
+            right += correct(predictions[own], batch_targets[own], self.task, self.logits)
         return {"val_loss": total / documents, "val_accuracy": right / documents}
 
 
 def _has_batch_hooks(callback: Any) -> bool:
-    """Tell whether a callback does anything between batches."""
+    """Return whether a callback does anything between batches."""
     return any(
         getattr(getattr(callback, name), "__func__", None)
         is not getattr(keras.callbacks.Callback, name)

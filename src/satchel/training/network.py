@@ -1,4 +1,4 @@
-"""Training a network: the bag layer and the head are made, trained in turn, and returned."""
+"""Training a network: build the bag layer and the head, train both, and return them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ TUTORIAL: Mapping[str, Any] = {
     "learning_rate": 1e-3,
     "schedule": "constant",
 }
-"""Settings of :func:`train_network` that make it the old tutorial's 512-512 program."""
+"""Settings of :func:`train_network` that reproduce the tutorial's 512-512 network."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ class TrainedNetwork:
     Attributes:
         table: float32 [columns, width], the bag layer's rows.
         bias: float32 [width], added to the bag sum before the head.
-        head: The Keras head, from bag sums to scores.
-        history: Each log's values, one an epoch: ``loss``, ``accuracy``, and with a validation part
-            ``val_loss``, ``val_accuracy``.
+        head: The Keras head, from bag sums to logits or probabilities.
+        history: Each log's values, one per epoch: ``loss``, ``accuracy``, and with validation
+            documents ``val_loss``, ``val_accuracy``.
     """
 
     table: np.ndarray
@@ -64,7 +64,7 @@ class TrainedNetwork:
     history: dict[str, list[float]]
 
     def layers(self) -> HeadLayers:
-        """Take the head apart, to be sealed."""
+        """Return the head's layers, as a model file holds them."""
         return head_layers(self.head)
 
 
@@ -98,39 +98,40 @@ def train_network(
     machine, versions and backend gives the same weights, bit for bit.
 
     Args:
-        rows: The documents' bags.
-        targets: Integer classes [n]; or float32 [n, n_classes]: several labels a document (0 or 1),
-            or, for one label, a distribution (soft targets).
+        rows: The documents' features.
+        targets: Integer classes [n]; or float32 [n, n_classes]: several labels per document (0 or
+            1) or, with one label per document, a distribution (soft targets).
         n_classes: How many classes there are.
-        validation: Bags, targets and weights (or None) to judge each epoch by; None for none.
+        validation: Features, targets and weights (or None) of the validation documents, which are
+            evaluated after each epoch; None for none.
         head: See :func:`satchel.training.heads.build_head`; None for ReLU, dropout and one dense
             layer.
         hidden: Width of the bag layer.
-        epochs: Passes over the documents, at most.
-        batch_size: Documents a step.
+        epochs: The most passes over the documents.
+        batch_size: Documents per step.
         optimizer: ``adagrad`` or ``adam``, of bag layer and head alike; or a Keras optimizer of the
             head, see :func:`make_optimizer`.
         loss: See :func:`make_loss`; None for the task's cross-entropy.
         learning_rate: At the start.
         schedule: ``linear``: falls to zero at the end of the last epoch; ``constant``.
-        dropout: Of the default head; another head brings its own.
+        dropout: The rate of the default head; any other head defines its own.
         label_smoothing: Share of each target spread over all classes.
         sample_weight: float [n], each document's weight in the loss; None for 1.
         class_weight: float [n_classes], multiplied into the weights of documents of that class
             (several labels: the mean of its labels' weights); None for 1.
-        task: ``single``: one label a document; ``multiple``: any number.
-        seed: Decides starting weights, order and dropout.
+        task: ``single``: one label per document; ``multiple``: any number.
+        seed: Decides initial weights, order and dropout.
         callbacks: Keras callbacks; :class:`satchel.training.loop.WatchedModel` is their model.
-        threads: For the bag layer; None for one a processor. It does not change the result.
-        progress: Told of each epoch, with its loss and validation accuracy.
+        threads: For the bag layer; None for one per processor. It does not change the result.
+        progress: Called after each epoch, with its loss and validation accuracy.
 
     Returns:
         The trained network.
 
     Raises:
-        SettingError: A setting has a value that it cannot have.
-        LabelError: The targets do not fit the bags or the classes.
-        UnsupportedHeadError: The head cannot be carried in a satchel; told before any training.
+        SettingError: A setting is invalid.
+        LabelError: The targets do not match the features or the classes.
+        UnsupportedHeadError: A model file cannot hold the head; raised before any training.
         TrainingError: The loss is no longer finite.
     """
     _check_settings(schedule, epochs=epochs, batch_size=batch_size, hidden=hidden)
@@ -142,9 +143,12 @@ def train_network(
     model = build_head(head or default_head(dropout), hidden, n_classes, seed)
     final = head_layers(model).final
     if final == ("sigmoid" if task == "single" else "softmax"):
-        wanted = "softmax" if task == "single" else "sigmoid"
+        kind, expected = (
+            ("single-label", "softmax") if task == "single" else ("multi-label", "sigmoid")
+        )
         raise SettingError(
-            f"the head ends in {final}, but a task with {task} labels needs {wanted} or none"
+            f"the head ends in {final}, but a {kind} task needs {expected} or no activation: "
+            "change the activation of its last layer"
         )
     own_loss = make_loss(loss, task=task, logits=final == "linear", label_smoothing=label_smoothing)
     head_optimizer, bag_optimizer = make_optimizer(optimizer, learning_rate)
@@ -186,46 +190,46 @@ def _check_settings(schedule: str, **counts: int) -> None:
             raise SettingError(f"{name} must be at least 1, not {value}")
 
 
-def make_loss(asked: Loss | None, *, task: Task, logits: bool, label_smoothing: float) -> Any:
+def make_loss(requested: Loss | None, *, task: Task, logits: bool, label_smoothing: float) -> Any:
     """Make the loss of a head: a weighted sum over the documents of a batch.
 
     Args:
-        asked: The name of a Keras loss, a ``keras.losses.Loss``, or a function of targets and
-            answers that gives one number per document; None for the cross-entropy of the task.
+        requested: The name of a Keras loss, a ``keras.losses.Loss``, or a function of targets and
+            predictions that returns one number per document; None for the task's cross-entropy.
             Targets come as rows of one number per class.
         task: ``single`` or ``multiple`` labels per document.
-        logits: Whether the head answers logits; a loss that has ``from_logits`` is set to it.
-        label_smoothing: Of the cross-entropy of the task; a loss of one's own brings its own.
+        logits: Whether the head returns logits; sets ``from_logits`` of a loss that has it.
+        label_smoothing: For the cross-entropy of the task; a custom loss defines its own.
 
     Raises:
-        SettingError: The name is none of a Keras loss, or its targets would be class numbers.
+        SettingError: The name is not that of a Keras loss, or the loss needs class numbers.
     """
-    if asked is None:
+    if requested is None:
         losses = keras.losses
         kind = losses.CategoricalCrossentropy if task == "single" else losses.BinaryCrossentropy
         return kind(from_logits=logits, label_smoothing=label_smoothing, reduction="sum")
-    loss = asked
+    loss = requested
     if isinstance(loss, str):
         if loss.lower().startswith("sparse"):
             raise SettingError(
-                f"the loss {loss!r} wants class numbers, but targets are rows of one number per "
+                f"the loss {loss!r} needs class numbers, but targets are rows of one number per "
                 f"class: use {loss[6:].lstrip('_')!r}"
             )
         try:
             loss = keras.losses.get(loss)
         except ValueError:
-            raise SettingError(f"expected the name of a Keras loss, found {asked!r}") from None
+            raise SettingError(f"expected the name of a Keras loss, found {requested!r}") from None
     if not isinstance(loss, keras.losses.Loss):
         takes_logits = "from_logits" in inspect.signature(loss).parameters
-        return _ByFunction(loss, {"from_logits": logits} if takes_logits else {})
+        return _FunctionLoss(loss, {"from_logits": logits} if takes_logits else {})
     config = loss.get_config()
     if "from_logits" in config:
         return type(loss).from_config(config | {"from_logits": logits, "reduction": "sum"})
-    return _ByFunction(loss.call, {})
+    return _FunctionLoss(loss.call, {})
 
 
-class _ByFunction(keras.losses.Loss):  # type: ignore[misc]
-    """A loss that is a function of targets and answers."""
+class _FunctionLoss(keras.losses.Loss):  # type: ignore[misc]
+    """A loss that is a function of targets and predictions."""
 
     def __init__(self, function: Callable[..., Any], settings: dict[str, Any]) -> None:
         super().__init__(name="own_loss", reduction="sum")
@@ -235,28 +239,28 @@ class _ByFunction(keras.losses.Loss):  # type: ignore[misc]
         return self._function(y_true, y_pred, **self._settings)
 
 
-def make_optimizer(asked: Optimizer, rate: float) -> tuple[Any, Literal["adagrad", "adam"]]:
-    """Make a fresh optimizer for the head, and say which one the bag layer follows with.
+def make_optimizer(requested: Optimizer, rate: float) -> tuple[Any, Literal["adagrad", "adam"]]:
+    """Make a new optimizer for the head, and return which one the bag layer uses.
 
     Args:
-        asked: ``adagrad``, ``adam`` or a Keras optimizer, which is copied without its state. The
-            bag layer has row-sparse updates of its own: Adam's for an optimizer of that family,
+        requested: ``adagrad``, ``adam`` or a Keras optimizer, which is copied without its state.
+            The bag layer has its own row-sparse updates: Adam's for an optimizer of that family,
             Adagrad's for any other.
         rate: The learning rate of both.
 
     Raises:
-        SettingError: It is none of these.
+        SettingError: The optimizer is not one of these.
     """
     optimizers = keras.optimizers
-    if asked == "adagrad":
+    if requested == "adagrad":
         start = {"initial_accumulator_value": 0.0}
         return optimizers.Adagrad(rate, **start, epsilon=EPSILON), "adagrad"
-    if asked == "adam":
+    if requested == "adam":
         return optimizers.Adam(rate, epsilon=EPSILON), "adam"
-    if not isinstance(asked, optimizers.Optimizer):
+    if not isinstance(requested, optimizers.Optimizer):
         raise SettingError(
-            f"optimizer must be 'adagrad', 'adam' or a Keras optimizer, not {asked!r}"
+            f"optimizer must be 'adagrad', 'adam' or a Keras optimizer, not {requested!r}"
         )
     family = (optimizers.Adam, optimizers.Adamax, optimizers.Nadam)
-    fresh = type(asked).from_config(asked.get_config() | {"learning_rate": rate})
-    return fresh, "adam" if isinstance(asked, family) else "adagrad"
+    fresh = type(requested).from_config(requested.get_config() | {"learning_rate": rate})
+    return fresh, "adam" if isinstance(requested, family) else "adagrad"

@@ -1,8 +1,8 @@
 """One compiled training step of the head, per backend: the only lines that differ between them.
 
-A step sees one batch of the bag layer's answers, updates the head's weights and hands back the
-gradient with regard to its input, which is what the bag layer learns from. Every batch has the same
-shape (a short one is padded with documents of weight zero), so each step compiles once.
+A step takes one batch of the bag layer's sums, updates the head's weights and returns the gradient
+with respect to its input, by which the bag layer is updated. Every batch has the same shape (a
+short one is padded with documents of weight zero), so each step compiles once.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ StepResult = tuple[float, np.ndarray, np.ndarray]
 
 
 class Step(Protocol):
-    """What every backend offers; all arrays are NumPy's."""
+    """What every backend implements; all arrays are NumPy's."""
 
     def train(
-        self, bags: np.ndarray, targets: np.ndarray, weights: np.ndarray, rate: float
+        self, sums: np.ndarray, targets: np.ndarray, weights: np.ndarray, rate: float
     ) -> StepResult:
         """Update the head by one batch.
 
         Args:
-            bags: float32 [b, width], the head's input.
-            targets: float32 [b, K], one-hot, several-hot or a distribution.
+            sums: float32 [b, width], the bag layer's sums: the head's input.
+            targets: float32 [b, K], one-hot, multi-hot or a distribution.
             weights: float32 [b], each document's share of the loss, which is their weighted sum.
             rate: The head's learning rate.
 
         Returns:
-            The loss, the head's answers [b, K], the loss's gradient [b, width].
+            The loss, the head's predictions [b, K], the loss's gradient [b, width].
         """
 
-    def judge(
-        self, bags: np.ndarray, targets: np.ndarray, weights: np.ndarray
+    def evaluate(
+        self, sums: np.ndarray, targets: np.ndarray, weights: np.ndarray
     ) -> tuple[float, np.ndarray]:
-        """Return the loss and the head's answers [b, K] in inference mode; arguments as above."""
+        """Return the loss and the predictions [b, K] in inference mode; arguments as above."""
 
     def load(self) -> None:
         """Take the head's weights from its Keras variables."""
@@ -60,49 +60,49 @@ class _JaxStep:
             index for index, v in enumerate(optimizer.variables) if v.name == "learning_rate"
         )
 
-        def objective(trainable, bags, fixed, targets, weights):  # type: ignore[no-untyped-def]
-            answers, fixed, losses = head.stateless_call(
-                trainable, fixed, bags, training=True, return_losses=True
+        def objective(trainable, sums, fixed, targets, weights):  # type: ignore[no-untyped-def]
+            predictions, fixed, losses = head.stateless_call(
+                trainable, fixed, sums, training=True, return_losses=True
             )
-            return loss(targets, answers, weights) + sum(losses), (answers, fixed)
+            return loss(targets, predictions, weights) + sum(losses), (predictions, fixed)
 
-        def train(state, bags, targets, weights, rate):  # type: ignore[no-untyped-def]
+        def train(state, sums, targets, weights, rate):  # type: ignore[no-untyped-def]
             trainable, fixed, slots = state
-            (value, (answers, fixed)), (gradients, toward_bags) = jax.value_and_grad(
+            (value, (predictions, fixed)), (gradients, toward_sums) = jax.value_and_grad(
                 objective, argnums=(0, 1), has_aux=True
-            )(trainable, bags, fixed, targets, weights)
+            )(trainable, sums, fixed, targets, weights)
             slots = [*slots[:rate_index], rate, *slots[rate_index + 1 :]]
             trainable, slots = optimizer.stateless_apply(slots, gradients, trainable)
-            return (trainable, fixed, slots), value, answers, toward_bags
+            return (trainable, fixed, slots), value, predictions, toward_sums
 
-        def judge(state, bags, targets, weights):  # type: ignore[no-untyped-def]
-            answers, _, losses = head.stateless_call(
-                state[0], state[1], bags, training=False, return_losses=True
+        def evaluate(state, sums, targets, weights):  # type: ignore[no-untyped-def]
+            predictions, _, losses = head.stateless_call(
+                state[0], state[1], sums, training=False, return_losses=True
             )
-            return loss(targets, answers, weights) + sum(losses), answers
+            return loss(targets, predictions, weights) + sum(losses), predictions
 
         self._train = jax.jit(train, donate_argnums=0)
-        self._judge = jax.jit(judge)
+        self._evaluate = jax.jit(evaluate)
         self._state: Any = None
 
     def train(
-        self, bags: np.ndarray, targets: np.ndarray, weights: np.ndarray, rate: float
+        self, sums: np.ndarray, targets: np.ndarray, weights: np.ndarray, rate: float
     ) -> StepResult:
-        self._state, value, answers, gradient = self._train(
-            self._state, bags, targets, weights, np.float32(rate)
+        self._state, value, predictions, gradient = self._train(
+            self._state, sums, targets, weights, np.float32(rate)
         )
-        return float(value), np.asarray(answers), np.asarray(gradient)
+        return float(value), np.asarray(predictions), np.asarray(gradient)
 
-    def judge(
-        self, bags: np.ndarray, targets: np.ndarray, weights: np.ndarray
+    def evaluate(
+        self, sums: np.ndarray, targets: np.ndarray, weights: np.ndarray
     ) -> tuple[float, np.ndarray]:
-        value, answers = self._judge(self._state, bags, targets, weights)
-        return float(value), np.asarray(answers)
+        value, predictions = self._evaluate(self._state, sums, targets, weights)
+        return float(value), np.asarray(predictions)
 
     def load(self) -> None:
         import jax.numpy as jnp
 
-        # Copies: the step gives its arrays away, and Keras must keep its own.
+        # Copies: the step donates its arrays, and Keras must keep its own.
         self._state = tuple(
             [jnp.array(variable.value) for variable in variables]
             for variables in (
@@ -145,29 +145,29 @@ class _TorchStep(_KerasState):
         self._head, self._loss, self._optimizer = head, loss, optimizer
 
     def train(
-        self, bags: np.ndarray, targets: np.ndarray, weights: np.ndarray, rate: float
+        self, sums: np.ndarray, targets: np.ndarray, weights: np.ndarray, rate: float
     ) -> StepResult:
         import torch
 
         variables = self._head.trainable_variables
-        entry = keras.ops.convert_to_tensor(bags).requires_grad_()
-        answers = self._head(entry, training=True)
-        value = self._loss(targets, answers, weights) + sum(self._head.losses)
-        toward_bags, *gradients = torch.autograd.grad(value, [entry, *(v.value for v in variables)])
+        entry = keras.ops.convert_to_tensor(sums).requires_grad_()
+        predictions = self._head(entry, training=True)
+        value = self._loss(targets, predictions, weights) + sum(self._head.losses)
+        toward_sums, *gradients = torch.autograd.grad(value, [entry, *(v.value for v in variables)])
         with torch.no_grad():
             self._optimizer.learning_rate = rate
             self._optimizer.apply(gradients, variables)
-        return float(value.detach()), array_of(answers), array_of(toward_bags)
+        return float(value.detach()), array_of(predictions), array_of(toward_sums)
 
-    def judge(
-        self, bags: np.ndarray, targets: np.ndarray, weights: np.ndarray
+    def evaluate(
+        self, sums: np.ndarray, targets: np.ndarray, weights: np.ndarray
     ) -> tuple[float, np.ndarray]:
         import torch
 
         with torch.no_grad():
-            answers = self._head(bags, training=False)
-            value = self._loss(targets, answers, weights) + sum(self._head.losses)
-        return float(value), array_of(answers)
+            predictions = self._head(sums, training=False)
+            value = self._loss(targets, predictions, weights) + sum(self._head.losses)
+        return float(value), array_of(predictions)
 
 
 class _TensorFlowStep(_KerasState):
@@ -176,46 +176,48 @@ class _TensorFlowStep(_KerasState):
     def __init__(self, head: Any, loss: Any, optimizer: Any) -> None:
         import tensorflow as tf
 
-        def train(bags, targets, weights, rate):  # type: ignore[no-untyped-def]
+        def train(sums, targets, weights, rate):  # type: ignore[no-untyped-def]
             variables = [variable.value for variable in head.trainable_variables]
             with tf.GradientTape() as tape:
-                tape.watch(bags)
-                answers = head(bags, training=True)
-                value = loss(targets, answers, weights) + sum(head.losses)
-            toward_bags, *gradients = tape.gradient(value, [bags, *variables])
+                tape.watch(sums)
+                predictions = head(sums, training=True)
+                value = loss(targets, predictions, weights) + sum(head.losses)
+            toward_sums, *gradients = tape.gradient(value, [sums, *variables])
             optimizer.learning_rate.assign(rate)
             optimizer.apply(gradients, head.trainable_variables)
-            return value, answers, toward_bags
+            return value, predictions, toward_sums
 
-        def judge(bags, targets, weights):  # type: ignore[no-untyped-def]
-            answers = head(bags, training=False)
-            return loss(targets, answers, weights) + sum(head.losses), answers
+        def evaluate(sums, targets, weights):  # type: ignore[no-untyped-def]
+            predictions = head(sums, training=False)
+            return loss(targets, predictions, weights) + sum(head.losses), predictions
 
         self._train = tf.function(train, reduce_retracing=True)
-        self._judge = tf.function(judge, reduce_retracing=True)
+        self._evaluate = tf.function(evaluate, reduce_retracing=True)
         self._tensor = tf.convert_to_tensor
 
     def train(
-        self, bags: np.ndarray, targets: np.ndarray, weights: np.ndarray, rate: float
+        self, sums: np.ndarray, targets: np.ndarray, weights: np.ndarray, rate: float
     ) -> StepResult:
-        value, answers, gradient = self._train(
-            *(self._tensor(array) for array in (bags, targets, weights, np.float32(rate)))
+        value, predictions, gradient = self._train(
+            *(self._tensor(array) for array in (sums, targets, weights, np.float32(rate)))
         )
-        return float(value), answers.numpy(), gradient.numpy()
+        return float(value), predictions.numpy(), gradient.numpy()
 
-    def judge(
-        self, bags: np.ndarray, targets: np.ndarray, weights: np.ndarray
+    def evaluate(
+        self, sums: np.ndarray, targets: np.ndarray, weights: np.ndarray
     ) -> tuple[float, np.ndarray]:
-        value, answers = self._judge(*(self._tensor(array) for array in (bags, targets, weights)))
-        return float(value), answers.numpy()
+        value, predictions = self._evaluate(
+            *(self._tensor(array) for array in (sums, targets, weights))
+        )
+        return float(value), predictions.numpy()
 
 
 def make_step(head: Any, loss: Any, optimizer: Any) -> Step:
     """Compile a head's training step for the backend that Keras runs on.
 
     Args:
-        head: A built ``keras.Model`` from bags [b, width] to logits or probabilities [b, K].
-        loss: ``loss(targets, answers, weights)``, the weighted sum over the batch.
+        head: A built ``keras.Model`` from bag sums [b, width] to logits or probabilities [b, K].
+        loss: ``loss(targets, predictions, weights)``, the weighted sum over the batch.
         optimizer: A Keras optimiser, not yet built.
 
     Returns:
@@ -229,14 +231,14 @@ def make_step(head: Any, loss: Any, optimizer: Any) -> Step:
 
 @contextmanager
 def deterministic(seed: int) -> Iterator[None]:
-    """Ask the backend for operations that give the same bits each time.
+    """Make the backend use operations that give the same bits each time.
 
-    JAX does so on a processor by itself. PyTorch's switches, its number of threads (one: a head's
+    JAX does so on a CPU by default. PyTorch's switches, its number of threads (one: a head's
     operations are too small to share) and its own random state, from which Keras's dropout draws,
-    are put back afterwards. TensorFlow's switch cannot be: it stays on in this process.
+    are restored afterwards. TensorFlow's switch cannot be: it stays on in this process.
 
     Args:
-        seed: Of PyTorch's random state meanwhile.
+        seed: The seed of PyTorch's random state meanwhile.
     """
     backend = keras.backend.backend()
     if backend == "torch":

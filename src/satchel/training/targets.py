@@ -1,4 +1,4 @@
-"""Targets of training: checked, as rows, with the weights of documents, and scored."""
+"""Training targets: checks, dense rows, the weights of documents, and accuracy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from satchel.inference.structure import Task
 
 
 def check_targets(documents: int, targets: np.ndarray, n_classes: int, task: Task) -> None:
-    """Check that targets fit the documents, the classes and the task.
+    """Check that targets match the documents, the classes and the task.
 
     Args:
         documents: How many documents there are.
@@ -18,22 +18,24 @@ def check_targets(documents: int, targets: np.ndarray, n_classes: int, task: Tas
         task: ``single`` or ``multiple``.
 
     Raises:
-        LabelError: They do not.
+        LabelError: The targets do not match.
     """
     if n_classes < 2 and task == "single":
-        raise LabelError(f"a task needs at least 2 classes, found {n_classes}: add another class")
+        raise LabelError(
+            f"expected at least 2 classes, found {n_classes}: add documents of another class"
+        )
     if len(targets) != documents or documents == 0:
         raise LabelError(
-            f"expected one target for each document, and at least one; found {documents} documents "
-            f"and {len(targets)} targets"
+            f"expected one target per document and at least one document; found {documents} "
+            f"documents and {len(targets)} targets"
         )
     if targets.ndim == 2 and targets.shape[1] == n_classes:
         return
-    whole = targets.ndim == 1 and np.issubdtype(targets.dtype, np.integer)
-    if task == "multiple" or not whole:
+    is_integer = targets.ndim == 1 and np.issubdtype(targets.dtype, np.integer)
+    if task == "multiple" or not is_integer:
         raise LabelError(
             f"expected targets of shape ({documents}, {n_classes})"
-            + (f" or whole numbers of shape ({documents},)" if task == "single" else "")
+            + (f" or integers of shape ({documents},)" if task == "single" else "")
             + f"; found {targets.dtype} of shape {targets.shape}"
         )
     if targets.min() < 0 or targets.max() >= n_classes:
@@ -43,7 +45,7 @@ def check_targets(documents: int, targets: np.ndarray, n_classes: int, task: Tas
 
 
 def target_rows(targets: np.ndarray, documents: np.ndarray, n_classes: int) -> np.ndarray:
-    """Give the targets of some documents as rows.
+    """Return the targets of some documents as dense rows.
 
     Args:
         targets: Integer classes [n], or float [n, n_classes].
@@ -70,19 +72,20 @@ def document_weights(
     Args:
         targets: Integer classes [n], or float [n, n_classes].
         sample_weight: float [n]; None for 1.
-        class_weight: float [n_classes]; None for 1. Several labels count by their mean.
+        class_weight: float [n_classes]; None for 1. A document with several labels
+            gets the mean of their weights.
 
     Returns:
         float32 [n].
 
     Raises:
-        LabelError: A weight is negative, not finite, or their number is wrong.
+        LabelError: A weight is negative or not finite, or there are too many or too few.
     """
     weights = np.ones(len(targets)) if sample_weight is None else np.asarray(sample_weight, float)
     if weights.shape != (len(targets),) or not (weights >= 0).all() or np.isinf(weights).any():
         raise LabelError(
-            f"expected {len(targets)} finite sample weights of at least 0, one a document; found "
-            f"shape {weights.shape}"
+            f"expected {len(targets)} finite sample weights of at least 0, one per document; "
+            f"found shape {weights.shape}"
         )
     if class_weight is not None:
         by_class = np.asarray(class_weight, float)
@@ -95,19 +98,20 @@ def document_weights(
     return weights.astype(np.float32)
 
 
-def correct(answers: np.ndarray, targets: np.ndarray, task: Task, logits: bool) -> float:
-    """Sum over documents how right the answers are.
+def correct(predictions: np.ndarray, targets: np.ndarray, task: Task, logits: bool) -> float:
+    """Add up how correct the predictions are.
 
     Args:
-        answers: float [b, n_classes], logits or probabilities.
+        predictions: float [b, n_classes], logits or probabilities.
         targets: float [b, n_classes].
-        task: ``single``: a document counts 1 where its best class is right; ``multiple``: it counts
-            the share of its labels decided rightly at one half (Keras's binary accuracy).
-        logits: Whether answers are logits.
+        task: ``single``: a document counts 1 if its most probable class is correct; ``multiple``:
+            the share of its labels that are correct at a threshold of one half (Keras's binary
+            accuracy).
+        logits: Whether the predictions are logits.
 
     Returns:
-        The sum.
+        The sum over the documents.
     """
     if task == "single":
-        return float((answers.argmax(axis=1) == targets.argmax(axis=1)).sum())
-    return float(((answers > (0.0 if logits else 0.5)) == (targets > 0.5)).mean(axis=1).sum())
+        return float((predictions.argmax(axis=1) == targets.argmax(axis=1)).sum())
+    return float(((predictions > (0.0 if logits else 0.5)) == (targets > 0.5)).mean(axis=1).sum())

@@ -1,4 +1,4 @@
-"""The features of one document: each distinct one, how often it occurs, and sorted by its id."""
+"""The distinct features of one document, how often each occurs, and sorting them by id."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ scratch_type = types.Tuple(
 
 @helper
 def longest_document(offsets: Array) -> Number:
-    """The size in bytes of the longest document."""
+    """Return the size in bytes of the longest document."""
     longest = 0
     for document in range(len(offsets) - 1):
         longest = max(longest, offsets[document + 1] - offsets[document])
@@ -53,11 +53,11 @@ def longest_document(offsets: Array) -> Number:
 
 @helper
 def make_scratch(longest: Number, settings: Settings) -> Scratch:
-    """Room for the longest document of a chunk; the system gives pages only where it is used.
+    """Allocate buffers for the longest document of a chunk; only pages that are used take memory.
 
     Lower case at most doubles the bytes of a document (``lower_document``). Each byte starts one
     word at most, with as many n-grams, and an address has three bytes or more; both count once more
-    as field tokens. A chunk of character n-grams has two pads, and a blank between it and the next.
+    as field tokens. A chunk of character n-grams has two pads, and a blank before the next.
     """
     size = 2 * longest + 8
     most = 0
@@ -77,7 +77,7 @@ def make_scratch(longest: Number, settings: Settings) -> Scratch:
 
 @helper
 def _merge_equal(found: Array, count: Number, slots_of: Array, placement: Number) -> Number:
-    """Keep each feature once, at its first place, and count it; return how many are left."""
+    """Merge equal features, counting them at the first position; return how many are distinct."""
     slots = 4
     while slots < 2 * count:
         slots *= 2
@@ -114,7 +114,7 @@ def document_bag(
         stop: Where it ends.
         table: The table of its rule set.
         settings: Which features to find.
-        scratch: From ``make_scratch``; its features are the answer.
+        scratch: From ``make_scratch``; its features are the result.
 
     Returns:
         How many distinct features there are, in the order of their first occurrence.
@@ -141,7 +141,7 @@ def document_bag(
 
 @helper
 def grown(array: Array, used: Number) -> Array:
-    """The first ``used`` entries of an array in one twice as long."""
+    """Return the first ``used`` entries of an array in one of double length."""
     larger = np.empty(2 * len(array), array.dtype)
     for place in range(used):
         larger[place] = array[place]

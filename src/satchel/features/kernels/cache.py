@@ -1,4 +1,4 @@
-"""Numba's cache of machine code, checked for damage, and a start of Numba that is kept short.
+"""Numba's cache of machine code, checked for damage, and a faster start of Numba.
 
 Loading compiled kernels takes less time than what Numba prepares at its start for other uses.
 """
@@ -19,14 +19,14 @@ from numba.core.runtime.nrt import rtsys
 
 
 class StoredCode(FunctionCache):  # type: ignore[misc]  # Numba carries no types
-    """Numba's cache of one function, which loads what machine code needs to run and no more.
+    """Numba's cache of one function, which loads only what machine code needs to run.
 
     Before it looks into its cache, Numba gathers all that it can type and lower: a quarter of a
     start that only compiling needs, and compiling does it again.
 
     Args:
         function: The function.
-        compiling: Called when nothing is kept of it, before it is compiled.
+        compiling: Called before the function is compiled because it is not cached.
     """
 
     def __init__(self, function: Callable[..., Any], compiling: Callable[[], None]) -> None:
@@ -36,7 +36,7 @@ class StoredCode(FunctionCache):  # type: ignore[misc]  # Numba carries no types
         self._cache_file: Any = _CheckedFile(self._cache_path, self._impl.filename_base, stamp)
 
     def load_overload(self, signature: Any, context: Any) -> Any:
-        """Load machine code; None where none is kept, and then all is ready to compile."""
+        """Load machine code; None if there is none, after preparing to compile."""
         rtsys.initialize(context)  # the memory of arrays
         code = None
         with self._guard_against_spurious_io_errors():
@@ -50,11 +50,11 @@ class StoredCode(FunctionCache):  # type: ignore[misc]  # Numba carries no types
 class _CheckedFile(IndexDataCacheFile):  # type: ignore[misc]  # Numba carries no types
     """Numba's index and files of one function; a file of machine code is named by its SHA-256.
 
-    Damaged machine code would run all the same, so it is not loaded unless it is whole.
+    Damaged machine code would run anyway, so it is loaded only if its hash is correct.
     """
 
     def save(self, key: Any, data: Any) -> None:
-        """Keep machine code."""
+        """Save machine code."""
         content = self._dump(data)
         name = self._data_name_pattern.replace("{number:d}", hashlib.sha256(content).hexdigest())
         overloads = self._load_index()
@@ -68,7 +68,7 @@ class _CheckedFile(IndexDataCacheFile):  # type: ignore[misc]  # Numba carries n
                 Path(self._data_path(before)).unlink()
 
     def load(self, key: Any) -> Any:
-        """Load machine code; None where none is kept.
+        """Load machine code; None if there is none.
 
         Raises:
             Exception: The index or the file is damaged.
@@ -94,7 +94,8 @@ def ready_to_compile() -> None:
 def _without_blas() -> Iterator[None]:
     """Let Numba's modules load without ``scipy.linalg``, whose import doubles a start.
 
-    Numba imports it just to learn that it is there, and again when a kernel needs it; ours do not.
+    Numba imports it only to check that it is installed, and again when a kernel needs it; ours do
+    not.
     """
 
     def is_installed() -> None:

@@ -1,4 +1,4 @@
-"""The one home of ``import numba``: how kernels are compiled, and where machine code is kept."""
+"""How kernels are compiled, and where their machine code is cached."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from satchel.progress import tell
 
 cache: Any
 try:
-    # It rests on parts of Numba that are not public and may be gone from the next version.
+    # It uses private parts of Numba, which the next version may not have.
     from satchel.features.kernels import cache
 except (ImportError, AttributeError):
     cache = None
 
 Function = Callable[..., Any]
 
-# Numba compiles a helper anew for each literal number that it is called with, even for one that a
-# variable holds at first. So variables and arguments start as these.
+# Numba compiles a helper again for each literal number that it is called with, even for the initial
+# value of a variable. So variables and arguments start as these.
 NONE = np.int64(-1)
 ZERO = np.int64(0)
 ONE = np.int64(1)
 
-# What kernels take: arrays, integers whose width Numba gives, and the room of a document.
+# Types of kernel arguments: arrays, integers of Numba's width, and the buffers of a document.
 Array = np.ndarray
 Number = Any
 Scratch = tuple[Array, Array, Array, Array]
@@ -50,7 +50,7 @@ vocabulary_in = types.Array(types.uint64, 2, "C", readonly=True)
 
 
 def _sources_digest() -> str:
-    """Changes with any kernel: Numba watches a kernel's own file, not those that it calls into."""
+    """Return a digest of all kernels; Numba checks a kernel's own file, not its helpers'."""
     digest = hashlib.sha256(numba.__version__.encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
@@ -59,7 +59,7 @@ def _sources_digest() -> str:
 
 @lru_cache(maxsize=1)
 def cache_folder() -> Path | None:
-    """The folder that keeps machine code across processes; None where none is safe."""
+    """Return the folder that keeps machine code across processes; None if none is safe."""
     form = "" if cache is None else "-checked"
     return compiled_folder(
         f"kernels-{_sources_digest()}{form}",
@@ -70,7 +70,7 @@ def cache_folder() -> Path | None:
 
 @contextmanager
 def _caching_in(folder: Path) -> Iterator[None]:
-    """Numba reads its folder when a function is decorated; other users of Numba keep their own."""
+    """Set Numba's cache folder, read when a function is decorated; restore it for other users."""
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(folder)
     try:
@@ -82,7 +82,7 @@ def _caching_in(folder: Path) -> Iterator[None]:
 def kernel(signature: Any) -> Callable[[Function], Function]:
     """Compile a function that Python calls, at once, or load it from the cache.
 
-    The cache is a convenience: whatever fails in it is removed and told, and the function compiled.
+    The cache is optional: an entry that fails is removed with a warning, and the function compiled.
 
     Args:
         signature: Numba's signature of the function.
@@ -96,12 +96,12 @@ def kernel(signature: Any) -> Callable[[Function], Function]:
         if folder is not None:
             dispatcher = _dispatcher(function)
             try:
-                _keep_code_in(folder, dispatcher, function)
+                _use_cache_in(folder, dispatcher, function)
                 dispatcher.compile(signature)
             except Exception as error:  # unpickling what is damaged can raise anything
                 _remove_code(folder, function)
-                _say_damaged(folder, f"{type(error).__name__}: {error}")
-            if dispatcher.signatures:  # else it was loading that failed, not keeping
+                _warn_damaged(folder, f"{type(error).__name__}: {error}")
+            if dispatcher.signatures:  # otherwise loading failed, not saving
                 dispatcher.disable_compile()
                 return dispatcher
         dispatcher = _dispatcher(function)
@@ -119,18 +119,18 @@ def _dispatcher(function: Function) -> Any:
     return numba.njit(nogil=True, error_model="numpy")(function)
 
 
-def _keep_code_in(folder: Path, dispatcher: Any, function: Function) -> None:
+def _use_cache_in(folder: Path, dispatcher: Any, function: Function) -> None:
     with _caching_in(folder):
         if cache is not None:
             dispatcher._cache = cache.StoredCode(function, say_compiling)
         else:
             dispatcher.enable_caching()
     if not Path(dispatcher.stats.cache_path).is_relative_to(folder):
-        raise OSError(f"Numba keeps its code in {dispatcher.stats.cache_path}")
+        raise OSError(f"Numba caches its code in {dispatcher.stats.cache_path}")
 
 
 def _remove_code(folder: Path, function: Function) -> None:
-    """Remove what Numba keeps of a function: its files bear the function's qualified name."""
+    """Remove Numba's cache of a function: the file names contain its qualified name."""
     module, name = Path(function.__code__.co_filename).stem, function.__qualname__
     pattern = glob.escape(f"{module}.{name}-".replace(">", "").replace("<", ""))
     for path in folder.rglob(f"{pattern}*"):
@@ -141,13 +141,13 @@ def _remove_code(folder: Path, function: Function) -> None:
 _damaged: set[Path] = set()
 
 
-def _say_damaged(folder: Path, reason: str) -> None:
+def _warn_damaged(folder: Path, reason: str) -> None:
     if folder in _damaged:
         return
     _damaged.add(folder)
     warn(
-        f"kept machine code could not be used ({reason:.200}): what is damaged is removed and "
-        f"compiled anew. If this comes again, see whether {folder} can be written"
+        f"cached machine code could not be used ({reason:.200}): it is removed and compiled "
+        f"again. If this warning comes again, check that {folder} is writable"
     )
 
 
@@ -155,14 +155,14 @@ _compiled = itertools.count(1)
 
 
 def say_compiling() -> None:
-    """Tell whoever shows progress that a function is about to be compiled, not loaded."""
+    """Report that a function is about to be compiled, not loaded."""
     tell("compiling", next(_compiled), None, "once, for half a minute")
 
 
 def helper(function: Function) -> Any:
-    """Mark a function that only kernels call: it is compiled as a part of them.
+    """Mark a function that only kernels call: it is compiled as part of them.
 
-    Python cannot call it: compiling the way in from Python takes a fifth of the time.
+    Python cannot call it: compiling an entry point for Python takes a fifth of the time.
     """
     options = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     return numba.njit(error_model="numpy", **options)(function)

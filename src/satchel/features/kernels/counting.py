@@ -1,4 +1,4 @@
-"""The features of chunks of documents, counted into a table that grows; one table a thread."""
+"""The features of chunks of documents, counted into a growing table; one table per thread."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ _kinds = types.uint8[::1]
 
 
 def empty_table() -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """A table without features, as ``count_chunk`` takes and gives it."""
+    """Return a table without features, as ``count_chunk`` takes and returns it."""
     return np.zeros((1024, 2), np.uint64), np.empty(512, np.uint64), np.empty(512, np.uint8), 0
 
 
 @helper
 def _grown_table(table: Array, placement: Number) -> Array:
-    """The same features in twice as many slots."""
+    """Return the same features in twice as many slots."""
     larger = np.zeros((2 * len(table), 2), np.uint64)
     mask = np.uint64(len(larger) - 1)
     shift = slot_shift(len(larger))
@@ -109,7 +109,7 @@ def count_chunk(
         settings: Which features to count.
         table: Open addressing, a power of two of slots: a hash, then the feature's number + 1 in
             the low half and its document frequency in the high half; 0 = free.
-        hashes: The hash of each feature in the order in which they turned up.
+        hashes: The hash of each feature in order of first occurrence.
         kinds: The kind of each.
         size: How many features there are.
 
@@ -138,8 +138,8 @@ def count_chunk(
             entries = grown(entries, used)
         mask = np.uint64(len(table) - 1)
         shift = slot_shift(len(table))
-        # Loads that do not wait for each other fetch the slots several times as fast as probing
-        # one by one; the sum is kept so that the compiler does not drop them.
+        # Independent loads fetch the slots several times as fast as probing one by one; the sum is
+        # kept so that the compiler does not remove them.
         touched = np.uint64(0)
         for feature in range(distinct):
             touched += table[first_slot(found[feature, HASH], placement, shift), 1]
@@ -165,7 +165,7 @@ def count_chunk(
 
 @kernel(types.int64[::1](_table, types.int64))
 def table_frequencies(table: Array, size: Number) -> Number:
-    """The document frequency of each feature, in the order in which they turned up."""
+    """Return the document frequency of each feature, in order of first occurrence."""
     frequency = np.zeros(size, np.int64)
     for slot in range(len(table)):
         if table[slot, 1] != 0:
@@ -188,7 +188,7 @@ def table_frequencies(table: Array, size: Number) -> Number:
 def finish_rows(
     entries: Array, lengths: Array, ranks: Array, columns: Number, ids: Array, values: Array
 ) -> None:
-    """Give the features of rows their final ids, and sort each row.
+    """Replace the numbers of features by their final ids, and sort each row.
 
     Args:
         entries: Number in the table << 32 | count, for all rows.
@@ -227,7 +227,7 @@ class _Worker:
         self.documents = 0
 
     def count(self, chunk: Chunk) -> tuple[np.ndarray, np.ndarray]:
-        """Count a chunk; the row lengths, and the entries."""
+        """Count a chunk; return the row lengths and the entries."""
         packed = pack(chunk.texts, chunk.first)
         *table, lengths, entries = count_chunk(
             packed.data, packed.offsets, self.characters, self.settings, *self.table
@@ -237,29 +237,32 @@ class _Worker:
         return lengths, entries
 
     def counts(self) -> Counts:
-        """What this worker has counted, in the order in which features turned up."""
+        """Return what this worker has counted, in order of first occurrence."""
         table, hashes, kinds, size = self.table
         return Counts(hashes[:size], kinds[:size], table_frequencies(table, size), self.documents)
 
 
 def count_with_rows(
-    stream: Iterator[Chunk], features: Features, threads: int, tell: Callable[[Chunk], None]
+    stream: Iterator[Chunk],
+    features: Features,
+    threads: int,
+    report_progress: Callable[[Chunk], None],
 ) -> tuple[Counts, CSRMatrix]:
-    """The vocabulary and the rows of a stream of documents.
+    """Return the vocabulary and the rows of a stream of documents.
 
     Args:
         stream: Chunks of prepared documents.
         features: Which features to count.
         threads: How many threads work.
-        tell: Called with each chunk that is done.
+        report_progress: Called with each processed chunk.
 
     Returns:
         Its counts, and the counts of each document.
     """
     workers = [_Worker(features) for _ in range(threads)]
-    parts = work_through(stream, workers, _Worker.count, tell)
+    parts = work_through(stream, workers, _Worker.count, report_progress)
     merged, ranks = merge_ranked([worker.counts() for worker in workers])
-    lengths = [answer[0] for _, answer in parts]
+    lengths = [result[0] for _, result in parts]
     offsets = np.zeros(sum(map(len, lengths)) + 1, np.int64)
     if parts:
         np.cumsum(np.concatenate(lengths), out=offsets[1:])

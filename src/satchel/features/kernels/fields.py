@@ -1,4 +1,4 @@
-"""Tokens once more in the name space of their part of a post: ``preprocess`` over bytes."""
+"""Field tokens: tokens combined with the name space of their part; ``preprocess`` over bytes."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from satchel.features.preprocess import FIRST, LONGEST_NAME, QUOTE, SIGNATURE
 
 
 def _block(text: str, above: bytes = b"\x01") -> np.uint64:
-    """The bytes of a text as a block of the hash; the last block has a 1 above its bytes."""
+    """Return the bytes of a text as a block of the hash; the last block has a 1 above its bytes."""
     return np.uint64(int.from_bytes(above + text.encode(), "big"))
 
 
-# The names of the parts that are no header field, as blocks.
+# The names of the parts that are not header fields, as blocks.
 _QUOTE = _block(QUOTE)
 _FIRST = _block(FIRST)
 _SIGNATURE_START = _block(SIGNATURE[:BLOCK], above=b"")
@@ -61,7 +61,7 @@ def _is_blank(byte: Number) -> Number:
 
 @helper
 def _first_ink(text: Array, start: Number, end: Number) -> Number:
-    """Where the first byte that is no blank stands in a line; ``end`` where all are."""
+    """Return the position of the first non-blank byte of a line; ``end`` if there is none."""
     place = start
     while place < end and _is_blank(byte_at(text, place)):
         place += 1
@@ -70,7 +70,7 @@ def _first_ink(text: Array, start: Number, end: Number) -> Number:
 
 @helper
 def _name_end(text: Array, start: Number, end: Number) -> Number:
-    """Where the colon after a field's name stands; −1 where the line is no header line."""
+    """Return the position of the colon after a field's name; −1 if this is not a header line."""
     place = start
     while place < end and 33 <= byte_at(text, place) <= 126 and byte_at(text, place) != _COLON:
         place += 1
@@ -83,7 +83,7 @@ def _name_end(text: Array, start: Number, end: Number) -> Number:
 
 @helper
 def _header_size(text: Array, size: Number) -> Number:
-    """How many bytes the header block has, 0 where there is none."""
+    """Return how many bytes the header block has, 0 if there is none."""
     fields = ZERO
     start = ZERO
     while start < size:
@@ -116,9 +116,9 @@ def field_features(
     Args:
         text: The document in lower case, with classes.
         size: Its size in bytes.
-        settings: See ``features.Settings``.
+        settings: See ``text.Settings``.
         found: Holds the features, and takes more.
-        first: The first feature to look at.
+        first: The first feature to process.
         last: Where to stop.
         count: How many features there are already.
 

@@ -1,8 +1,8 @@
-"""How kernels hold a lowered text and its features, how they hash, and how they lower.
+"""How kernels hold a lower-cased text and its features, hash tokens, and lower-case a text.
 
 A text is an array of uint16: a byte of its lower case, and above it the class of the character. The
-features found are an array of uint64 with a row each: hash, place (start << 32 | end, in bytes of
-the text), and kind (with the count above it, once equal features are merged).
+features found are an array of uint64 with a row each: hash, position (start << 32 | end, in bytes
+of the text), and kind (with the count above it, once equal features are merged).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ HASH, PLACE, KIND = 0, 1, 2
 COLUMNS = 3
 COUNT_SHIFT = 8
 
-# Odd, so that no two hashes are taken for each other, and drawn anew in every process.
+# Odd, so that different hashes stay different, and drawn again in every process.
 PLACEMENT = int.from_bytes(os.urandom(8), "little", signed=True) | 1
 
 
@@ -49,7 +49,7 @@ class Settings(NamedTuple):
         shortest: The shortest character n-gram, 0 for none.
         longest: The longest character n-gram.
         hash_key: The key of the feature hash.
-        placement: What tables multiply a hash with to find its slot; no answer depends on it.
+        placement: What tables multiply a hash by to find its slot; no result depends on it.
     """
 
     orders: int
@@ -65,7 +65,7 @@ settings_type = types.NamedUniTuple(types.int64, len(Settings._fields), Settings
 
 
 def settings_of(features: Features) -> Settings:
-    """Features as the numbers that kernels take."""
+    """Return features as the numbers that kernels take."""
     shortest, longest = features.characters or (0, 0)
     return Settings(
         features.words,
@@ -80,7 +80,7 @@ def settings_of(features: Features) -> Settings:
 
 @helper
 def slot_shift(slots: Number) -> Number:
-    """How far a hash times the placement is shifted right to give one of 2ⁿ slots."""
+    """Return how far a hash times the placement is shifted right to give one of 2ⁿ slots."""
     shift = 64
     while slots > 1:
         slots >>= 1
@@ -90,23 +90,23 @@ def slot_shift(slots: Number) -> Number:
 
 @helper
 def first_slot(number: Number, placement: Number, shift: Number) -> Number:
-    """Where the search for a hash begins in a table with open addressing.
+    """Return where the search for a hash begins in a table with open addressing.
 
-    A hash is no secret to whoever holds the model, so its own bits must not say where it goes:
-    65,536 words made for one stretch of a table would make each look-up walk through all of them.
+    A hash is known to whoever has the model, so its bits alone must not determine the slot:
+    65,536 words crafted for one region of a table would make each look-up visit all of them.
     """
     return np.int64(number * placement >> shift)
 
 
 @helper
 def kind_at(text: Array, place: Number) -> Number:
-    """The class of the character that starts at a place."""
+    """Return the class of the character that starts at a position."""
     return text[place] >> 8
 
 
 @helper
 def byte_at(text: Array, place: Number) -> Number:
-    """The byte at a place."""
+    """Return the byte at a position."""
     return text[place] & 0xFF
 
 
@@ -121,16 +121,16 @@ def emit(
     return count + 1
 
 
-# Numba turns uint64 with int64 into float64, so every number here has its type.
+# Numba converts uint64 with int64 to float64, so every number here has an explicit type.
 WORD_START = np.uint64(KEYED_START[WORD_SALT])
 ADDRESS_START = np.uint64(KEYED_START[ADDRESS_SALT])
 CHARACTER_START = np.uint64(KEYED_START[CHARACTER_SALT])
 FIELD_START = np.uint64(KEYED_START[FIELD_SALT])
 FIELD_SALT_64 = np.uint64(FIELD_SALT)
 EMPTY = np.uint64(1)
-"""A block without bytes: the 1 above the bytes of a block tells how many there are."""
+"""A block without bytes: the 1 above the bytes of a block encodes how many there are."""
 NOT_ASCII = np.uint64(int.from_bytes(b"\x80" * BLOCK, "big"))
-"""The bits of a block of which one is set where a byte of it is no ASCII."""
+"""The bits of a block of which one is set if a byte is not ASCII."""
 _FULL = np.uint64(8 * BLOCK)
 _BYTES = np.uint64((1 << 8 * BLOCK) - 1)
 BYTE = np.uint64(8)
@@ -145,7 +145,7 @@ _SHIFT = np.uint64(33)
 
 @intrinsic
 def _wide_product(_context: Any, _left: Any, _right: Any) -> Any:
-    """The two halves of the 128 bits of a product, the high one first, which Numba lacks."""
+    """Return a product of 128 bits as two halves, the high one first; Numba has no such type."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         narrow = arguments[0].type
@@ -160,13 +160,13 @@ def _wide_product(_context: Any, _left: Any, _right: Any) -> Any:
 
 @helper
 def shifted_key(key: Number) -> Number:
-    """A key as ``absorb`` takes it: the high half of a product then is the product over 2⁶¹."""
+    """Return a key for ``absorb``: the high half of a product is then the product / 2⁶¹."""
     return np.uint64(key) << _KEY_SHIFT
 
 
 @helper
 def absorb(state: Number, block: Number, key: Number) -> Number:
-    """(state + block) · key modulo the prime, up to 2 too much: the next step does not mind.
+    """Return (state + block) · key modulo the prime, or up to 2 more, which the next step allows.
 
     The state is below 2⁶¹ + 2 and the block below 2⁵⁷, so nothing here overflows.
     """
@@ -177,21 +177,21 @@ def absorb(state: Number, block: Number, key: Number) -> Number:
 
 @helper
 def absorb_full(state: Number, block: Number, key: Number) -> Number:
-    """The state after a block of ``BLOCK`` bytes that is not the last one."""
+    """Return the state after a block of ``BLOCK`` bytes that is not the last one."""
     return absorb(state, block & _BYTES, key)
 
 
 @helper
 def with_byte(block: Number, byte: Number) -> Number:
-    """A block that is not full and the byte of one place of a text."""
+    """Return a block, which is not full, with one more byte of a text."""
     return block << BYTE | np.uint64(byte & 0xFF)
 
 
 @helper
 def add_byte(state: Number, block: Number, byte: Number, key: Number) -> tuple[Number, Number]:
-    """Add the byte of one place of a text; give the state and the block that follow.
+    """Add one byte of a text; return the next state and block.
 
-    Bytes gather in the block, and one multiplication takes seven of them in.
+    Bytes are collected in the block, and one multiplication absorbs seven of them.
     """
     if block >> _FULL:
         state = absorb_full(state, block, key)
@@ -201,14 +201,14 @@ def add_byte(state: Number, block: Number, byte: Number, key: Number) -> tuple[N
 
 @helper
 def finished(state: Number, block: Number, key: Number) -> Number:
-    """The hash of the bytes so far: takes the last block in, and mixes."""
+    """Return the hash of the bytes so far: absorbs the last block, and mixes."""
     number = absorb(state, block, key)
     return mix(number - _PRIME if number >= _PRIME else number)
 
 
 @helper
 def mix(number: Number) -> Number:
-    """murmur3's finalising mix."""
+    """Apply murmur3's finalising mix."""
     number ^= number >> _SHIFT
     number *= _MIX_1
     number ^= number >> _SHIFT
@@ -218,13 +218,13 @@ def mix(number: Number) -> Number:
 
 @helper
 def combine(left: Number, right: Number, salt: Number) -> Number:
-    """One hash of two, in which their order matters."""
+    """Return one hash of two; their order matters."""
     return mix(left * _COMBINE + right + salt)
 
 
 @helper
 def hash_bytes(text: Array, start: Number, end: Number, state: Number, key: Number) -> Number:
-    """The hash of the bytes of ``text[start:end]`` from the starting state of its kind."""
+    """Return the hash of ``text[start:end]`` from the initial state of its kind."""
     block = EMPTY
     while end - start > BLOCK:
         for place in range(start, start + BLOCK):
@@ -246,7 +246,7 @@ _CONTINUED = CONTINUATION << 8 | 0x80
 
 @helper
 def decode(data: Array, place: Number) -> tuple[Number, Number]:
-    """The code point whose first byte stands at ``place``, and how many bytes it has."""
+    """Return the code point whose first byte is at ``place``, and how many bytes it has."""
     first = np.int64(data[place])
     if first < 0x80:
         return first, 1
@@ -269,8 +269,8 @@ def _value(code: Number, table: Array) -> Number:
 def _ends_word(data: Array, start: Number, stop: Number, place: Number, table: Array) -> Number:
     """CPython's rule: Σ becomes ς after a cased character and not before one.
 
-    Characters that case ignores are looked through in both directions. Each stretch of them is
-    walked through at most twice, since Σ itself is cased.
+    Case-ignorable characters are skipped in both directions. Each run of them is visited at most
+    twice, since Σ itself is cased.
     """
     before = place
     is_cased = False
@@ -316,14 +316,14 @@ def _encode(code: Number, kind: Number, text: Array, end: Number) -> Number:
 
 @helper
 def lower_document(data: Array, start: Number, stop: Number, table: Array, text: Array) -> Number:
-    """Lower and classify ``data[start:stop]``.
+    """Lower-case and classify ``data[start:stop]``.
 
     Args:
         data: Valid UTF-8.
         start: Where the document starts.
         stop: Where it ends.
         table: The table of its rule set.
-        text: Takes the answer, uint16; twice the document's size is always enough.
+        text: Takes the result, uint16; twice the document's size is always enough.
 
     Returns:
         The number of bytes in lower case.

@@ -1,4 +1,10 @@
-"""Finding the features of one document in a vocabulary."""
+"""From packed documents to a vocabulary: look-up, counts, weights and embedding sums.
+
+``known_entries`` looks up the distinct features of one document. ``look_up_chunk`` returns the
+counts of the known features of a chunk of documents as sparse rows. ``PackedEmbeddings`` lays out
+views for ``sum_chunk``, which tokenises, looks up, weights and sums in one pass over each document:
+the fast path of prediction.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +65,7 @@ def known_entries(
     entries: Array,
     spare: Array,
 ) -> Number:
-    """Look the features of a document up; return how many are known.
+    """Look up the features of a document; return how many are known.
 
     Args:
         scratch: Holds the features.
@@ -74,8 +80,8 @@ def known_entries(
         return ZERO
     found = scratch[1]
     known = ZERO
-    # Loads that do not wait for each other fetch what the search needs several times as fast as
-    # searching one by one; the sum is kept so that the compiler does not drop them.
+    # Independent loads fetch what the search needs several times as fast as searching one by one;
+    # the sum is kept so that the compiler does not remove them.
     touched = np.uint64(0)
     last = np.int64(len(vocabulary) - 1)
     for feature in range(distinct):
@@ -83,8 +89,8 @@ def known_entries(
     for feature in range(distinct):
         touched += vocabulary[min(np.int64(spare[feature]), last), 0]
     scratch[3][0, 0] = touched
-    # Where in its bucket a hash stands, and whether it is there, cannot be foreseen: steps that
-    # are always taken cost less than guesses that are wrong.
+    # Whether and where a hash is in its bucket is unpredictable: a fixed number of steps costs less
+    # than mispredicted branches.
     for feature in range(distinct):
         number = found[feature, HASH]
         place = min(np.int64(spare[feature]), last)
@@ -165,11 +171,11 @@ _LEAST_SQUARES = LEAST_LENGTH**2
 
 
 class Layout(NamedTuple):
-    """One table among those that lie end to end.
+    """The layout of one of several concatenated tables.
 
     Attributes:
-        term_frequency: A place in ``TERM_FREQUENCIES``.
-        norm: A place in ``NORMS``.
+        term_frequency: An index into ``TERM_FREQUENCIES``.
+        norm: An index into ``NORMS``.
         cells: Where its rows start.
         width: The length of a row.
         column: Where its sums start.
@@ -184,7 +190,7 @@ class Layout(NamedTuple):
 
 @helper
 def _factor_of(count: Number, term_frequency: Number) -> Number:
-    """What a weight is multiplied with for a feature that occurs so often."""
+    """Return what a weight is multiplied by for a feature with this count."""
     if term_frequency == _BINARY:
         return np.float32(1.0)
     if term_frequency == _LOG and count != 1:
@@ -204,7 +210,7 @@ def _own_values(
     own: Array,
     values: Array,
 ) -> Number:
-    """``weighing.weigh`` for the entries of one document that a table has.
+    """Do ``weighting.weigh`` for the entries of one document that a table has.
 
     Args:
         entries: Feature << 32 | count.
@@ -212,7 +218,7 @@ def _own_values(
         vocabulary: See ``_sum_chunk``.
         weights: See ``_sum_chunk``.
         table: The number of the table.
-        factors: What ``_factor_of`` gives for the first counts.
+        factors: What ``_factor_of`` returns for small counts.
         layout: See ``_sum_chunk``.
         own: Takes row << 1 | whether it is a field token.
         values: Takes the values.
@@ -223,8 +229,8 @@ def _own_values(
     term_frequency, norm = layout[table, 0], layout[table, 1]
     known = ZERO
     total = ZERO
-    # Whether a table has a feature cannot be foreseen by the processor, and a wrong guess costs
-    # more than an entry that the next one overwrites.
+    # Whether a table has a feature is unpredictable, and a mispredicted branch costs more than
+    # writing an entry that the next one overwrites.
     for entry in range(found):
         feature = np.int64(entries[entry] >> np.uint64(32))
         place = np.int64(vocabulary[feature, 1 + table] & _NOWHERE)
@@ -289,7 +295,7 @@ def _sum_chunk(
     sums: Array,
     known_counts: Array,
 ) -> None:
-    """Tokenise, look up, weigh and sum documents.
+    """Tokenise, look up, weight and sum documents.
 
     Args:
         data: Packed documents.
@@ -298,15 +304,15 @@ def _sum_chunk(
         settings: Which features to count.
         vocabulary: uint64 [V, 1 + tables]; for each feature of any table, ascending, the hash, and
             then for each table the weight (its bits as float32) << 32 | row << 1 | whether it is a
-            field token, or all ones in the low half where the table does not know the feature: one
-            look at the memory fetches all.
+            field token, or all ones in the low half if the table does not have the feature: one
+            memory access fetches all.
         weights: The same memory as float32 [V, 2 + 2 · tables].
         buckets: Where the hashes of each bucket start.
         shift: How far a hash is shifted right to give its bucket.
-        layout: A ``Layout`` each table.
+        layout: One ``Layout`` per table.
         cells: The rows of each table's features, end to end.
-        sums: Takes one row a document, tables side by side; zeros to begin with. Rows are added in
-            the order in which the document first has their features.
+        sums: Takes one row per document, tables side by side; initially zeros. Rows are added in
+            the order of their features' first occurrence in the document.
         known_counts: Takes how many distinct features of each document each table knows.
     """
     scratch = make_scratch(longest_document(offsets), settings)
@@ -340,7 +346,7 @@ def _sum_chunk(
             known_counts[document, number] = known
             cell = layout[number, 2]
             width = layout[number, 3]
-            # Loads that do not wait for each other, as in known_entries.
+            # Independent loads, as in known_entries.
             for place in range(known):
                 touched += np.int64(cells[cell + (own[place] >> 1) * width])
             total = sums[document, layout[number, 4] : layout[number, 4] + width]
@@ -355,7 +361,7 @@ def _sum_chunk(
 
 @cache
 def sum_chunk(cells: str) -> Function:
-    """Compile or load the kernel for rows of one type, as a process seldom meets the other.
+    """Compile or load the kernel for rows of one type, as a process rarely needs both.
 
     Args:
         cells: int8 or float32.
@@ -368,13 +374,13 @@ _CHUNK_SUMS = 1 << 21  # sums that a thread holds at once: 8 MB
 
 
 class PackedEmbeddings:
-    """Some views laid out flat, over one vocabulary: that of all of them.
+    """Views packed into flat arrays over their joint vocabulary.
 
     Args:
-        features: Features that hold those of each view.
-        views: The views. Rows of int8 are gathered as they are where all have such; else they are
-            expanded to float32.
-        joined: The vocabulary of all of them.
+        features: Features that include those of each view.
+        views: The views. Rows of int8 are used as they are if all views have them; otherwise all
+            are expanded to float32.
+        joined: The joint vocabulary.
     """
 
     def __init__(self, features: Features, views: Sequence[View], joined: HashIndex) -> None:
@@ -445,13 +451,13 @@ class PackedEmbeddings:
 
 
 def _whole_lines(rows: np.ndarray) -> int:
-    """How many cells a table takes when the next one starts at a line of the processor's cache."""
+    """Return how many cells a table takes if the next one starts at a cache line."""
     cells = _LINE // rows.itemsize
     return -(-rows.size // cells) * cells
 
 
 def _aligned_zeros(size: int, dtype: np.dtype) -> np.ndarray:
-    """Zeros that start at a line of the processor's cache, so that short rows lie in one line."""
+    """Return zeros that start at a cache line, so that short rows lie in one line."""
     memory = np.zeros(size * dtype.itemsize + _LINE, np.uint8)
     start = -memory.ctypes.data % _LINE
     return memory[start : start + size * dtype.itemsize].view(dtype)

@@ -1,8 +1,8 @@
-"""What the kernels know of every code point, computed from the running Python.
+"""Tables of every code point for the kernels, computed from the running Python.
 
-A table is one array, since each array that is handed on costs the compiler much. For any code
-point, ``table[table[code >> 8] + (code & 255)]`` holds, from the lowest bit: 21 bits of the way to
-its lower case (modulo 2²¹, so that most blocks are equal), 5 bits of the class of that
+A table is one array, since each array argument costs the compiler much. For any code
+point, ``table[table[code >> 8] + (code & 255)]`` holds, from the lowest bit: 21 bits of the offset
+to its lower case (modulo 2²¹, so that most blocks are equal), 5 bits of the class of that
 (``unicode``), then CASED and IGNORABLE of the code point, which decide whether Σ ends a word.
 The last 128 entries serve ASCII: lower case in the low byte, class in the next.
 """
@@ -50,8 +50,8 @@ IGNORABLE = 1 << 27
 FIRST_STAGE = 0x1100
 
 # Unicode assigns nothing to planes 4 to 13, and nothing that matters to 15 and 16; and ideographs
-# and Hangul syllables have neither case nor marks. Leaving them out makes the start quick, and a
-# test holds the tables to Python.
+# and Hangul syllables have neither case nor marks. Leaving them out makes the start fast, and a
+# test compares the tables with Python.
 _PLANE_14 = 0xE0000
 _LOW = 0x40000
 _SIZE = _LOW + 0x1000
@@ -59,7 +59,7 @@ _PLAIN = ((0x3400, 0x9FFF), (0xAC00, 0xD7A3), (0xD800, 0xF8FF), (0x20000, _LOW -
 
 
 class _Properties(NamedTuple):
-    """By place (``_place``): lower case as a code point, kinds of characters, case bits."""
+    """By index (``_place``): lower case as a code point, kinds of characters, case bits."""
 
     lower: np.ndarray
     is_word: np.ndarray
@@ -69,7 +69,7 @@ class _Properties(NamedTuple):
 
 
 def _place(code: int) -> int:
-    """The place of a code point in the arrays here: plane 14 follows plane 3."""
+    """Return the index of a code point in the arrays here: plane 14 follows plane 3."""
     return code if code < _LOW else code - _PLANE_14 + _LOW
 
 
@@ -103,7 +103,7 @@ def _properties() -> _Properties:
         varied[first : last + 1] = False
     real = np.flatnonzero(varied)
     everything = _text(codes[real])
-    # İ alone becomes two characters; the kernel knows it by its number.
+    # Only İ becomes two characters; the kernel treats it specially.
     found.lower[real] = _codes(everything.replace("İ", "i").lower())
     found.case[real] = _case_bits(everything)
     rest = real[~found.is_word[real]]
@@ -113,7 +113,7 @@ def _properties() -> _Properties:
 
 
 def _case_bits(characters: str) -> np.ndarray:
-    """CASED and IGNORABLE of each character, told from how Python lowers Σ beside it."""
+    """Return CASED and IGNORABLE of each character, from how Python lower-cases Σ next to it."""
     probes = np.empty((len(characters), 5), np.int32)
     probes[:] = [ord("a"), ord("Σ"), 0, ord(" "), ord(" ")]
     probes[:, 2] = _codes(characters.replace("İ", "I").replace("Σ", "S"))
@@ -130,7 +130,7 @@ def _mark(table: np.ndarray, where: Ranges, value: int, only: np.ndarray | None)
 
 
 def _satchel_classes(known: _Properties) -> np.ndarray:
-    """The tests of ``unicode._satchel``, the last one first, so that earlier ones win."""
+    """Apply the tests of ``unicode._satchel``, the last one first, so that earlier ones win."""
     table = np.full(_SIZE, OTHER, np.int32)
     for character, value in ASCII_CLASSES.items():
         table[ord(character)] = value
@@ -158,13 +158,13 @@ def _keras_classes(known: _Properties) -> np.ndarray:
 
 @lru_cache(maxsize=3)
 def tables(rules: Rules) -> np.ndarray:
-    """The table of a rule set, made once a process.
+    """Return the table of a rule set, made once per process.
 
     Args:
         rules: The rule set.
 
     Returns:
-        int32; see the module's head.
+        int32; see the module's docstring.
     """
     known = _properties()
     if rules == "satchel":
@@ -184,7 +184,7 @@ def tables(rules: Rules) -> np.ndarray:
 
 
 def _two_stages(values: np.ndarray, beyond: int) -> np.ndarray:
-    """Keep equal blocks once; all planes that ``values`` leaves out share the value ``beyond``."""
+    """Store equal blocks once; all planes missing from ``values`` share the value ``beyond``."""
     numbers = {np.full(256, beyond, np.int32).tobytes(): 0}
     used = np.array(
         [numbers.setdefault(block.tobytes(), len(numbers)) for block in values.reshape(-1, 256)]

@@ -1,6 +1,6 @@
 """The tokens of a document: words, numbers, emoji, addresses, and word and character n-grams.
 
-They are the reference's (``tokenizer``), read from classes of bytes instead of by patterns.
+The same as the reference's (``tokenizer``), found by classes of bytes instead of patterns.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _SPACELESS = np.int64(SPACELESS_LETTER)
 
 @helper
 def _number_end(text: Array, start: Number, size: Number) -> Number:
-    """Where the number that starts here ends; ``start`` where there is none."""
+    """Return where the number that starts here ends; ``start`` if there is none."""
     place = start + 1
     while place < size and kind_at(text, place) == DIGIT:
         place += 1
@@ -71,7 +71,7 @@ def _number_end(text: Array, start: Number, size: Number) -> Number:
 
 @helper
 def _count_characters(text: Array, start: Number, end: Number) -> Number:
-    """How many characters start in ``text[start:end]``."""
+    """Return how many characters start in ``text[start:end]``."""
     characters = ZERO
     for place in range(start, end):
         characters += kind_at(text, place) != CONTINUATION
@@ -80,7 +80,7 @@ def _count_characters(text: Array, start: Number, end: Number) -> Number:
 
 @helper
 def _marks_end(text: Array, place: Number, size: Number) -> Number:
-    """Where the marks from ``place`` on end, with the bytes that continue a character."""
+    """Return where the marks from ``place`` on end, with the bytes that continue a character."""
     while place < size and kind_at(text, place) <= VARIATION:
         place += 1
     return place
@@ -88,7 +88,7 @@ def _marks_end(text: Array, place: Number, size: Number) -> Number:
 
 @helper
 def _emoji_end(text: Array, start: Number, size: Number) -> Number:
-    """Where the emoji sequence that starts here ends."""
+    """Return where the emoji sequence that starts here ends."""
     place = start + 1
     if kind_at(text, start) == REGIONAL:
         place = start + 4
@@ -118,7 +118,7 @@ def _character_grams(
     found: Array,
     count: Number,
 ) -> Number:
-    """Two neighbours of a class in ``[start, end)``; of spaceless letters the single ones too."""
+    """Add the adjacent pairs of a class in ``[start, end)``, and single spaceless letters."""
     last = NONE
     last_end = NONE
     place = start
@@ -171,12 +171,12 @@ def word_features(
     Args:
         text: The document in lower case, with classes.
         size: Its size in bytes.
-        settings: See ``features.Settings``.
-        chain: uint64 [orders, 2]; room for the n-grams that end at the last word.
+        settings: See ``text.Settings``.
+        chain: uint64 [orders, 2]; buffer for the n-grams that end at the last word.
         found: Takes the features.
 
     Returns:
-        How many features there are, and where the first and the last sign of an address stand
+        How many features there are, and where the first and the last sign of an address are
         (``@`` or ``:``; −1 for none).
     """
     orders = settings.orders
@@ -246,7 +246,7 @@ def _is_letter(kind: Number) -> Number:
 
 @helper
 def _is_address_sign(text: Array, place: Number, size: Number) -> Number:
-    """Whether ``@`` or ``://`` stands here, between two word characters."""
+    """Return whether ``@`` or ``://`` is here, between two word characters."""
     if kind_at(text, place) == AT:
         after = place + 1
     elif (
@@ -276,13 +276,13 @@ def address_features(
     found: Array,
     count: Number,
 ) -> Number:
-    """Add the addresses round the signs from the first to the last.
+    """Add the addresses around the signs from the first to the last.
 
     Args:
         text: The document in lower case, with classes.
         size: Its size in bytes.
-        first_sign: Where the first sign of an address stands.
-        last_sign: Where the last one stands.
+        first_sign: Where the first sign of an address is.
+        last_sign: Where the last one is.
         key: The key of the hash, shifted.
         found: Takes the features.
         count: How many features there are already.
@@ -336,7 +336,7 @@ def _is_space(kind: Number) -> Number:
 
 @helper
 def _chunk_end(text: Array, start: Number, size: Number) -> tuple[Number, Number]:
-    """Where a chunk ends, and how many characters it has."""
+    """Return where a chunk ends, and how many characters it has."""
     characters = ZERO
     place = start
     while place < size and not _is_space(kind_at(text, place)):
@@ -357,7 +357,7 @@ def _grams_from(
     found: Array,
     count: Number,
 ) -> Number:
-    """Add the n-grams that begin at ``first``; ``start − 1`` and ``end`` are the pads."""
+    """Add the n-grams that begin at ``first``; ``start − 1`` and ``end`` are the padding."""
     state = CHARACTER_START
     block = EMPTY
     place = first
@@ -381,7 +381,7 @@ def _grams_from(
 
 @helper
 def _padded_byte(text: Array, place: Number, start: Number, end: Number) -> Number:
-    """A byte of a chunk between its pads."""
+    """Return a byte of a padded chunk."""
     return np.uint64(byte_at(text, place) if start <= place < end else _PAD)
 
 
@@ -396,9 +396,9 @@ def _ascii_grams(
     found: Array,
     count: Number,
 ) -> Number:
-    """``_grams_from`` for all n-grams of a chunk of ASCII, each of which fits into one block.
+    """Add all n-grams of a chunk of ASCII, each of which fits into one block.
 
-    Its bytes are shifts of a window on the next ``BLOCK`` bytes, so that none is read twice.
+    Their bytes are shifts of a window on the next ``BLOCK`` bytes, so that each is read once.
     """
     window = np.uint64(0)
     for place in range(start - 1, start - 1 + BLOCK):
@@ -422,7 +422,7 @@ def character_features(
     Args:
         text: The document in lower case, with classes.
         size: Its size in bytes.
-        settings: See ``features.Settings``.
+        settings: See ``text.Settings``.
         found: Takes the features.
         count: How many features there are already.
 
