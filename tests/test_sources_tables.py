@@ -78,7 +78,7 @@ def test_parquet_is_read_by_column(tmp_path: Path) -> None:
     assert documents.labels == ["NA", "é"]
     assert documents.names == ["t.parquet:1", "t.parquet:2"]
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(SourceError, match="expected (an intact|a complete) Parquet file"):
+    with pytest.raises(SourceError, match=r"expected (an intact|a complete) Parquet file"):
         read_documents(path)
     path.write_bytes(b"text,label\n")
     with pytest.raises(SourceError, match="which starts with PAR1, found b'text'"):
@@ -230,7 +230,9 @@ def test_columns_that_may_all_be_meant_are_an_error_that_names_them(
 ) -> None:
     path = tmp_path / "t.csv"
     path.write_text(f"{header}\nx,y,z\n")
-    with pytest.raises(SourceError, match=f"one column for the {role}, found {names}, which may"):
+    with pytest.raises(
+        SourceError, match=f"one column for the {role}, found {names}, any of which may"
+    ):
         read_documents(path)
 
 
@@ -548,9 +550,8 @@ def test_an_array_of_objects_is_read(suffix: str, indent: int | None, tmp_path: 
     documents = read_documents(path)
     assert (documents.texts, documents.labels) == (["été ]", "b"], [("x",), ("y", "z")])
     assert documents.names[-1].endswith(":3")
-    assert (
-        documents.remarks.rejected[0].reason == "expected a JSON object, found a value of type int"
-    )
+    (rejected,) = documents.remarks.rejected
+    assert rejected.reason == "expected a JSON object, found a value of type int"
 
 
 @pytest.mark.parametrize(
