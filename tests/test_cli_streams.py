@@ -323,11 +323,11 @@ def test_compiling_is_said_once_it_is_over(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from satchel.cli import terminal
-    from satchel.progress import tell
+    from satchel.progress import report
 
     def work() -> str:
         with terminal.progress_bars() as progress:
-            tell("compiling", 1, None)
+            report("compiling", 1, None)
             time.sleep(0.02)
             progress("training", 1, 2)
         return capsys.readouterr().err

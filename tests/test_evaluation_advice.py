@@ -15,7 +15,7 @@ from satchel.evaluation.evaluate import evaluate, evaluate_multiple
 from satchel.evaluation.result import Evaluation
 
 # What a step may ask for: each begins with something to do.
-STEPS = re.compile(r"(Add|Put|Judge|Expect|Read|Check|Lower|Do not read|Train)\b")
+STEPS = re.compile(r"(Add|Evaluate|Expect|Read|Rely|Check|Lower|Do not take|Train)\b")
 
 
 @st.composite
@@ -160,7 +160,7 @@ def test_what_few_documents_show_is_not_what_to_expect():
 
 def test_a_small_test_says_how_many_documents_it_wants():
     found = only(evaluate(["a", "b"] * 20, ["a", "b"] * 18 + ["b", "a"] * 2, "ab"), "small test")
-    assert "40 documents tell the accuracy to within 10 points only" in found.finding
+    assert "40 documents give the accuracy to within 10 points only" in found.finding
     (number,) = re.findall(r"about ([\d,]+) documents", found.step)
     wanted = int(number.replace(",", ""))
     right = [True] * round(0.87 * wanted) + [False] * (wanted - round(0.87 * wanted))
@@ -180,10 +180,11 @@ def test_a_pair_taken_for_each_other_and_a_class_that_drains_away():
     evaluation = evaluate(true, predicted, ["ibm", "mac", "space", "med"])
     pair = only(evaluation, "confused pair")
     assert (
-        "ibm and mac are taken for each other in 35 documents, 54% of all mistakes" in pair.finding
+        "ibm and mac are confused with each other in 35 documents, 54% of all mistakes"
+        in pair.finding
     )
     drain = only(evaluation, "one-way confusion")
-    assert "30 of 100 documents of med are taken for space" in drain.finding
+    assert "30 of 100 documents of med are predicted as space" in drain.finding
     assert "Add training documents of med" in drain.step
     assert "weak class" not in kinds(evaluation)  # med is told of already
 
@@ -193,7 +194,7 @@ def test_a_class_that_is_never_predicted():
         ["a", "b", "c"] * 100, ["a", "b", "a"] * 100, ["a", "b", "c", "spare", "more"]
     )
     found = only(evaluation, "never predicted")
-    assert found.finding == "c is never predicted, though 100 documents of the test have it."
+    assert found.finding == "c is never predicted, though 100 documents of the test data have it."
     assert "2 of the model's 5 labels have no test documents (spare, more)" in str(
         only(evaluation, "untested classes")
     )
@@ -228,7 +229,7 @@ def test_a_useless_model_is_told_so_and_nothing_else():
     assert "right for 50 of 100 documents" in found.finding
     assert "right for 60" in found.finding
     several = evaluate_multiple([["a"]] * 60 + [["b"]] * 40, [["b"]] * 100, "ab")
-    assert "always giving the commonest label alone would reach 0.600" in str(
+    assert "always predicting the most common label alone would reach 0.600" in str(
         only(several, "no skill")
     )
 
@@ -240,7 +241,7 @@ def test_the_summary_names_pairs_weak_classes_and_advice():
     assert re.search(r"ibm +→ +mac +100 \(33% of the class\)", text)
     assert re.search(r"weakest classes\n +ibm", text)
     assert "space" not in text.split("weakest classes")[1]  # a class without a mistake is not weak
-    assert "• ibm and mac are taken for each other in 180 documents" in text
+    assert "• ibm and mac are confused with each other in 180 documents" in text
 
 
 def test_the_summary_cannot_steer_the_terminal():

@@ -37,7 +37,7 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 def test_the_page_names_model_and_data(reported):
     page = (reported[0] / "report.html").read_text("utf-8")
-    assert '<h1 id="summary-title">small.satchel judged on judged.jsonl</h1>' in page
+    assert '<h1 id="summary-title">small.satchel evaluated on judged.jsonl</h1>' in page
     assert "Trained on 10 documents of 4 classes" in page
     assert "somewhere-on-this-machine" not in page
 

@@ -135,14 +135,14 @@ def test_the_summary_names_model_data_date_and_figures():
     evaluation = judged(["a", "b", "c"])
     text = page_of(evaluation, context).text
     for wanted in (
-        "news.satchel judged on mail.csv",
+        "news.satchel evaluated on mail.csv",
         "Trained on 9,000 documents",
         "24 November 2026",
         f"{evaluation.accuracy:.1%}",
         f"{evaluation.macro_f1:.3f}",
         "linear SVM",
         "12.3%",
-        "Always the commonest answer",
+        "Always the most common label",
         "What to do next",
     ):
         assert wanted in text
@@ -279,7 +279,7 @@ def test_the_verdict_is_a_sentence_that_holds():
     assert re.fullmatch(
         r"Of 100 new documents like these, expect \d+ to \d+ to get the right label.", lead
     )
-    assert "above always giving the commonest answer" in detail
+    assert "above always predicting the most common label" in detail
     lead, detail = verdict(evaluate("aab", "aaa", "ab"))
     assert "no better than" in detail
     lead, detail = verdict(evaluate_multiple([["a", "b"]] * 40, [["a"]] * 40, "ab"))

@@ -238,7 +238,7 @@ def test_without_probabilities_there_is_no_reliability():
 
 def test_several_labels_have_no_square():
     evaluation = evaluate_multiple([["a", "b"], []], [["a"], []], "ab")
-    with pytest.raises(InputError, match="one label a document"):
+    with pytest.raises(InputError, match="one label per document"):
         pictures.confusion_picture(evaluation)
     assert written_in(evaluation.plot()) == ["b", "a"]
 

@@ -164,7 +164,7 @@ def test_a_full_disk_leaves_the_old_report_whole(tmp_path):
         check=False,
         cwd=Path(__file__).parent,
     )
-    assert "the files there before are whole" in done.stdout, done.stderr
+    assert "the old files are intact" in done.stdout, done.stderr
     assert files_of(tmp_path) == before
 
 

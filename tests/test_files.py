@@ -147,7 +147,7 @@ def test_a_limit_on_the_size_of_files_leaves_the_old_file(target: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", FULL, target], check=True, capture_output=True, text=True
     )
-    assert "larger than the system allows; the file there before is whole" in done.stdout
+    assert "larger than the system allows; the old file is intact" in done.stdout
     assert target.read_bytes() == OLD
     assert names(target.parent) == ["model.satchel"]
 
@@ -167,7 +167,7 @@ def test_a_full_disk_is_said_and_leaves_the_old_file(
         return descriptor
 
     monkeypatch.setattr(os, "open", onto_a_full_disk)
-    with pytest.raises(SaveError, match="the disk is full; the file there before is whole"):
+    with pytest.raises(SaveError, match="the disk is full; the old file is intact"):
         write_atomically(target, NEW)
     assert target.read_bytes() == OLD
     assert names(target.parent) == ["model.satchel"]
@@ -200,14 +200,14 @@ def test_a_folder_that_may_not_be_written_is_said() -> None:
             capture_output=True,
             text=True,
         )
-        assert f"no permission to write in {folder}; the file there before is whole" in done.stdout
+        assert f"no permission to write in {folder}; the old file is intact" in done.stdout
         assert (folder / "model").read_bytes() == OLD
         folder.chmod(0o755)
 
 
 @pytest.mark.parametrize(
     ("failing", "left", "message"),
-    [(1, OLD, "the file there before is whole"), (2, NEW, "is written, but the disk did not")],
+    [(1, OLD, "the old file is intact"), (2, NEW, "is written, but the disk did not")],
 )
 def test_a_disk_that_fails_to_confirm_is_said(
     failing: int, left: bytes, message: str, target: Path, monkeypatch: pytest.MonkeyPatch
@@ -373,7 +373,7 @@ def test_a_folder_that_cannot_take_all_takes_none(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", FULL_FOLDER, tmp_path], check=True, capture_output=True, text=True
     )
-    assert "larger than the system allows; the files there before are whole" in done.stdout
+    assert "larger than the system allows; the old files are intact" in done.stdout
     assert names(tmp_path) == ["large", "small"]
     assert (tmp_path / "small").read_bytes() == OLD
 

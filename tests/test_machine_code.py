@@ -14,7 +14,7 @@ import pytest
 
 from private_folders import private_folder
 from satchel.errors import SatchelWarning
-from satchel.machine_code import _say_refused, compiled_folder
+from satchel.machine_code import _warn_once, compiled_folder
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "geteuid"), reason="this system has no owners and modes"
@@ -24,7 +24,7 @@ VARIABLE = "SATCHEL_TEST_FOLDER"
 
 @pytest.fixture
 def safe(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    _say_refused.cache_clear()
+    _warn_once.cache_clear()
     with private_folder() as folder:
         yield folder
 
@@ -35,7 +35,7 @@ def asked(parent: Path, monkeypatch: pytest.MonkeyPatch, name: str = "code") -> 
 
 
 def refused(parent: Path, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
-    _say_refused.cache_clear()
+    _warn_once.cache_clear()
     with pytest.warns(SatchelWarning, match=reason) as said:
         assert asked(parent, monkeypatch) is None
     assert len(said) == 1

@@ -1,10 +1,10 @@
-"""Telling of work that no caller hands a callable down to."""
+"""Progress reports from stages that take no callable."""
 
 from __future__ import annotations
 
 import pytest
 
-from satchel.progress import showing, tell
+from satchel.progress import report, showing
 
 pytestmark = pytest.mark.fast
 
@@ -16,12 +16,12 @@ def test_whoever_shows_progress_hears_of_it_once_and_only_meanwhile() -> None:
     def listen(stage: str, done: int, total: int | None, note: str = "") -> None:
         heard.append((stage, done, total, note))
 
-    tell("compiling", 1, None)
-    with showing(listen), showing(lambda *report: others.append(report)), showing(listen):
-        tell("compiling", 2, None, "once")
-    tell("compiling", 3, None)
+    report("compiling", 1, None)
+    with showing(listen), showing(lambda *seen: others.append(seen)), showing(listen):
+        report("compiling", 2, None, "once")
+    report("compiling", 3, None)
     assert heard == others == [("compiling", 2, None, "once")]
     with pytest.raises(ZeroDivisionError), showing(listen):
         raise ZeroDivisionError
-    tell("compiling", 4, None)
+    report("compiling", 4, None)
     assert len(heard) == 1

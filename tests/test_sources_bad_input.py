@@ -221,8 +221,8 @@ def test_paths_that_are_none_are_errors_that_say_so(folder: Path) -> None:
         folder / ("n" * 300): "found nothing there",
         folder / ("n" * 300) / "t.csv": "found nothing there",
         folder / "t\ud800.csv": r"t\\ud800\.csv: expected a folder",
-        folder / "t.csv\0": "characters that are no path",
-        "n/" * 160_000: "characters that are no path",
+        folder / "t.csv\0": "characters that cannot be a path",
+        "n/" * 160_000: "characters that cannot be a path",
     }.items():
         with pytest.raises(SourceNotFoundError, match=reason) as error:
             read_documents(path)

@@ -198,7 +198,7 @@ def test_data_frames_may_lack_cells_and_have_lists(tmp_path: Path) -> None:
 def test_texts_need_a_label_each() -> None:
     with pytest.raises(LabelError, match="expected labels beside texts"):
         check(["a", "b"])
-    with pytest.raises(LabelError, match="one label per text, found 1 labels for 2 texts"):
+    with pytest.raises(LabelError, match="one label per text, found 1 label for 2 texts"):
         check(["a", "b"], ["x"])
     with pytest.raises(LabelError, match="array of 2 dimensions"):
         check(["a", "b"], np.eye(2))

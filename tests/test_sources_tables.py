@@ -230,7 +230,9 @@ def test_columns_that_may_all_be_meant_are_an_error_that_names_them(
 ) -> None:
     path = tmp_path / "t.csv"
     path.write_text(f"{header}\nx,y,z\n")
-    with pytest.raises(SourceError, match=f"one column for the {role}, found {names}, which may"):
+    with pytest.raises(
+        SourceError, match=f"one column for the {role}, found {names}, any of which may"
+    ):
         read_documents(path)
 
 
@@ -548,7 +550,8 @@ def test_an_array_of_objects_is_read(suffix: str, indent: int | None, tmp_path: 
     documents = read_documents(path)
     assert (documents.texts, documents.labels) == (["été ]", "b"], [("x",), ("y", "z")])
     assert documents.names[-1].endswith(":3")
-    assert documents.remarks.rejected[0].reason == "expected a JSON object"
+    (rejected,) = documents.remarks.rejected
+    assert rejected.reason == "expected a JSON object, found a value of type int"
 
 
 @pytest.mark.parametrize(
@@ -557,7 +560,7 @@ def test_an_array_of_objects_is_read(suffix: str, indent: int | None, tmp_path: 
         ('[{"text": "a", "label": "x"}', r"t\.json:1: .* no comma and no \]"),
         ('[{"text": "a", "label": "x"},\n]', r"t\.json:2: .* in record 2"),
         ('[{"text": "a", "label": "x"}\n{"text"', r"t\.json:2: .* no comma"),
-        ('[{"text": "a", "label": "x"}] x', r"more after the array's end"),
+        ('[{"text": "a", "label": "x"}] x', r"more text after the end of the array"),
         ("[" * 100_000, r"in record 1"),
         ("[]", "found none"),
         ('{\n "text": {"0": "a"}\n}', r"a single object of several lines"),
@@ -570,8 +573,8 @@ def test_a_damaged_array_is_refused(data: str, reason: str, tmp_path: Path) -> N
 
 
 BROKEN = [
-    (b'{"text": "b", "label": "x"', "no valid JSON"),
-    (b"nonsense", "no valid JSON"),
+    (b'{"text": "b", "label": "x"', "invalid JSON"),
+    (b"nonsense", "invalid JSON"),
     (b'["b", "x"]', "expected a JSON object"),
     (b'{"text": "b"}', "'label' is missing"),
     (b'{"text": null, "label": "x"}', "expected text, found nothing"),
@@ -580,17 +583,17 @@ BROKEN = [
     (b'{"text": "b", "label": " "}', "expected a label, found an empty cell"),
     (b'{"text": "b", "label": 1.5}', "expected a label, found a value of type float"),
     (b'{"text": "b", "label": ["x", null]}', "expected a label, found nothing"),
-    (b'{"text": "\\ud800", "label": "x"}', "no valid JSON"),
-    (b'{"text": "\xff \\ud800", "label": "x"}', "no valid JSON"),
-    (b'{"text": "\xff \\udc80", "label": "x"}', "no valid JSON"),
-    (b'{"text": "\xff", "label": NaN}', "no valid JSON"),
+    (b'{"text": "\\ud800", "label": "x"}', "invalid JSON"),
+    (b'{"text": "\xff \\ud800", "label": "x"}', "invalid JSON"),
+    (b'{"text": "\xff \\udc80", "label": "x"}', "invalid JSON"),
+    (b'{"text": "\xff", "label": NaN}', "invalid JSON"),
     (b'{"text": "b", "label": "x", "label": "y"}', "duplicate key 'label'"),
     (b'{"text": "b", "label": "x", "\\u0074ext": "c"}', "duplicate key 'text'"),
     (b'{"text": "b\xff", "label" : "x", "label"\t: "x"}', "duplicate key 'label'"),
-    (b'{"text": "b", "label": "spam\\u0000"}', "control characters in it: spam\\x00"),
-    (b'{"text": "b", "label": "a\\nb"}', "control characters in it: a\\nb"),
+    (b'{"text": "b", "label": "spam\\u0000"}', "without control characters, found spam\\x00"),
+    (b'{"text": "b", "label": "a\\nb"}', "without control characters, found a\\nb"),
     (b'{"text": "b", "label": "' + b"x" * 1001 + b'"}', "at most 1,000 characters, found one of"),
-    (b"[" * 100_000, "no valid JSON"),
+    (b"[" * 100_000, "invalid JSON"),
 ]
 
 

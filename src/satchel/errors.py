@@ -1,21 +1,21 @@
 """Every error that Satchel raises on purpose.
 
     SatchelError                      catch this for all of them
-    ├── InputError (ValueError)               what was given cannot be used
+    ├── InputError (ValueError)               the input cannot be used
     │   ├── SourceError                         a folder, archive or table yields no documents
     │   │   └── SourceNotFoundError (FileNotFoundError)
     │   ├── TextError                           a document is not text
-    │   ├── LabelError                          the labels do not make a task
-    │   └── SettingError                        a setting has a value it cannot have
+    │   ├── LabelError                          the labels do not define a task
+    │   └── SettingError                        a setting has an invalid value
     ├── ModelFileError (ValueError)           a model file is damaged, foreign or hostile
-    ├── SaveError (OSError)                   a file could not be written; the old one is whole
-    ├── UnsupportedHeadError (TypeError)      a Keras head that a satchel cannot carry
+    ├── SaveError (OSError)                   a file could not be written; the old one is intact
+    ├── UnsupportedHeadError (TypeError)      a Keras head that a model file cannot hold
     ├── NotFittedError (ValueError, AttributeError)   predict before fit
     ├── PredictionError (FloatingPointError)  a model's numbers overflow for a document
     ├── TrainingError (RuntimeError)          training went wrong, such as a loss that is not finite
     └── MissingDependencyError (ImportError)  an extra is not installed
 
-    SatchelWarning (UserWarning)      a remark: the work goes on
+    SatchelWarning (UserWarning)      a warning: the work continues
 
 A message says what was expected, what was found (file, line, value) and what to do next.
 """
@@ -31,7 +31,7 @@ class SatchelError(Exception):
 
 
 class InputError(SatchelError, ValueError):
-    """What was given cannot be used."""
+    """The input cannot be used."""
 
 
 class SourceError(InputError):
@@ -47,11 +47,11 @@ class TextError(InputError):
 
 
 class LabelError(InputError):
-    """The labels do not make a classification task."""
+    """The labels do not define a classification task."""
 
 
 class SettingError(InputError):
-    """A setting has a value that it cannot have."""
+    """A setting has an invalid value."""
 
 
 class ModelFileError(SatchelError, ValueError):
@@ -69,22 +69,22 @@ class ModelFileError(SatchelError, ValueError):
 
 
 class SaveError(SatchelError, OSError):
-    """A file could not be written; whatever stood there before is untouched."""
+    """A file could not be written; the previous file is untouched."""
 
 
 class UnsupportedHeadError(SatchelError, TypeError):
-    """A Keras head has a layer that a satchel cannot carry."""
+    """A Keras head has a layer that a model file cannot hold."""
 
 
 class NotFittedError(SatchelError, ValueError, AttributeError):
-    """An estimator was asked for answers before ``fit``."""
+    """An estimator was used to predict before ``fit``."""
 
 
 class PredictionError(SatchelError, FloatingPointError):
     """A model's numbers are so large that its scores for a document are not finite.
 
     Attributes:
-        document: The number of the document among those that were given together.
+        document: The position of the document in the batch that was passed, from 0.
     """
 
     def __init__(self, message: str, document: int = 0) -> None:
@@ -101,7 +101,7 @@ class MissingDependencyError(SatchelError, ImportError):
 
     Attributes:
         package: The package that is missing.
-        extra: The extra of Satchel that brings it.
+        extra: The extra of Satchel that includes it.
     """
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
@@ -111,24 +111,24 @@ class MissingDependencyError(SatchelError, ImportError):
 
 
 def how_to_get(extra: str) -> str:
-    """Return how an extra of Satchel is installed, from an index or from a checkout."""
+    """Return the command that installs an extra of Satchel, from an index or a checkout."""
     return f"run  pip install 'satchel[{extra}]'  or, in a checkout,  pip install '.[{extra}]'"
 
 
 class SatchelWarning(UserWarning):
-    """A remark on something that stops nothing. The command line prints it as one line."""
+    """A warning; the work continues. The command line prints it as one line."""
 
 
 def warn(message: str) -> None:
-    """Give a `SatchelWarning` that points to the line that called Satchel, wherever it arose.
+    """Issue a `SatchelWarning` that points to the line that called Satchel.
 
     Args:
-        message: What is the matter, and what to do about it.
+        message: What is wrong, and what to do about it.
     """
     frame = caller = sys._getframe(1)
     while frame.f_back is not None:
         if frame.f_globals.get("__name__", "").split(".")[0] == "satchel":
-            caller = frame.f_back  # other modules may lie between two of ours
+            caller = frame.f_back  # other modules may come between two of ours
         frame = frame.f_back
     warnings.warn_explicit(
         message,

@@ -1,8 +1,8 @@
-"""Text from outside, made harmless and short enough where it is shown or opened.
+"""Untrusted text, made safe and short enough to display or open.
 
-Labels, file names, documents and what a model file says of itself may hold anything. A terminal
+Labels, file names, documents and the metadata of a model file may contain anything. A terminal
 would obey control characters in them, a line-breaking character would forge a row, and a
-spreadsheet would run a cell that looks like a formula.
+spreadsheet would evaluate a cell that looks like a formula.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 Cell = str | int | float | bool | None
-"""What a cell of a table holds; None leaves it empty."""
+"""The value of a table cell; None leaves it empty."""
 
 # Scripts that need joiners have no ASCII letters; between ASCII letters they only deceive.
 _JOINER_AT_WORK = re.compile(r"(?<=[^\x00-\x7f])[\u200c\u200d](?=[^\x00-\x7f])")
 
 # OWASP, "CSV Injection": the characters that start a formula, some in their full-width form too.
-# Spreadsheets skip white space before them; tabs and carriage returns may start a cell of its own.
+# Spreadsheets skip white space before them; tabs and carriage returns may start a new cell.
 _FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[ \n]*[\t\r]")
-# Numbers are no formulas, and neither is "-" or "-:12": standard input and its twelfth line.
+# Numbers are not formulas, and neither is "-" or "-:12": standard input and its twelfth line.
 _NO_FORMULA = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|-(:\d+)?", re.ASCII)
 _QUOTED = re.compile(r'[",\r\n]|^\s|\s$')
 
 
 def printable(text: object) -> str:
-    r"""Return text that fits on one line and does nothing to whatever shows it.
+    r"""Return text that fits on one line and cannot affect the program that displays it.
 
-    Control and format characters, which could steer a terminal or turn text around, those that
-    break lines, lone surrogates and unassigned code points appear as escapes such as ``\x1b``.
-    All else stays, joiners inside words of a script that needs them included.
+    Control and format characters, which could control a terminal or reverse text, line breaks,
+    lone surrogates and unassigned code points appear as escapes such as ``\x1b``.
+    Everything else stays, including joiners inside words of a script that needs them.
 
     Args:
         text: The text, or what is shown as its ``str``.
@@ -71,7 +71,7 @@ def columns(text: str) -> int:
 def abbreviate(text: str, limit: int) -> str:
     """Shorten a text to ``limit`` cells by leaving out its middle: names differ at their ends.
 
-    Marks that take no cell are bounded too: at most four characters a cell are kept.
+    Marks that take no cell are bounded too: at most four characters are kept per cell.
     """
     most = 4 * limit
     if len(text) <= most and columns(text) <= limit:
@@ -90,7 +90,7 @@ def abbreviate(text: str, limit: int) -> str:
 def short_names(
     labels: Sequence[object], limit: int, numbers: Sequence[int] | None = None
 ) -> list[str]:
-    """Return printable, shortened names, all different: doubles get their number.
+    """Return printable, shortened, distinct names: duplicates get their number.
 
     Args:
         labels: The labels.
@@ -110,7 +110,7 @@ def short_names(
 
 
 def inert(cell: str) -> str:
-    """Return a cell that no spreadsheet runs: what starts like a formula gets an apostrophe.
+    """Return a cell that no spreadsheet evaluates: a formula gets a leading apostrophe.
 
     Text that is a plain number stays as it is.
 
@@ -130,7 +130,7 @@ def table_row(cells: Iterable[Cell], delimiter: str = ",") -> str:
     `printable` too, so that a row is always one line.
 
     Args:
-        cells: The cells; numbers stay numbers, truth values are ``true`` and ``false``.
+        cells: The cells; numbers stay numbers, booleans are ``true`` and ``false``.
         delimiter: ``","`` or ``"\t"``.
     """
     return delimiter.join(_written(cell, delimiter) for cell in cells) + "\n"
@@ -156,17 +156,17 @@ def _written(cell: Cell, delimiter: str) -> str:
 
 
 def json_text(document: object, *, indent: int | None = None, ascii_only: bool = False) -> str:
-    r"""Return JSON in which nothing acts: what `printable` escapes is ``\u`` and its code.
+    r"""Return JSON that is safe to display: what `printable` escapes becomes ``\u`` and its code.
 
     Read back, the document is the same, lone surrogates included.
 
     Args:
         document: What to write; NaN and infinities are refused.
-        indent: Spaces a level; None writes one line.
+        indent: Spaces per level; None writes one line.
         ascii_only: Whether everything beyond ASCII is escaped too.
 
     Raises:
-        ValueError: A number is not finite, which JSON cannot say.
+        ValueError: A number is not finite, which JSON cannot represent.
     """
     text = json.dumps(document, ensure_ascii=ascii_only, allow_nan=False, indent=indent)
     return "\n".join(

@@ -1,10 +1,10 @@
-"""Writing a file so that a crash, a full disk or a kill leaves the old one or the new one, whole.
+"""Atomic writing: a crash, a full disk or a kill leaves the old file or the new one intact.
 
-The bytes go to a temporary file in the same folder, are forced to the disk, and only then take the
-target's name, which the file system does in one step. A file that is in use (mapped, being read) is
+The bytes go to a temporary file in the same folder, are synced to the disk, and only then renamed
+to the target, which the file system does in one step. A file that is in use (mapped, being read) is
 never changed either: its readers keep the old one.
 
-Whether a file could be written can be asked before the work whose result it is to hold.
+Whether a file can be written can be checked before the work that produces its content.
 """
 
 from __future__ import annotations
@@ -25,34 +25,33 @@ _NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES}
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes | Pieces) -> None:
-    """Replace a file, or make it, in one step.
+    """Create or replace a file in one step.
 
-    Permissions of a file that exists are kept; a symbolic link stays, and what it points to is
-    replaced.
+    Permissions of an existing file are kept; a symbolic link stays, and its target is replaced.
 
     Args:
         path: The file.
-        data: Its new content, whole or in pieces. An error raised by the pieces passes through,
+        data: Its new content, whole or in pieces. An error raised by the pieces propagates,
             and the old file stays.
 
     Raises:
-        SaveError: The content could not be written. The message says why, and that what was there
-            before is untouched; or, should the disk fail at the very last step, that the new file
-            is in place but may not outlive a power cut.
+        SaveError: The content could not be written. The message says why, and that the old file
+            is untouched; or, if the final sync fails, that the new file is in place but may not
+            survive a power failure.
     """
     target = Path(os.path.realpath(path))
-    theirs: list[OSError] = []
+    from_pieces: list[OSError] = []
     try:
         mode = _mode_of(target)
         temporary = _temporary_in(target.parent)
         try:
-            _write(temporary, _pieces(data, theirs), mode)
+            _write(temporary, _pieces(data, from_pieces), mode)
             os.replace(temporary, target)
         except BaseException:
             _remove([temporary])
             raise
     except OSError as error:
-        if isinstance(error, SaveError) or error in theirs:
+        if isinstance(error, SaveError) or error in from_pieces:
             raise
         raise SaveError(f"cannot write {path}: {_why(error, target)}") from error
     _confirm(target.parent, f"{path} is written")
@@ -61,24 +60,24 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | Pieces) -> None
 def write_folder_atomically(
     folder: str | os.PathLike[str], files: Mapping[str, bytes | Pieces]
 ) -> None:
-    """Replace, or make, several files of one folder; a failure leaves those of before.
+    """Create or replace several files of one folder; a failure leaves the old ones.
 
-    All are written under temporary names first. Only when each is whole and on the disk do they
-    take their names, one after another in the order given: so put last what refers to the others.
-    Other files of the folder stay.
+    All are written under temporary names first. Only when each is complete and on the disk are
+    they renamed, in the order given: so put last what refers to the others. Other files of the
+    folder stay.
 
     Args:
-        folder: The folder; made, with its parents, where it is not there.
+        folder: The folder; created, with its parents, if missing.
         files: Name in the folder → content, as `write_atomically` takes it.
 
     Raises:
-        SaveError: A file could not be written. The message says why, and what was left.
+        SaveError: A file could not be written. The message says why, and what was left behind.
     """
     home = Path(os.path.realpath(folder))
     made: list[Path] = []
     written: list[tuple[Path, Path]] = []  # temporary name, final name
     replaced = 0
-    theirs: list[OSError] = []
+    from_pieces: list[OSError] = []
     try:
         try:
             for missing in reversed(_missing_folders(home)):
@@ -88,7 +87,7 @@ def write_folder_atomically(
                 target = Path(os.path.realpath(home / name))
                 mode = _mode_of(target)
                 written.append((_temporary_in(target.parent), target))
-                _write(written[-1][0], _pieces(data, theirs), mode)
+                _write(written[-1][0], _pieces(data, from_pieces), mode)
             for temporary, target in written:
                 os.replace(temporary, target)
                 replaced += 1
@@ -99,22 +98,20 @@ def write_folder_atomically(
                     os.rmdir(empty)
             raise
     except OSError as error:
-        if isinstance(error, SaveError) or error in theirs:
+        if isinstance(error, SaveError) or error in from_pieces:
             raise
-        left = (
-            "the files there before are whole" if os.path.isdir(home) else "nothing was left behind"
-        )
+        left = "the old files are intact" if os.path.isdir(home) else "nothing was left behind"
         if replaced:
-            left = f"{replaced} of {len(written)} files are new, the others as before: write again"
+            left = f"{replaced} of {len(written)} files are new, the others old: write again"
         raise SaveError(f"cannot write into {folder}: {_reason(error, home)}; {left}") from error
     _confirm(home, f"{folder} is written")
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
-    """Refuse a file that `write_atomically` could not write, before work is spent on its content.
+    """Check that `write_atomically` could write a file, before work is spent on its content.
 
-    A temporary file is made beside it and removed, so that all but the room for the content is
-    known to be there.
+    A temporary file is created beside it and removed, which checks everything but the free space
+    for the content.
 
     Args:
         path: The file that is to be written.
@@ -133,10 +130,10 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 
 
 def check_folder_writable(folder: str | os.PathLike[str]) -> None:
-    """Refuse a folder that `write_folder_atomically` could not make or write into.
+    """Check that `write_folder_atomically` could create or write into a folder.
 
     Args:
-        folder: The folder, which need not be there; it is not made.
+        folder: The folder, which need not exist; it is not created.
 
     Raises:
         SaveError: As `write_folder_atomically` would.
@@ -151,12 +148,12 @@ def check_folder_writable(folder: str | os.PathLike[str]) -> None:
         raise SaveError(f"cannot write into {folder}: {_reason(error, home)}") from error
 
 
-def _pieces(data: bytes | Pieces, theirs: list[OSError]) -> Pieces:
-    """Yield the pieces, and note an error of the system that is theirs and not the writing's."""
+def _pieces(data: bytes | Pieces, from_pieces: list[OSError]) -> Pieces:
+    """Yield the pieces; record an OSError raised by them, as opposed to one of the writing."""
     try:
         yield from [data] if isinstance(data, bytes) else data
     except OSError as error:
-        theirs.append(error)
+        from_pieces.append(error)
         raise
 
 
@@ -171,7 +168,7 @@ def _remove(temporaries: Iterable[Path]) -> None:
 
 
 def _probe(folder: Path) -> None:
-    """Make a temporary file in a folder and remove it."""
+    """Create a temporary file in a folder and remove it."""
     temporary = _temporary_in(folder)
     try:
         _write(temporary, [], None)
@@ -180,7 +177,7 @@ def _probe(folder: Path) -> None:
 
 
 def _missing_folders(folder: Path) -> list[Path]:
-    """Return a folder and those of its parents that are not there, the innermost first."""
+    """Return a folder and those of its parents that are missing, the innermost first."""
     missing = []
     while True:
         try:
@@ -200,12 +197,12 @@ def _confirm(folder: Path, what: str) -> None:
     except OSError as error:
         raise SaveError(
             f"{what}, but the disk did not confirm it ({error.strerror}): "
-            "after a power cut the old file may be back; check the disk and save again"
+            "after a power failure the old file may be back; check the disk and save again"
         ) from error
 
 
 def _mode_of(target: Path) -> int | None:
-    """Return the permissions of a file that exists, or None; refuse what is no file."""
+    """Return the permissions of an existing file, or None; reject what is not a file."""
     try:
         found = os.stat(target)
     except FileNotFoundError:
@@ -213,12 +210,12 @@ def _mode_of(target: Path) -> int | None:
     if stat.S_ISDIR(found.st_mode):
         raise SaveError(f"cannot write {target}: it is a folder; name a file in it")
     if not stat.S_ISREG(found.st_mode):
-        raise SaveError(f"cannot write {target}: it is a device or pipe, not a regular file")
+        raise SaveError(f"cannot write {target}: it is a device or pipe; name a regular file")
     return stat.S_IMODE(found.st_mode)
 
 
 def _write(temporary: Path, pieces: Pieces, mode: int | None) -> None:
-    """Write the temporary file and force it to the disk."""
+    """Write the temporary file and sync it to the disk."""
     # Not mkstemp: a new model gets the permissions that the user's umask gives any new file.
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     descriptor = os.open(temporary, flags, 0o666)
@@ -235,8 +232,8 @@ def _write(temporary: Path, pieces: Pieces, mode: int | None) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Force the new name to the disk, where the system can."""
-    if os.name == "nt":  # Windows opens no folders
+    """Sync the new name to the disk, if the system can."""
+    if os.name == "nt":  # Windows cannot open folders
         return
     try:
         descriptor = os.open(folder, os.O_RDONLY)
@@ -250,13 +247,13 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _why(error: OSError, target: Path) -> str:
-    """Say what happened and what is left."""
-    left = "the file there before is whole" if os.path.isfile(target) else "nothing was left behind"
+    """Return what happened and what is left."""
+    left = "the old file is intact" if os.path.isfile(target) else "nothing was left behind"
     return f"{_reason(error, target.parent)}; {left}"
 
 
 def _reason(error: OSError, folder: Path) -> str:
-    """Say what happened where a file was to be written into a folder."""
+    """Return why a file could not be written into a folder."""
     if error.filename is not None:
         folder = Path(error.filename).parent
     reasons = {

@@ -1,8 +1,8 @@
-"""Where machine code is kept across processes: a folder that nobody else can write.
+"""A folder that caches machine code across processes and that nobody else can write.
 
-Whoever can write into such a folder, or swap one of the folders above it, can have code run by the
-next process that loads from it. So every folder of the path, up to the root, must belong to this
-user or to root and be writable by nobody else; a sticky ``/tmp`` is none of these.
+Anyone who can write into such a folder, or replace one of its parents, can run code in the next
+process that loads from it. So every folder of the path, up to the root, must belong to this
+user or to root and be writable by nobody else; a sticky ``/tmp`` does not qualify.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ _ENTER = (
 def compiled_folder(
     name: str, variable: str | None = None, beside: Path | None = None
 ) -> Path | None:
-    """Find or make a folder for compiled code; say so once where there is none.
+    """Find or create a folder for compiled code; warn once if there is none.
 
     Args:
-        name: The folder's own name, which should change with what was compiled.
+        name: The folder's own name, which should change with the compiled code.
         variable: The environment variable by which a user may choose the folder that holds it;
             where it is set, no other folder is tried.
         beside: Tried first, if it exists. Then come the user's cache folder and the folder for
             temporary files, which is private on some systems.
 
     Returns:
-        The folder, of mode 0700, its path without symbolic links; None where there is none.
+        The folder, with mode 0700 and no symbolic links in its path; None if there is none.
     """
     chosen = os.environ.get(variable) if variable else None
     refused = []
@@ -49,17 +49,17 @@ def compiled_folder(
         except OSError as error:
             at = error.filename if os.path.isabs(str(error.filename)) else parent
             refused.append(f"{at}: {error.strerror or error}")
-    _say_refused(variable if chosen else None, "; ".join(refused))
+    _warn_once(variable if chosen else None, "; ".join(refused))
     return None
 
 
 @lru_cache(maxsize=16)
-def _say_refused(variable: str | None, reasons: str) -> None:
+def _warn_once(variable: str | None, reasons: str) -> None:
     found = f"{variable} is not used, and machine code" if variable else "machine code"
     warn(
-        f"{found} is not kept but compiled by every process anew, which takes up to a minute "
+        f"{found} is not kept, so every process compiles it again, which takes up to a minute "
         f"({reasons}): set {variable or 'XDG_CACHE_HOME'} to a folder that only you can write, "
-        "as all folders above it"
+        "and whose parent folders only you or root can write"
     )
 
 
@@ -73,14 +73,14 @@ def _candidates(beside: Path | None) -> Iterator[Path]:
 
 
 def _private_folder(parent: Path, name: str) -> Path:
-    """Find or make a folder whose path nobody else can change.
+    """Find or create a folder whose path nobody else can change.
 
     The folders are entered one by one, each from within the one before, so that what was checked
     is what is used. Afterwards the path is as good as the descriptors: only this user and root
     could change what it means.
 
     Raises:
-        OSError: Another user could write it, or this one cannot.
+        OSError: Another user could write it, or the current one cannot.
     """
     folder = Path(os.path.realpath(parent)) / name
     if not hasattr(os, "geteuid"):
@@ -95,8 +95,8 @@ def _private_folder(parent: Path, name: str) -> Path:
             handle = inner
             _check(handle, path, user)
         found = os.fstat(handle)
-        # Ours is made for the owner alone; another mode means that somebody else could write here
-        # at some time, and what lies here may be theirs.
+        # The folder is created for its owner alone; another mode means that somebody else could
+        # write here at some time, and may have left files.
         if found.st_uid != user or stat.S_IMODE(found.st_mode) != 0o700:
             mode = stat.S_IMODE(found.st_mode)
             raise PermissionError(0, f"it is not private (mode {mode:04o}): remove it", str(folder))
@@ -109,27 +109,27 @@ def _private_folder(parent: Path, name: str) -> Path:
 
 
 def _enter(outer: int, path: Path) -> int:
-    """Open a folder inside an open one; make it where it is missing."""
+    """Open a folder inside an open one; create it if it is missing."""
     try:
         return os.open(path.name, _ENTER, dir_fd=outer)
     except FileNotFoundError:
-        with suppress(FileExistsError):  # another process of ours was quicker
+        with suppress(FileExistsError):  # another of our processes was faster
             os.mkdir(path.name, 0o700, dir_fd=outer)
-            os.chmod(path.name, 0o700, dir_fd=outer)  # whatever the umask has taken away
+            os.chmod(path.name, 0o700, dir_fd=outer)  # whatever the umask removed
         return os.open(path.name, _ENTER, dir_fd=outer)
 
 
 def _check(handle: int, path: Path, user: int) -> None:
     found = os.fstat(handle)
     if found.st_uid not in (0, user):
-        raise PermissionError(0, f"it belongs to another user (number {found.st_uid})", str(path))
+        raise PermissionError(0, f"it belongs to another user (uid {found.st_uid})", str(path))
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         mode = stat.S_IMODE(found.st_mode)
         raise PermissionError(0, f"other users can write it (mode {mode:04o})", str(path))
 
 
 def _in_profile(folder: Path) -> Path:
-    """Make a folder where the system has no owners and modes but keeps a user's profile private.
+    """Create a folder on a system without owners and modes that keeps user profiles private.
 
     Raises:
         OSError: The folder is outside the profile, or cannot be written.

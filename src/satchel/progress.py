@@ -1,4 +1,4 @@
-"""How long work tells of its progress: one callable, so that no stage knows the terminal."""
+"""Progress reports of long work: one callable, so that no stage depends on the terminal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Progress(Protocol):
             stage: What is being done, such as ``reading``; a new name opens a new bar.
             done: Units finished so far.
             total: Units in all, or None where that is not known.
-            note: A short remark beside the bar, such as the loss.
+            note: A short note beside the bar, such as the loss.
         """
 
 
@@ -30,12 +30,12 @@ _shown: list[Progress] = []
 
 @contextmanager
 def showing(progress: Progress) -> Iterator[None]:
-    """Let a callable hear of what no caller can hand one down to, such as compiling.
+    """Send reports from stages that take no callable, such as compiling, to a callable.
 
     Kernels are compiled while modules are imported, in whichever thread comes first.
 
     Args:
-        progress: Told of it while the block runs.
+        progress: Receives these reports while the block runs.
     """
     _shown.append(progress)
     try:
@@ -44,8 +44,8 @@ def showing(progress: Progress) -> Iterator[None]:
         _shown.remove(progress)
 
 
-def tell(stage: str, done: int, total: int | None, note: str = "") -> None:
-    """Report an advance to all that are showing; the arguments are those of `Progress`."""
+def report(stage: str, done: int, total: int | None, note: str = "") -> None:
+    """Report an advance to all callables in `showing`; the arguments are those of `Progress`."""
     shown = tuple(_shown)
     for number, progress in enumerate(shown):
         if progress not in shown[:number]:

@@ -1,13 +1,13 @@
-"""How good predictions are. Takes labels and arrays, and knows no model.
+"""How good predictions are. Works on labels and arrays, independent of any model.
 
-Importing this needs NumPy only; pictures and reports load matplotlib when they are asked for.
+Importing this needs NumPy only; pictures and reports load matplotlib on demand.
 """
 
 from __future__ import annotations
 
 from satchel.evaluation.context import Baseline, LearningPoint, ReportContext, TrialResult
 from satchel.evaluation.evaluate import evaluate, evaluate_multiple
-from satchel.evaluation.metrics import Confusion, Leaks, find_leaked
+from satchel.evaluation.metrics import Confusion, Leaks
 from satchel.evaluation.result import ClassScore, Confused, Evaluation
 
 __all__ = [
@@ -22,5 +22,4 @@ __all__ = [
     "TrialResult",
     "evaluate",
     "evaluate_multiple",
-    "find_leaked",
 ]

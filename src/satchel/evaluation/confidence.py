@@ -1,4 +1,4 @@
-"""Do the probabilities mean what they say: log loss, calibration error, risk and coverage.
+"""The quality of probabilities: log loss, calibration error, risk and coverage.
 
 Probabilities are read in blocks of documents and only what the figures need is kept, so that
 memory follows the documents and their labels, not documents times labels.
@@ -24,12 +24,12 @@ _CELLS = 2_000_000  # probabilities worked on at once
 
 @dataclass(frozen=True)
 class Reliability:
-    """How often answers of each confidence are right.
+    """How often predictions of each confidence are correct.
 
     Attributes:
-        count: int64 ``[bins]``, answers in each bin of equal width between 0 and 1.
+        count: int64 ``[bins]``, predictions in each bin of equal width between 0 and 1.
         confidence: float64 ``[bins]``, their mean probability (0 in an empty bin).
-        accuracy: float64 ``[bins]``, the share of them that is right (0 in an empty bin).
+        accuracy: float64 ``[bins]``, the share of them that is correct (0 in an empty bin).
     """
 
     count: np.ndarray
@@ -38,21 +38,21 @@ class Reliability:
 
     @property
     def expected_calibration_error(self) -> float:
-        """The mean gap between confidence and accuracy, weighted by answers."""
+        """The mean gap between confidence and accuracy, weighted by predictions."""
         gaps = np.abs(self.confidence - self.accuracy)
         return float(divide((gaps * self.count).sum(), self.count.sum()))
 
     @property
     def mean_gap(self) -> float:
-        """Mean confidence less accuracy: above 0 the model is too sure of itself, below too shy."""
+        """Mean confidence less accuracy: above 0 it is overconfident, below underconfident."""
         gaps = self.confidence - self.accuracy
         return float(divide((gaps * self.count).sum(), self.count.sum()))
 
     @property
     def chance_error(self) -> float:
-        """The calibration error that chance alone gives probabilities that are right, roughly.
+        """The calibration error that chance alone gives well-calibrated probabilities, roughly.
 
-        In a bin of m answers the accuracy of probabilities that mean what they say is off by
+        In a bin of m predictions the accuracy of well-calibrated probabilities is off by
         ``√(2 p (1 − p) / (π m))`` on average.
         """
         spread = self.confidence * (1 - self.confidence)
@@ -62,23 +62,23 @@ class Reliability:
 
 @dataclass(frozen=True)
 class Confidence:
-    """What the probabilities say of the answers.
+    """What the probabilities say about the predictions.
 
     Attributes:
-        log_loss: The mean negative log probability of the truth; for several labels a document
+        log_loss: The mean negative log probability of the truth; for several labels per document
             the mean over documents and model labels of the two-way log loss.
-        reliability: One label: the predicted label's probability against whether it is right.
+        reliability: One label: the predicted label's probability against whether it is correct.
             Several: each label's probability against whether the document has it.
-        answer: float64 ``[n]``, how sure the model was of each answer: the probability of the
-            predicted label, or of the least sure of the document's yes-or-no decisions, since one
-            wrong decision makes the answer wrong.
-        suspect: bool ``[n]``, wrong answers that the model is so sure of that the label may be the
+        prediction: float64 ``[n]``, the confidence of each prediction: the probability of the
+            predicted label, or of the least certain of the document's binary decisions, since one
+            wrong decision makes the prediction wrong.
+        suspect: bool ``[n]``, wrong predictions so confident that the label may be the
             wrong one; see `_suspects`.
     """
 
     log_loss: float
     reliability: Reliability
-    answer: np.ndarray
+    prediction: np.ndarray
     suspect: np.ndarray
 
 
@@ -88,17 +88,17 @@ def read_probabilities(
     predicted: Assigned | None,
     thresholds: np.ndarray | None,
 ) -> tuple[Outcomes, Confidence]:
-    """Read probabilities once, and the answers from them where these are not given.
+    """Read probabilities once, and derive the predictions from them if none are given.
 
     Args:
         given: float ``[n, model labels]``, or an iterator over blocks of such rows, in order.
-        truth: The right answers.
-        predicted: The answers; None takes the most probable label, or all labels whose
+        truth: The true labels.
+        predicted: The predictions; None takes the most probable label, or all labels whose
             probability reaches their threshold.
-        thresholds: float ``[model labels]``, for several labels a document without ``predicted``.
+        thresholds: float ``[model labels]``, for several labels per document without ``predicted``.
 
     Raises:
-        InputError: Wrong shape, a value that is not between 0 and 1, or (one label a document)
+        InputError: Wrong shape, a value that is not between 0 and 1, or (one label per document)
             a row that does not sum to 1.
     """
     columns, documents = truth.model_labels, truth.true.documents
@@ -144,7 +144,7 @@ def _check_piece(piece: np.ndarray, first: int, multiple: bool) -> None:
         if abs(sums[row] - 1) > 1e-3:
             raise InputError(
                 f"expected the probabilities of a document to sum to 1, found a sum of "
-                f"{sums[row]:g} for document {first + row}: give probabilities, not raw scores"
+                f"{sums[row]:g} for document {first + row}: give probabilities, not logits"
             )
 
 
@@ -154,7 +154,7 @@ def _shown(row: np.ndarray) -> str:
 
 
 class _Tally:
-    """Adds up, block by block, what the figures need."""
+    """Accumulates, block by block, what the figures need."""
 
     def __init__(
         self, truth: Truth, predicted: Assigned | None, thresholds: np.ndarray | None
@@ -163,8 +163,8 @@ class _Tally:
         self._truth = truth
         self._predicted = predicted
         self._thresholds = thresholds
-        self._answers: list[np.ndarray] = []  # keys of the answers taken from the probabilities
-        self._answer = np.zeros(documents)
+        self._keys: list[np.ndarray] = []  # keys of the predictions taken from the probabilities
+        self._confidence = np.zeros(documents)
         self._loss = 0.0
         self._count = np.zeros(BINS, dtype=np.int64)
         self._sure = np.zeros(BINS)
@@ -183,14 +183,14 @@ class _Tally:
         if self._truth.multiple:
             sure = 1 - exact
             sure[rows, columns] = exact[rows, columns]
-            self._answer[row : row + len(exact)] = sure.min(axis=1, initial=1.0)
+            self._confidence[row : row + len(exact)] = sure.min(axis=1, initial=1.0)
             has = np.zeros(exact.shape, dtype=bool)
             has[true_rows[known], true_columns[known]] = True
             self._bin(exact.ravel(), has.ravel())
             clipped = np.clip(exact, epsilon, 1 - epsilon)
             self._loss -= float(np.log(np.where(has, clipped, 1 - clipped)).sum())
         else:
-            self._answer[row : row + len(exact)] = exact[rows, columns]
+            self._confidence[row : row + len(exact)] = exact[rows, columns]
             self._bin(exact[rows, columns], true_columns == columns)
             # A label that the model does not know counts as probability 0.
             of_true = np.zeros(len(exact))
@@ -198,14 +198,14 @@ class _Tally:
             self._loss -= float(np.log(np.clip(of_true, epsilon, 1 - epsilon)).sum())
 
     def _decide(self, row: int, exact: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the rows and columns of the answers of a block."""
+        """Return the rows and columns of the predictions of a block."""
         if self._predicted is not None:
             return self._pairs(self._predicted, row, exact)
         if not self._truth.multiple:
             rows, columns = np.arange(len(exact)), exact.argmax(axis=1)
         else:
             rows, columns = np.nonzero(exact >= self._thresholds)
-        self._answers.append((rows + row) * exact.shape[1] + columns)
+        self._keys.append((rows + row) * exact.shape[1] + columns)
         return rows, columns
 
     @staticmethod
@@ -224,7 +224,7 @@ class _Tally:
         documents, columns = self._truth.true.documents, self._truth.model_labels
         predicted = self._predicted
         if predicted is None:
-            keys = np.concatenate(self._answers)
+            keys = np.concatenate(self._keys)
             predicted = Assigned(keys // max(columns, 1), keys % max(columns, 1), documents)
         outcomes = self._truth.outcomes(predicted)
         of_predicted = np.concatenate(self._of_predicted)
@@ -235,27 +235,27 @@ class _Tally:
                 confidence=divide(self._sure, self._count),
                 accuracy=divide(self._right, self._count),
             ),
-            answer=self._answer,
+            prediction=self._confidence,
             suspect=_suspects(outcomes, columns, of_predicted),
         )
 
 
 def _suspects(outcomes: Outcomes, known: int, of_predicted: np.ndarray) -> np.ndarray:
-    """Say which documents may be labelled wrongly, bool ``[n]``.
+    """Return which documents may be labelled wrongly, bool ``[n]``.
 
-    A wrong answer is suspicious where the model is as sure of it as of half its right answers with
-    that label, and finds it more likely than not. The idea is that of confident learning (C.
-    Northcutt, L. Jiang and I. Chuang (2021), "Confident learning: estimating uncertainty in dataset
-    labels", J. Artif. Intell. Res. 70:1373-1411), which takes the mean over the documents that have
-    the label; the median of the right answers does not depend on whether probabilities are too
-    high.
+    A wrong prediction is suspicious if the model is as sure of it as of half its correct
+    predictions with that label, and finds it more likely than not. The idea is that of confident
+    learning (C. Northcutt, L. Jiang and I. Chuang (2021), "Confident learning: estimating
+    uncertainty in dataset labels", J. Artif. Intell. Res. 70:1373-1411), which takes the mean over
+    the documents that have the label; the median of the correct predictions does not depend on
+    whether probabilities are too high.
     """
     true, predicted = outcomes.true, outcomes.predicted
     hit = np.isin(predicted.keys(len(outcomes.labels)), outcomes.hit_keys)
     usual = _medians(predicted.label[hit], of_predicted[hit], known)
-    bold = ~hit & (of_predicted >= np.maximum(usual[predicted.label], _MORE_LIKELY))
+    confident = ~hit & (of_predicted >= np.maximum(usual[predicted.label], _MORE_LIKELY))
     suspect = np.zeros(len(outcomes), dtype=bool)
-    suspect[predicted.document[bold]] = True
+    suspect[predicted.document[confident]] = True
     if not outcomes.multiple:
         # A label that the model cannot give is no evidence against the label.
         suspect &= true.label < known
@@ -275,11 +275,11 @@ def _medians(groups: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class RiskCoverage:
-    """How many mistakes are left when only the surest answers are kept.
+    """How many errors are left if only the most confident predictions are kept.
 
     Attributes:
-        coverage: float64 ``[points]``, ascending shares of the documents answered, the last 1.
-        risk: float64 ``[points]``, the share of these answers that is wrong.
+        coverage: float64 ``[points]``, ascending shares of the documents kept, the last 1.
+        risk: float64 ``[points]``, the error rate of these predictions.
         confidence: float64 ``[points]``, the least confidence among them.
     """
 
@@ -288,24 +288,24 @@ class RiskCoverage:
     confidence: np.ndarray
 
     def coverage_at(self, risk: float) -> float:
-        """Return the largest share of documents that can be answered with at most this risk."""
+        """Return the largest share of documents that can be kept with at most this risk."""
         within = np.flatnonzero(self.risk <= risk)
         return float(self.coverage[within[-1]]) if len(within) else 0.0
 
     def risk_at(self, coverage: float) -> float:
-        """Return the share of wrong answers among at least this share of the documents."""
+        """Return the share of wrong predictions among at least this share of the documents."""
         return float(self.risk[np.searchsorted(self.coverage, min(coverage, 1.0) - 1e-12)])
 
 
-def risk_coverage(answer_confidence: np.ndarray, right: np.ndarray) -> RiskCoverage:
-    """Return risk by coverage, with answers of equal confidence kept or dropped together.
+def risk_coverage(confidence: np.ndarray, right: np.ndarray) -> RiskCoverage:
+    """Return risk by coverage, with predictions of equal confidence kept or dropped together.
 
     Args:
-        answer_confidence: float64 ``[n]``.
-        right: bool ``[n]``.
+        confidence: float64 ``[n]``.
+        right: bool ``[n]``, whether each prediction is correct.
     """
-    order = np.argsort(-answer_confidence, kind="stable")
-    sure = answer_confidence[order]
+    order = np.argsort(-confidence, kind="stable")
+    sure = confidence[order]
     ends = np.append(np.flatnonzero(sure[1:] != sure[:-1]), len(sure) - 1)
     kept = ends + 1
     return RiskCoverage(kept / len(sure), np.cumsum(~right[order])[ends] / kept, sure[ends])

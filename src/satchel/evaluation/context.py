@@ -1,7 +1,7 @@
-"""What a report can say beyond the figures: the model, its training, the data, and why.
+"""What a report can show beyond the figures: the model, its training, the data, explanations.
 
-An evaluation knows labels and arrays only. Whoever has the model fills this in, by `report_context`
-where it is a model file; whatever is left out is left out of the page.
+An evaluation knows labels and arrays only. The caller, who has the model, provides the rest, for a
+model file by `report_context`; what is missing is left out of the page.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from satchel.inference.predictor import Predictor
 from satchel.sealed.labels import text_of
 
 History: TypeAlias = Mapping[str, Sequence[float]]
-"""A network's logs, one value an epoch, by Keras's names: ``loss``, ``accuracy`` and, on documents
-that it does not learn from, the same with ``val_`` before them."""
+"""A network's logs, one value per epoch, by Keras's names: ``loss``, ``accuracy`` and, on held-out
+documents, the same with ``val_`` before them."""
 
 HELD_OUT = "val_"
 """What the names of logs on held-out documents begin with."""
 
 Span: TypeAlias = tuple[int, int, float]
-"""Start, end and value of a stretch of a text, in code points; values above 0 speak for a label."""
+"""Start, end and value of a stretch of a text, in code points; values above 0 support a label."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ class Question:
 
 
 class Explain(Protocol):
-    """Says which stretches of documents spoke for a label."""
+    """Returns which stretches of documents supported a label."""
 
     def __call__(self, questions: Sequence[Question]) -> Iterable[Sequence[Span]]:
-        """Answer some questions, in their order.
+        """Explain some predictions, in their order.
 
         Returns:
             For each question the stretches that counted, each the whole of what the model takes
@@ -61,7 +61,7 @@ class Baseline:
 
     Attributes:
         name: The method, such as ``linear SVM``.
-        accuracy: Share of documents answered wholly right.
+        accuracy: Share of documents predicted entirely correctly.
         macro_f1: Macro-F1, where known.
         micro_f1: Micro-F1, where a document may have several labels.
     """
@@ -74,10 +74,10 @@ class Baseline:
 
 @dataclass(frozen=True)
 class LearningPoint:
-    """What a model learnt from fewer documents reaches.
+    """What a model trained on fewer documents reaches.
 
     Attributes:
-        documents: How many it learnt from.
+        documents: Number of training documents.
         accuracy: Its accuracy on documents that it has not seen.
     """
 
@@ -104,20 +104,20 @@ class TrialResult:
 
 @dataclass(frozen=True)
 class ReportContext:
-    """What a report says beside the figures; every part may be missing.
+    """What a report shows beside the figures; every part is optional.
 
     Attributes:
-        model: What was judged, such as the model's file name.
-        data: What it was judged on, such as the name of the test source.
-        trained_on: What it learnt from, in words.
+        model: What was evaluated, such as the model's file name.
+        data: What it was evaluated on, such as the name of the test source.
+        trained_on: What it was trained on, in words.
         date: The day to print; None for today.
         training: Settings of the training, name → value.
-        notes: Sentences that a reader of the figures must know, such as what was left out.
+        notes: Sentences that a reader of the figures must see, such as what was left out.
         baselines: Simpler methods on the same documents.
         history: The logs of each network that was trained.
         learning_curve: Accuracy by number of training documents.
         trials: What was tried during training.
-        explain: Says why a document got a label; None leaves out deciding words.
+        explain: Explains predictions; None leaves out the deciding words.
     """
 
     model: str | None = None
@@ -138,7 +138,7 @@ _STRONGEST = 100
 
 
 class ModelReasons:
-    """Explains answers of a model, as `Explain` asks.
+    """Explains predictions of a model; an `Explain`.
 
     Args:
         predictor: The model.
@@ -148,7 +148,7 @@ class ModelReasons:
         self._predictor = predictor
 
     def __call__(self, questions: Sequence[Question]) -> Iterator[list[Span]]:
-        """Yield what spoke for each label; nothing where the model does not know it."""
+        """Yield what supported each label; nothing if the model does not know it."""
         known = set(self._predictor.model.labels)
         for question in questions:
             label = text_of(question.label)
@@ -163,10 +163,10 @@ class ModelReasons:
 
 
 def report_context(predictor: Predictor) -> ReportContext:
-    """Return what a model file says of its training, and how to explain its answers."""
+    """Return what a model file records of its training, and how to explain its predictions."""
     model = predictor.model
     training = model.training
-    facts = {
+    settings = {
         "effort": training.effort,
         "seed": str(training.seed),
         "backend": training.backend,
@@ -176,7 +176,7 @@ def report_context(predictor: Predictor) -> ReportContext:
     }
     return ReportContext(
         trained_on=f"{training.documents:,} documents of {len(model.labels):,} classes",
-        training={name: value for name, value in facts.items() if value},
+        training={name: value for name, value in settings.items() if value},
         trials=tuple(
             TrialResult(trial.name, trial.metric, trial.value, trial.chosen)
             for trial in training.trials

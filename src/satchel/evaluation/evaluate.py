@@ -30,28 +30,28 @@ def evaluate(
     texts: Iterable[str] | None = None,
     context: ReportContext | None = None,
 ) -> Evaluation:
-    """Judge answers of one label a document.
+    """Evaluate predictions of one label per document.
 
     Args:
-        true: The right label of each document; labels that the model does not know are welcome.
+        true: The true label of each document; labels that the model does not know are allowed.
         predicted: The predicted label of each document; None takes the most probable one.
         labels: The model's labels, in its order.
         probabilities: float ``[n, len(labels)]``, each row summing to 1, or an iterator over
-            blocks of such rows, in order, where they are too many to hold; None leaves out what
+            blocks of such rows, in order, if they do not fit into memory; None leaves out what
             needs them.
-        leaked: bool ``[n]``, test documents that training has seen; None where nobody looked.
+        leaked: bool ``[n]``, test documents that were seen in training; None if not checked.
         names: The documents' names, for the report; None numbers them from 0.
-        texts: The documents, for the report to show those answered wrongly.
-        context: What a report should say of the model and the data.
+        texts: The documents, for the report to show those predicted wrongly.
+        context: What a report should show of the model and the data.
 
     Raises:
-        InputError: No documents, unequal lengths, or probabilities that are none.
+        InputError: No documents, unequal lengths, or invalid probabilities.
         LabelError: A label is missing, or a predicted label is not the model's.
     """
     truth = encode_truth(true, labels, multiple=False)
-    answers = None if predicted is None else truth.encode_predicted(predicted)
-    outcomes, sure = _outcomes(truth, answers, probabilities, None)
-    return _judge(outcomes, sure, leaked, names, texts, context)
+    encoded = None if predicted is None else truth.encode_predicted(predicted)
+    outcomes, confidence = _outcomes(truth, encoded, probabilities, None)
+    return _evaluate(outcomes, confidence, leaked, names, texts, context)
 
 
 def evaluate_multiple(
@@ -66,10 +66,10 @@ def evaluate_multiple(
     texts: Iterable[str] | None = None,
     context: ReportContext | None = None,
 ) -> Evaluation:
-    """Judge answers of several labels a document (or none).
+    """Evaluate predictions of any number of labels per document.
 
     Args:
-        true: The right labels of each document.
+        true: The true labels of each document.
         predicted: The predicted labels of each document; None takes the labels whose probability
             reaches their threshold.
         labels: The model's labels, in its order.
@@ -82,20 +82,20 @@ def evaluate_multiple(
         context: As in `evaluate`.
 
     Raises:
-        InputError: No documents, unequal lengths, or probabilities that are none.
+        InputError: No documents, unequal lengths, or invalid probabilities.
         LabelError: A label is missing, or a predicted label is not the model's.
     """
     truth = encode_truth(true, labels, multiple=True)
-    answers = None if predicted is None else truth.encode_predicted(predicted)
-    least = None if thresholds is None else np.array(list(thresholds), dtype=np.float64)
-    if answers is None and (least is None or least.shape != (truth.model_labels,)):
-        found = "none" if least is None else f"{len(least)}"
+    encoded = None if predicted is None else truth.encode_predicted(predicted)
+    minimum = None if thresholds is None else np.array(list(thresholds), dtype=np.float64)
+    if encoded is None and (minimum is None or minimum.shape != (truth.model_labels,)):
+        found = "none" if minimum is None else f"{len(minimum)}"
         raise InputError(
-            f"expected {truth.model_labels} thresholds, one a label, to take the predicted labels "
-            f"from the probabilities, found {found}: give thresholds or predicted"
+            f"expected {truth.model_labels} thresholds, one per label, to take the predicted "
+            f"labels from the probabilities, found {found}: give thresholds or predicted"
         )
-    outcomes, sure = _outcomes(truth, answers, probabilities, least)
-    return _judge(outcomes, sure, leaked, names, texts, context)
+    outcomes, confidence = _outcomes(truth, encoded, probabilities, minimum)
+    return _evaluate(outcomes, confidence, leaked, names, texts, context)
 
 
 def _outcomes(
@@ -107,13 +107,15 @@ def _outcomes(
     if probabilities is not None:
         return read_probabilities(probabilities, truth, predicted, thresholds)
     if predicted is None:
-        raise InputError("expected predicted labels or probabilities, found neither")
+        raise InputError(
+            "expected predicted labels or probabilities, found neither: give one of the two"
+        )
     return truth.outcomes(predicted), None
 
 
-def _judge(
+def _evaluate(
     outcomes: Outcomes,
-    sure: Confidence | None,
+    confidence: Confidence | None,
     leaked: object,
     names: Iterable[object] | None,
     texts: Iterable[str] | None,
@@ -144,13 +146,15 @@ def _judge(
         most_confused=() if outcomes.multiple else _most_confused(outcomes, confusion, counts),
         intervals=intervals,
         baselines=baselines,
-        log_loss=None if sure is None else sure.log_loss,
-        calibration_error=None if sure is None else sure.reliability.expected_calibration_error,
-        reliability=None if sure is None else sure.reliability,
+        log_loss=None if confidence is None else confidence.log_loss,
+        calibration_error=None
+        if confidence is None
+        else confidence.reliability.expected_calibration_error,
+        reliability=None if confidence is None else confidence.reliability,
         leaks=None if leaked is None else without_leaked(outcomes, leaked),
         outcomes=outcomes,
-        answer_confidence=None if sure is None else sure.answer,
-        suspect=None if sure is None else sure.suspect,
+        confidence=None if confidence is None else confidence.prediction,
+        suspect=None if confidence is None else confidence.suspect,
         names=None if names is None else _one_each("names", map(str, names), len(outcomes)),
         texts=None if texts is None else _one_each("texts", texts, len(outcomes)),
         context=context,
@@ -160,7 +164,9 @@ def _judge(
 def _one_each(what: str, given: Iterable[str], documents: int) -> tuple[str, ...]:
     found = tuple(given)
     if len(found) != documents:
-        raise InputError(f"expected {what} for {documents} documents, found {len(found)}")
+        raise InputError(
+            f"expected {what} for {documents} documents, found {len(found)}: give one per document"
+        )
     return found
 
 
@@ -193,7 +199,7 @@ def _most_confused(
 
 
 def _majority(true: Assigned) -> float:
-    """Return the share of the commonest label, or of the commonest set of labels."""
+    """Return the share of the most common label, or of the most common set of labels."""
     stops = np.cumsum(true.lengths()).tolist()
     sets = Counter(
         true.label[start:stop].tobytes() for start, stop in zip([0, *stops], stops, strict=False)
@@ -202,5 +208,5 @@ def _majority(true: Assigned) -> float:
 
 
 def _majority_micro_f1(counts: metrics.ClassCounts, documents: int) -> float:
-    """Return the micro-F1 of giving every document the commonest label and no other."""
+    """Return the micro-F1 of giving every document the most common label and no other."""
     return float(2 * counts.support.max(initial=0) / (documents + counts.support.sum()))

@@ -1,4 +1,4 @@
-"""How sure the figures are: 95 % intervals over which documents happened to be in the test."""
+"""The uncertainty of the figures: 95 % intervals over the sampling of test documents."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def wilson(successes: int, trials: int) -> Interval:
     ``p ± 1.96 √(p(1−p)/n)`` it stays within 0 and 1 and is not empty at 0 % and 100 %.
 
     Args:
-        successes: Right answers.
-        trials: All answers, at least 1.
+        successes: Correct predictions.
+        trials: All predictions, at least 1.
     """
     low, high = _score_interval(successes / trials, trials)
     # Rounding must not push the end off the share itself at 0 % and 100 %.
@@ -39,7 +39,7 @@ def wilson(successes: int, trials: int) -> Interval:
 def macro_f1_interval(outcomes: Outcomes) -> Interval:
     """Return the 95 % interval of macro-F1 on documents of the same kind.
 
-    A percentile bootstrap will not do: F1 of a class with few documents is biased downwards, and
+    A percentile bootstrap is unsuitable: F1 of a class with few documents is biased downwards, and
     drawing the documents again adds the same bias once more, so that with many classes the whole
     interval lies below its own estimate. Here, in one pass over documents and their labels:
 
@@ -47,20 +47,20 @@ def macro_f1_interval(outcomes: Outcomes) -> Interval:
       variance", Ann. Stat. 9:586-596): macro-F1 is computed without each document in turn;
     - the bias is estimated twice, by the jackknife and by the second-order Taylor expansion of
       F1 = 2h / (2h + e) with independent Poisson counts of hits h and errors e, which is
-      ``−2he / (2h + e)³`` a class. With two documents a class either can be off, so the
+      ``−2he / (2h + e)³`` per class. With two documents per class either can be off, so the
       interval spans both;
     - the shape is Wilson's, with the number of documents replaced by the number that would give a
       share the same variance (as for shares of complex surveys: E. L. Korn and B. I. Graubard
       (1998), Survey Methodology 24:193-201), so that the interval stays within 0 and 1 and is not
-      empty where every answer is right;
-    - it is widened to hold the estimate itself.
+      empty where every prediction is correct;
+    - it is widened to contain the estimate itself.
 
-    ``benchmarks/intervals`` measures how often it holds the truth.
+    ``benchmarks/intervals`` measures its coverage.
     """
     counts = count_classes(outcomes)
     occurs = int(((counts.support + counts.predicted) > 0).sum())
     if not occurs:
-        return Interval(0.0, 1.0)  # no label anywhere: nothing is known
+        return Interval(0.0, 1.0)  # no label anywhere: no information
     without = _without_each(outcomes, counts)
     estimate, bias = _estimate(counts, occurs)
     n = len(outcomes)
@@ -77,7 +77,7 @@ def macro_f1_interval(outcomes: Outcomes) -> Interval:
 def micro_f1_interval(outcomes: Outcomes) -> Interval:
     """Return the 95 % interval of micro-F1: the jackknife's variance in Wilson's shape.
 
-    With one label a document it is that of the accuracy but for rounding.
+    With one label per document it equals that of the accuracy up to rounding.
     """
     n = len(outcomes)
     hits = np.bincount(outcomes.hit_keys // max(len(outcomes.labels), 1), minlength=n)

@@ -1,14 +1,13 @@
-"""Measures of right and wrong predictions: per class, by pairs of classes, and without leaked ones.
+"""Metrics: per class, by pairs of classes, and without leaked documents.
 
-The rule for a division by zero: the figure is 0. So a class that is never predicted has a
+On a division by zero the figure is 0. So a class that is never predicted has a
 precision of 0, a class without test documents a recall of 0, and both an F1 of 0. Averages run
-over the classes that occur among the true or the predicted labels: a class that the test part
-never touches says nothing about the model. Both rules are scikit-learn's defaults.
+over the classes that occur among the true or the predicted labels: a class absent from both
+says nothing about the model. Both rules are scikit-learn's defaults.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +18,7 @@ from satchel.evaluation.outcomes import Assigned, Outcomes
 
 @dataclass(frozen=True)
 class ClassCounts:
-    """For each class: right answers, documents that have it, documents that were given it.
+    """For each class: correct predictions, documents that have it, documents predicted as it.
 
     Attributes:
         hits: int64 ``[K]``.
@@ -82,7 +81,7 @@ def macro_f1(counts: ClassCounts) -> float:
 
 
 def micro_f1(counts: ClassCounts) -> float:
-    """Return F1 of all decisions pooled; with one label a document this is the accuracy."""
+    """Return F1 of all decisions pooled; with one label per document this is the accuracy."""
     total = counts.support.sum() + counts.predicted.sum()
     return float(divide(2 * counts.hits.sum(), total))
 
@@ -95,17 +94,15 @@ def weighted_f1(counts: ClassCounts) -> float:
 LARGEST_MATRIX = 2_000
 """Classes up to which a square array is made: 32 MB of int64."""
 
-_MOST_PAIRED = (
-    25  # pairs of one document; where a document has more, what stood for what is a guess
-)
+_MOST_PAIRED = 25  # pairs per document; beyond, the pairing would be a guess
 
 
 @dataclass(frozen=True)
 class Confusion:
     """The cells of the confusion matrix that are not zero, by true and then by predicted class.
 
-    With several labels a document a wrong answer is a pair of a label that was missed and one that
-    was given in its place. Where there is only one of the two, the other is position ``classes``,
+    With several labels per document an error is a pair of a label that was missed and one that was
+    predicted in its place. Where there is only one of the two, the other is position ``classes``,
     "no label". Such pairs are those of M. Heydarian, T. E. Doyle and R. Samavi (2022), "MLCM:
     multi-label confusion matrix", IEEE Access 10:19083-19095, but for labels that were given beside
     all the right ones, which they count against these and we count against "no label".
@@ -116,7 +113,7 @@ class Confusion:
         count: int64 ``[cells]``, above 0.
         classes: Number of classes K.
         unpaired: Documents left out because so many of their labels are wrong that pairs of them
-            would be a guess (several labels a document only).
+            would be a guess (several labels per document only).
     """
 
     true: np.ndarray
@@ -169,7 +166,7 @@ class Confusion:
 
 
 def count_confusion(outcomes: Outcomes) -> Confusion:
-    """Count which class was taken for which."""
+    """Count which class was predicted as which."""
     classes = len(outcomes.labels)
     if not outcomes.multiple:
         return _counted(outcomes.true.label, outcomes.predicted.label, classes)
@@ -190,9 +187,8 @@ def _substitutes(outcomes: Outcomes, none: int) -> tuple[np.ndarray, np.ndarray,
     missed, given = outcomes.missed(), outcomes.wrongly_given()
     many = missed.lengths() * given.lengths() > _MOST_PAIRED
     missed, given = (_or_none(_kept(side, ~many), none) for side in (missed, given))
-    rows = given.lengths()[
-        missed.document
-    ]  # each missed label meets all given ones of its document
+    # Each missed label is paired with all wrongly given ones of its document.
+    rows = given.lengths()[missed.document]
     first = np.searchsorted(given.document, missed.document)
     starts = np.cumsum(rows) - rows
     place = np.repeat(first - starts, rows) + np.arange(rows.sum())
@@ -217,12 +213,12 @@ def _or_none(side: Assigned, none: int) -> Assigned:
 
 @dataclass(frozen=True)
 class Leaks:
-    """What documents known from training do to the accuracy.
+    """How documents seen in training affect the accuracy.
 
     Attributes:
-        count: Test documents that training has seen.
-        share: Their share of the test part.
-        accuracy_without: Accuracy on the other documents; None where none is left.
+        count: Test documents that were seen in training.
+        share: Their share of the test documents.
+        accuracy_without: Accuracy on the other documents; None if none are left.
     """
 
     count: int
@@ -230,37 +226,20 @@ class Leaks:
     accuracy_without: float | None
 
 
-def find_leaked(
-    train_fingerprints: Iterable[Hashable], test_fingerprints: Iterable[Hashable]
-) -> np.ndarray:
-    """Tell which test documents training has seen.
-
-    Args:
-        train_fingerprints: One fingerprint a training document: equal fingerprints mean that two
-            texts are the same by the rule of whoever made them, exact or normalised.
-        test_fingerprints: The same for the test documents, by the same rule.
-
-    Returns:
-        bool ``[test documents]``.
-    """
-    seen = set(train_fingerprints)
-    return np.array([fingerprint in seen for fingerprint in test_fingerprints], dtype=bool)
-
-
 def without_leaked(outcomes: Outcomes, leaked: object) -> Leaks:
     """Measure again without the leaked documents.
 
     Args:
         outcomes: What was true and what was predicted.
-        leaked: bool ``[n]``, as `find_leaked` gives it.
+        leaked: bool ``[n]``, test documents that were seen in training.
 
     Raises:
-        InputError: ``leaked`` does not have one truth value a document.
+        InputError: ``leaked`` is not one boolean per document.
     """
     mask = np.asarray(leaked)
     if mask.shape != (len(outcomes),) or mask.dtype != bool:
         raise InputError(
-            f"expected leaked to be {len(outcomes)} truth values, one a test document, "
+            f"expected leaked to be {len(outcomes)} booleans, one per test document, "
             f"found shape {mask.shape} of {mask.dtype}"
         )
     kept = ~mask

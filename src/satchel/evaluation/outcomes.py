@@ -1,4 +1,4 @@
-"""True and predicted labels as people give them, as the arrays that every measure works on."""
+"""True and predicted labels, converted to the arrays that all metrics work on."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Assigned:
     Attributes:
         document: int64 ``[pairs]``, ascending.
         label: int64 ``[pairs]`` positions in the list of labels, ascending within a document and
-            each but once; with one label a document simply its label, ``[n]``.
+            each once; with one label per document simply its label, ``[n]``.
         documents: How many documents there are, those without a label included.
     """
 
@@ -34,7 +34,7 @@ class Assigned:
     documents: int
 
     def keys(self, labels: int) -> np.ndarray:
-        """Return one ascending int64 a pair, the same in all `Assigned` of these labels."""
+        """Return one ascending int64 per pair, the same in all `Assigned` of these labels."""
         return np.asarray(self.document * labels + self.label)
 
     def counts(self, labels: int) -> np.ndarray:
@@ -63,7 +63,7 @@ class Outcomes:
         model_labels: How many of ``labels`` the model knows; these come first.
         multiple: Whether a document may have several labels, or none.
         true: The labels that the documents have.
-        predicted: The labels that they were given.
+        predicted: The labels that were predicted.
     """
 
     labels: tuple[Label, ...]
@@ -85,9 +85,9 @@ class Outcomes:
 
     @cached_property
     def right(self) -> np.ndarray:
-        """Whether each document is answered wholly right, bool ``[n]``.
+        """Whether each document is predicted entirely correctly, bool ``[n]``.
 
-        With several labels a document every one of them must be right: subset accuracy.
+        With several labels per document every one of them must be correct: subset accuracy.
         """
         if not self.multiple:
             return np.asarray(self.true.label == self.predicted.label)
@@ -109,7 +109,7 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class Truth:
-    """The right answers, before anything was predicted.
+    """The correct predictions, before anything was predicted.
 
     Attributes:
         labels: As in `Outcomes`.
@@ -128,7 +128,7 @@ class Truth:
         return Outcomes(self.labels, self.model_labels, self.multiple, self.true, predicted)
 
     def encode_predicted(self, predicted: Iterable[object]) -> Assigned:
-        """Encode the predictions of one or several labels a document.
+        """Encode the predictions of one or several labels per document.
 
         Raises:
             InputError: Not as many as there are true ones.
@@ -136,42 +136,45 @@ class Truth:
                 a collection of labels is expected.
         """
         known = {label: place for place, label in enumerate(self.labels[: self.model_labels])}
-        answered = _label_sets(predicted, self.multiple)
-        if len(answered) != self.true.documents:
+        given = _label_sets(predicted, self.multiple)
+        if len(given) != self.true.documents:
             raise InputError(
-                f"expected as many predicted as true labels, found {len(answered)} and "
-                f"{self.true.documents}"
+                f"expected as many predicted as true labels, found {len(given)} and "
+                f"{self.true.documents}: give one prediction per document"
             )
-        foreign = {label for document in answered for label in document}.difference(known)
+        foreign = {label for document in given for label in document}.difference(known)
         if foreign:
             raise LabelError(
                 f"expected every predicted label among the model's {len(known)}, "
-                f"found {min(foreign, key=str)!r}"
+                f"found {min(foreign, key=str)!r}: predict with the model whose labels were given"
             )
-        return _assigned(answered, known)
+        return _assigned(given, known)
 
 
 def encode_truth(true: Iterable[object], labels: Iterable[object], *, multiple: bool) -> Truth:
-    """Encode the right answers.
+    """Encode the true labels.
 
     Args:
-        true: The right label of each document, or for ``multiple`` a collection of labels.
+        true: The true label of each document, or for ``multiple`` a collection of labels.
         labels: The model's labels, in its order.
         multiple: Whether a document may have several labels, or none.
 
     Raises:
         InputError: No documents.
-        LabelError: A label is missing, the model has one twice, two labels are the same as text,
+        LabelError: A label is missing, a model label is a duplicate, two labels are equal as text,
             or a document has a bare string where a collection of labels is expected.
     """
     given = _label_sets(true, multiple)
     known = [plain_label(label) for label in labels]
     if len(set(known)) != len(known):
         raise LabelError(
-            f"expected each of the model's labels once, found {_repeated(known)!r} twice"
+            f"expected each of the model's labels once, found {_repeated(known)!r} "
+            "more than once: remove the duplicate"
         )
     if not given:
-        raise InputError("expected at least one document to evaluate on, found none")
+        raise InputError(
+            "expected at least one document to evaluate on, found none: check the test data"
+        )
     every = _with_test_labels(known, {label for document in given for label in document})
     names = [str(label) for label in every]
     if len(set(names)) != len(names):
@@ -208,7 +211,7 @@ def _label_set(document: object) -> list[Label]:
     if isinstance(document, str) or not isinstance(document, Iterable):
         raise LabelError(
             f"expected a collection of labels for each document, found {document!r}: "
-            "wrap it in a list, or evaluate one label a document"
+            "wrap it in a list, or evaluate one label per document"
         )
     return [plain_label(label) for label in document]
 

@@ -1,7 +1,7 @@
 """The report: one HTML page, complete in itself, and the files that are written beside it.
 
-In the page nothing is loaded and everything is escaped. The summary is plain HTML; the other
-sections are drawn by the page's own script from data that stand beside it as JSON.
+The page loads nothing, and everything in it is escaped. The summary is plain HTML; the other
+sections are drawn by the page's own script from data embedded as JSON.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from satchel.evaluation.confidence import Reliability
 from satchel.evaluation.context import ReportContext
 from satchel.evaluation.intervals import Interval
 from satchel.evaluation.page_data import embedded_json, page_data
-from satchel.evaluation.predictions import answers_table
+from satchel.evaluation.predictions import predictions_table
 from satchel.evaluation.reasons import Reasons, find_reasons
 from satchel.evaluation.result import Evaluation
 from satchel.evaluation.summary import verdict
@@ -61,7 +61,7 @@ def render(evaluation: Evaluation, context: ReportContext, reasons: Reasons) -> 
     """
     style, script = _part("report.css"), _script()
     # Labels and texts may be hostile: escaping keeps them text, and this policy keeps a browser
-    # from running or loading anything but the page's own script and style, were one ever missed.
+    # from running or loading anything but the page's own script and style if one were missed.
     policy = (
         "default-src 'none'; base-uri 'none'; form-action 'none'; "
         f"script-src {_hash(script)}; style-src {_hash(style)}"
@@ -85,9 +85,9 @@ def render(evaluation: Evaluation, context: ReportContext, reasons: Reasons) -> 
 <main>
 {_summary(evaluation, context)}
 <div id="rest"></div>
-<noscript><p class="notice">The sections below the summary need JavaScript, which is switched off.
-The same figures are in report.json, the answers in predictions.csv, and the pictures are the PNG
-files of this folder.</p></noscript>
+<noscript><p class="notice">The sections below the summary need JavaScript, which is disabled.
+The same figures are in report.json, the predictions in predictions.csv, and the pictures are the
+PNG files of this folder.</p></noscript>
 </main>
 {_footer(evaluation)}
 <script type="application/json" id="data">{data}</script>
@@ -113,7 +113,7 @@ def _hash(text: str) -> str:
 
 def _title(context: ReportContext) -> str:
     if context.model and context.data:
-        return f"{_short(context.model)} judged on {_short(context.data)}"
+        return f"{_short(context.model)} evaluated on {_short(context.data)}"
     if context.model or context.data:
         return f"Evaluation of {_short(context.model or context.data)}"
     return "Evaluation report"
@@ -145,13 +145,13 @@ def _day(day: datetime.date) -> str:
 
 
 def _facts(evaluation: Evaluation, context: ReportContext) -> str:
-    several = "any number of labels" if evaluation.task == "multiple" else "one label"
-    judged = (
-        f"Judged on {evaluation.n:,} documents of {len(evaluation.labels):,} classes, "
-        f"{several} each"
+    labels = "any number of labels" if evaluation.task == "multiple" else "one label"
+    tested = (
+        f"Evaluated on {evaluation.n:,} documents of {len(evaluation.labels):,} classes, "
+        f"{labels} each"
     )
     parts = [f"Trained on {_short(context.trained_on, 300)}"] if context.trained_on else []
-    parts.append(judged + (f" ({_short(context.data)})" if context.data else ""))
+    parts.append(tested + (f" ({_short(context.data)})" if context.data else ""))
     return ". ".join(parts) + "."
 
 
@@ -204,7 +204,7 @@ def _tiles(evaluation: Evaluation) -> str:
     leaks = evaluation.leaks
     if leaks is not None:
         without = (
-            "none is left without them"
+            "no documents left without them"
             if leaks.accuracy_without is None
             else f"accuracy without them {leaks.accuracy_without:.1%}"
         )
@@ -213,7 +213,7 @@ def _tiles(evaluation: Evaluation) -> str:
                 "Known from training",
                 f"{leaks.count:,}",
                 without if leaks.count else "no test document is a copy",
-                "Test documents whose text is in the training part too",
+                "Test documents whose text is also in the training data",
             )
         )
     items = "".join(
@@ -227,24 +227,24 @@ def _tiles(evaluation: Evaluation) -> str:
 
 def _comparison(evaluation: Evaluation, context: ReportContext) -> str:
     """Return the accuracy of the model beside that of simpler methods, as bars."""
-    several = evaluation.task == "multiple"
-    what = "Micro-F1" if several else "Accuracy"
-    ours = evaluation.micro_f1 if several else evaluation.accuracy
-    ends = evaluation.intervals["micro_f1" if several else "accuracy"]
+    multi_label = evaluation.task == "multiple"
+    what = "Micro-F1" if multi_label else "Accuracy"
+    ours = evaluation.micro_f1 if multi_label else evaluation.accuracy
+    ends = evaluation.intervals["micro_f1" if multi_label else "accuracy"]
     rows: list[tuple[str, float, Interval | None]] = [("This model", ours, ends)]
     for baseline in context.baselines[:_METHODS]:
-        value = baseline.micro_f1 if several else baseline.accuracy
+        value = baseline.micro_f1 if multi_label else baseline.accuracy
         if value is not None:
             rows.append((baseline.name, value, None))
-    if several:
+    if multi_label:
         constant = evaluation.baselines["majority_label_micro_f1"]
-        rows.append(("Always the commonest label", constant, None))
+        rows.append(("Always the most common label", constant, None))
     else:
         constant = evaluation.baselines["majority_class"]
-        rows.append(("Always the commonest answer", constant, None))
+        rows.append(("Always the most common label", constant, None))
     items = "".join(
         f'<tr><th scope="row">{_short(name)}</th><td>{_bar(value, ends)}</td>'
-        f"<td>{f'{value:.3f}' if several else f'{value:.1%}'}</td></tr>"
+        f"<td>{f'{value:.3f}' if multi_label else f'{value:.1%}'}</td></tr>"
         for name, value, ends in rows
     )
     return (
@@ -297,17 +297,17 @@ def _steps(steps: Iterable[Advice]) -> str:
 
 def _footer(evaluation: Evaluation) -> str:
     unit = (
-        "Each label is judged alone; accuracy wants every label of a document right."
+        "Labels are evaluated separately; accuracy requires all labels of a document to be right."
         if evaluation.task == "multiple"
-        else "Rows of the confusion matrix are true classes, columns what they were taken for."
+        else "Rows of the confusion matrix are true classes, columns are predicted classes."
     )
     return (
         f"<footer><p>{unit} Macro-F1 is the plain mean over the classes that occur; a division by "
         "zero counts as 0. Intervals: Wilson for shares, jackknife for macro-F1. Suspected wrong "
         "labels: confident learning (Northcutt and others, 2021). Calibration error: 15 bins of "
         "equal width. # is the class's place in the list of labels, the same in every table and "
-        "picture.</p><p>Beside this page: report.json (all figures), predictions.csv (all answers) "
-        "and the figures as PNG.</p></footer>"
+        "picture.</p><p>Beside this page: report.json (all figures), predictions.csv (all "
+        "predictions) and the figures as PNG.</p></footer>"
     )
 
 
@@ -348,7 +348,7 @@ def write_report(evaluation: Evaluation, directory: Path, context: ReportContext
         {
             **drawn,
             "report.json": _utf8(json_text(_figures(evaluation, context)) + "\n"),
-            "predictions.csv": _utf8(answers_table(evaluation)),
+            "predictions.csv": _utf8(predictions_table(evaluation)),
             "report.html": _utf8(page),
         },
     )
@@ -359,7 +359,7 @@ def write_report(evaluation: Evaluation, directory: Path, context: ReportContext
 
 
 def _figures(evaluation: Evaluation, context: ReportContext) -> dict[str, Any]:
-    """Return what a program may want to know: the figures, and those of every picture."""
+    """Return the figures for programs, including those of every picture."""
     figures = evaluation.to_dict()
     about = {
         "model": context.model,
@@ -399,7 +399,7 @@ def _reliability(found: Reliability) -> dict[str, list[float]]:
 
 
 def _finite(values: Iterable[float]) -> list[float | None]:
-    # JSON has no infinity, which the loss of a network that ran away may be.
+    # JSON has no infinity, which the loss of a diverged network may be.
     return [float(value) if isfinite(value) else None for value in values]
 
 

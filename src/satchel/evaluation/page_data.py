@@ -16,7 +16,7 @@ from satchel.escaping import abbreviate, printable, short_names
 from satchel.evaluation.context import ReportContext
 from satchel.evaluation.metrics import Confusion, count_classes, divide
 from satchel.evaluation.outcomes import Assigned
-from satchel.evaluation.predictions import answer_order
+from satchel.evaluation.predictions import prediction_order
 from satchel.evaluation.reasons import Reasons, excerpt
 from satchel.evaluation.result import Evaluation
 
@@ -36,9 +36,9 @@ _EXCERPTS = (480, 400, 320, 260, 200, 160, 120, 90, 60, 0)
 _RIGHT_EXCERPT = 200
 _SAMPLE = 300  # mistakes by which the length of excerpts is chosen
 _MOST_MISTAKES = 40_000  # no more would fit
-_RIGHT_DOCUMENTS = 600  # right answers shown in all, the least sure of each class
+_RIGHT_DOCUMENTS = 600  # correct predictions shown in all, the least sure of each class
 _RIGHT_OF_A_CLASS = 3
-_LABELS_SHOWN = 12  # labels of one document, of several
+_LABELS_SHOWN = 12  # labels shown per document
 _CURVE_POINTS = 200
 _NAME = 60  # character cells
 _SENTENCE = 300
@@ -77,7 +77,7 @@ def page_data(evaluation: Evaluation, context: ReportContext, reasons: Reasons) 
 
 
 def _training(context: ReportContext) -> dict[str, Any]:
-    """Return what the caller told of the training, within bounds."""
+    """Return what the context holds about the training, within bounds."""
     trials = sorted(context.trials, key=lambda trial: not trial.chosen)[:_TRIALS]
     kept = {id(trial) for trial in trials}
     return {
@@ -177,8 +177,8 @@ class _Shown:
 def _documents(
     evaluation: Evaluation, reasons: Reasons, shown: _Shown, room: int
 ) -> dict[str, Any]:
-    """Return the mistakes, the surest first, and a few right answers, within a number of bytes."""
-    order = answer_order(evaluation)
+    """Return mistakes, the most confident first, and a few correct predictions, within ``room``."""
+    order = prediction_order(evaluation)
     right = evaluation.outcomes.right[order]
     mistakes = order[~right][:_MOST_MISTAKES].tolist()
     examples = _least_sure(evaluation, order[right])
@@ -192,13 +192,13 @@ def _documents(
     for index in mistakes:
         row = _document(evaluation, index, limit, reasons, shown)
         room -= _size(row)
-        if room < 0:  # even so short they are too many: the least sure mistakes go
+        if room < 0:  # too many even at this length: the least confident ones are dropped
             break
         rows.append(row)
     return {
         "documents": rows + right_rows,
         "mistakes_shown": len(rows),
-        "sure": evaluation.answer_confidence is not None,
+        "sure": evaluation.confidence is not None,
     }
 
 
@@ -210,12 +210,12 @@ def _excerpt_limit(
     shown: _Shown,
     room: int,
 ) -> int:
-    """Return the longest excerpt with which all mistakes should fit, going by some of them."""
+    """Return the longest excerpt with which all mistakes should fit, estimated from a sample."""
     if evaluation.texts is None or not mistakes:
         return _EXCERPTS[0]
-    some = mistakes[:: max(1, len(mistakes) // _SAMPLE)]
+    sample = mistakes[:: max(1, len(mistakes) // _SAMPLE)]
     for limit in _EXCERPTS:
-        sizes = [_size(_document(evaluation, index, limit, reasons, shown)) for index in some]
+        sizes = [_size(_document(evaluation, index, limit, reasons, shown)) for index in sample]
         typical = sum(sizes) / len(sizes)
         if 1.1 * typical * (len(mistakes) + others) <= room:
             return limit
@@ -227,7 +227,7 @@ def _size(value: object) -> int:
 
 
 def _least_sure(evaluation: Evaluation, right: np.ndarray) -> list[int]:
-    """Return a few right answers of every class, the least sure ones."""
+    """Return a few correct predictions of every class, the least sure ones."""
     taken: dict[int, int] = {}
     found = []
     for document in right[::-1].tolist():
@@ -249,7 +249,7 @@ def _document(
     ``true`` and ``predicted`` are lists of places; ``cut`` is 1 where the document begins before
     the text, plus 2 where it goes on; ``marks`` are flat triples of start, length and strength.
     """
-    outcomes, sure = evaluation.outcomes, evaluation.answer_confidence
+    outcomes, sure = evaluation.outcomes, evaluation.confidence
     name = str(index) if evaluation.names is None else evaluation.names[index]
     row: list[Any] = [
         abbreviate(printable(name), _NAME),
@@ -306,7 +306,7 @@ def _risk(evaluation: Evaluation) -> dict[str, Any] | None:
 
 
 def _rounded(values: Sequence[float] | np.ndarray) -> list[float | None]:
-    # JSON has no infinity: a loss that ran away is left out of its curve.
+    # JSON has no infinity: values of a diverged loss are left out of its curve.
     return [round(float(value), 4) if np.isfinite(value) else None for value in values]
 
 
@@ -316,7 +316,7 @@ def matrix_places(evaluation: Evaluation) -> np.ndarray:
 
 
 def busiest(evaluation: Evaluation, most: int) -> np.ndarray:
-    """Return at most so many classes, those with the most mistakes, ascending int64."""
+    """Return the ``most`` classes with the most mistakes, ascending int64."""
     counts = count_classes(evaluation.outcomes)
     occurs = counts.support + counts.predicted
     order = np.lexsort((-occurs, 2 * counts.hits - occurs))

@@ -1,4 +1,4 @@
-"""The single predictions behind an evaluation, in the order in which a person reads them."""
+"""The single predictions behind an evaluation, in reading order."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from satchel.evaluation.result import Evaluation
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One document's answer.
+class Prediction:
+    """One document's prediction.
 
     Attributes:
         name: The document's name, or its number from 0.
         true: Its label; several are joined by ``", "``.
-        predicted: The label it was given.
+        predicted: The predicted label.
         right: Whether the two are the same.
         probability: How sure the model was, where known.
-        suspect: Whether the label, not the answer, may be wrong; None where not known.
+        suspect: Whether the label, not the prediction, may be wrong; None if unknown.
     """
 
     name: str
@@ -33,25 +33,25 @@ class Answer:
     suspect: bool | None
 
 
-def answer_order(evaluation: Evaluation) -> np.ndarray:
-    """Return the documents, int64 ``[n]``: wrong answers first, the surest of each on top."""
-    sure = evaluation.answer_confidence
+def prediction_order(evaluation: Evaluation) -> np.ndarray:
+    """Return the documents, int64 ``[n]``: wrong predictions first, most confident on top."""
+    sure = evaluation.confidence
     # A stable sort: the same order on every machine.
     return np.lexsort(
         (np.zeros(evaluation.n) if sure is None else -sure, evaluation.outcomes.right)
     )
 
 
-def sorted_answers(evaluation: Evaluation) -> Iterator[Answer]:
-    """Yield every answer in the order of `answer_order`."""
+def sorted_predictions(evaluation: Evaluation) -> Iterator[Prediction]:
+    """Yield every prediction in the order of `prediction_order`."""
     outcomes, sure, suspect = (
         evaluation.outcomes,
-        evaluation.answer_confidence,
+        evaluation.confidence,
         evaluation.suspect,
     )
     names = [str(label) for label in evaluation.labels]
-    for index in answer_order(evaluation).tolist():
-        yield Answer(
+    for index in prediction_order(evaluation).tolist():
+        yield Prediction(
             name=str(index) if evaluation.names is None else evaluation.names[index],
             true=_written(names, outcomes.true, index),
             predicted=_written(names, outcomes.predicted, index),
@@ -65,21 +65,21 @@ def _written(names: list[str], side: Assigned, document: int) -> str:
     return ", ".join(names[place] for place in side.of(document).tolist())
 
 
-def answers_table(evaluation: Evaluation) -> str:
-    """Return the answers as CSV that no spreadsheet runs."""
+def predictions_table(evaluation: Evaluation) -> str:
+    """Return the predictions as CSV that is safe to open in a spreadsheet."""
     header = ["name", "true", "predicted", "right", "probability", "suspected_label_error"]
     rows = [table_row(header)]
-    for answer in sorted_answers(evaluation):
-        probability = None if answer.probability is None else round(answer.probability, 6)
+    for prediction in sorted_predictions(evaluation):
+        probability = None if prediction.probability is None else round(prediction.probability, 6)
         rows.append(
             table_row(
                 [
-                    answer.name,
-                    answer.true,
-                    answer.predicted,
-                    answer.right,
+                    prediction.name,
+                    prediction.true,
+                    prediction.predicted,
+                    prediction.right,
                     probability,
-                    answer.suspect,
+                    prediction.suspect,
                 ]
             )
         )

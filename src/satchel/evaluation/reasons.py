@@ -1,4 +1,4 @@
-"""Why documents got their labels: excerpts with the words that decided, and each class's words."""
+"""Explanations of predictions: excerpts with the deciding words, and each class's words."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 
 from satchel.escaping import printable
 from satchel.evaluation.context import Explain, Question, Span
-from satchel.evaluation.predictions import answer_order
+from satchel.evaluation.predictions import prediction_order
 from satchel.evaluation.result import Evaluation
 
 STRENGTHS = 9
-"""Marks go from minus this, against the label, to this, for it."""
+"""Marks range from minus this (against the label) to this (for it)."""
 
 _CJK = "\u2e80-\u9fff\uf900-\ufaff"
 _SEGMENT = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+")
@@ -31,8 +31,9 @@ class Excerpt:
 
     Attributes:
         text: The part, safe to show, white space condensed.
-        marks: ``(start, length, strength)`` of what decided, in UTF-16 code units as JavaScript
-            counts them, in reading order; strength from -9 (against the label) to 9 (for it).
+        marks: ``(start, length, strength)`` of the deciding words, in UTF-16 code units as
+            JavaScript counts them, in reading order; strength from -9 (against the label) to 9
+            (for it).
         cut_before: Whether the document begins earlier.
         cut_after: Whether the document goes on.
     """
@@ -44,11 +45,11 @@ class Excerpt:
 
 
 def excerpt(text: str, spans: Sequence[Span], limit: int) -> Excerpt:
-    """Return the stretch of a document that holds most of what decided.
+    """Return the stretch of a document with most of the deciding words.
 
     Args:
         text: The document.
-        spans: What spoke for and against its label; stretches may overlap.
+        spans: What supported or opposed its label; stretches may overlap.
         limit: Longest part in code points.
     """
     if limit <= 0:
@@ -75,7 +76,7 @@ def excerpt(text: str, spans: Sequence[Span], limit: int) -> Excerpt:
 def aligned_words(text: str, spans: Sequence[Span]) -> list[tuple[str, float]]:
     """Return the spans that are whole words, or several, in lower case with their values.
 
-    Parts of words, which some models count too, are left out: they mean nothing by themselves.
+    Parts of words, which some models count too, are left out: they have no meaning by themselves.
     """
     found = []
     for start, end, value in spans:
@@ -111,16 +112,18 @@ def _segments(text: str, spans: Sequence[Span]) -> tuple[np.ndarray, np.ndarray,
 def _best_start(
     text: str, starts: np.ndarray, ends: np.ndarray, values: np.ndarray, limit: int
 ) -> int:
-    """Return where the stretch with the most that speaks for the label begins."""
+    """Return where the stretch with the most support for the label begins."""
     if len(text) <= limit:
         return 0
-    before = limit // 10  # a little of what stands before makes it readable
+    before = limit // 10  # a little context makes it readable
     sums = np.concatenate([[0.0], np.cumsum(np.maximum(values, 0))])
     stops = np.searchsorted(ends, starts + (limit - before), side="right")
     found = sums[stops] - sums[np.arange(len(starts))]
     if found[0] >= 0.8 * found.max():
-        return 0  # the beginning of a document is the easiest to place
-    best = int(np.flatnonzero(found == found.max())[-1])  # the last: it begins with what counts
+        return 0  # the beginning of a document is the easiest to recognise
+    best = int(
+        np.flatnonzero(found == found.max())[-1]
+    )  # the last one starts with the deciding words
     first = max(0, min(int(starts[best]) - before, len(text) - limit))
     whole = int(starts[min(int(np.searchsorted(starts, first)), best)])
     return whole if 0 < whole - first < before else first  # not in the middle of a word
@@ -148,10 +151,10 @@ def _units(text: str) -> int:
 
 MOST_DOCUMENTS = 2_000
 MOST_CHARACTERS = 1_000_000
-LONGEST = 20_000  # characters; a longer document would use up what many others could have
+LONGEST = 20_000  # characters; a longer document would use up the room of many others
 _MOST_SCORES = 10_000_000  # a score for each label is computed for every document explained
 _LEAST_DOCUMENTS = 50
-_RIGHT_OF_A_CLASS = 12  # right answers explained of each class, for its words
+_RIGHT_OF_A_CLASS = 12  # correct predictions explained of each class, for its words
 
 WORDS = 15
 """Words kept for each class."""
@@ -159,12 +162,12 @@ WORDS = 15
 
 @dataclass(frozen=True)
 class ClassWord:
-    """A word that speaks for a class.
+    """A word that supports a class.
 
     Attributes:
         word: The word, or several, in lower case.
         value: What it added on average, over the explained documents of the class.
-        documents: In how many of them it stood.
+        documents: In how many of them it occurs.
     """
 
     word: str
@@ -174,13 +177,13 @@ class ClassWord:
 
 @dataclass(frozen=True)
 class Reasons:
-    """What the model says of its answers.
+    """The model's explanations of its predictions.
 
     Attributes:
-        spans: Document → what spoke for and against its label.
-        words: Class → the words that speak for it, strongest first.
+        spans: Document → what supported or opposed its label.
+        words: Class → the words that support it, strongest first.
         explained: How many documents were explained, by class that they were given.
-        too_long: How many were left out for their length.
+        too_long: How many were left out because of their length.
     """
 
     spans: dict[int, list[Span]]
@@ -190,9 +193,9 @@ class Reasons:
 
 
 def find_reasons(evaluation: Evaluation, explain: Explain | None) -> Reasons:
-    """Explain the surest mistakes, and right answers of every class.
+    """Explain the most confident mistakes, and correct predictions of every class.
 
-    A mistake is explained against the true label, a right answer against the runner-up.
+    A mistake is explained against the true label, a correct prediction against the runner-up.
     """
     if explain is None or evaluation.texts is None:
         return Reasons({}, {}, {})
@@ -226,8 +229,8 @@ def find_reasons(evaluation: Evaluation, explain: Explain | None) -> Reasons:
 
 
 def _worth_explaining(evaluation: Evaluation) -> Iterator[int]:
-    """Yield documents, mistakes and right answers in turns, so that a bound cuts both."""
-    order = answer_order(evaluation)
+    """Yield mistakes and correct predictions alternately, so that a limit affects both."""
+    order = prediction_order(evaluation)
     right = evaluation.outcomes.right[order]
     mistakes = iter(order[~right].tolist())
     examples = iter(_examples(evaluation, order[right]))
@@ -239,7 +242,7 @@ def _worth_explaining(evaluation: Evaluation) -> Iterator[int]:
 
 
 def _examples(evaluation: Evaluation, right: np.ndarray) -> list[int]:
-    """Return some right answers of every class: one of each, then a second one, and so on."""
+    """Return some correct predictions of every class: one of each, then a second one, and so on."""
     taken: dict[int, int] = defaultdict(int)
     rounds: list[list[int]] = [[] for _ in range(_RIGHT_OF_A_CLASS)]
     for document in right.tolist():
@@ -253,7 +256,7 @@ def _examples(evaluation: Evaluation, right: np.ndarray) -> list[int]:
 def _question(evaluation: Evaluation, document: int) -> tuple[int | None, int | None]:
     """Return which label to explain, and against which.
 
-    With several labels a document: a label wrongly given, else one that was missed, else one of
+    With several labels per document: a label wrongly given, else one that was missed, else one of
     the right ones; against nothing, since each is decided by itself.
     """
     outcomes = evaluation.outcomes
@@ -272,18 +275,18 @@ def _words(
     """Return the words that added most to a class in the documents that were given it."""
     assert evaluation.texts is not None
     total: dict[str, float] = defaultdict(float)
-    stands_in: dict[str, int] = defaultdict(int)
+    occurs_in: dict[str, int] = defaultdict(int)
     for document in documents:
         here: dict[str, float] = defaultdict(float)
         for word, value in aligned_words(evaluation.texts[document], spans[document]):
             here[word] += value
         for word, value in here.items():
             total[word] += value
-            stands_in[word] += 1
-    # A word of one document tells of that document, unless there are hardly any others.
+            occurs_in[word] += 1
+    # A word of one document says little of the class, unless there are hardly any others.
     least = 2 if len(documents) >= 4 else 1
     best = sorted(
-        (word for word, value in total.items() if value > 0 and stands_in[word] >= least),
+        (word for word, value in total.items() if value > 0 and occurs_in[word] >= least),
         key=lambda word: (-total[word], word),
     )[:WORDS]
-    return [ClassWord(word, total[word] / len(documents), stands_in[word]) for word in best]
+    return [ClassWord(word, total[word] / len(documents), occurs_in[word]) for word in best]

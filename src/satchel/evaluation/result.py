@@ -1,4 +1,4 @@
-"""The result of an evaluation: figures to read, to draw, to report and to store."""
+"""The result of an evaluation: figures to print, draw, report and store."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from satchel.evaluation.outcomes import Label, Outcomes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from satchel.inference.structure import Task
 
 
 SQUARE_IN_JSON = 500
@@ -44,11 +46,11 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class Confused:
-    """A pair of classes that the model mixes up.
+    """A pair of classes that the model confuses.
 
     Attributes:
         true: What the documents are.
-        predicted: What they were taken for.
+        predicted: What they were predicted as.
         count: How many documents.
         share: Their share of the true class's documents.
     """
@@ -61,38 +63,38 @@ class Confused:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How a model did on documents whose labels are known.
+    """How well a model does on documents whose labels are known.
 
     Attributes:
         n: Documents.
-        task: ``single`` (one label a document) or ``multiple``.
+        task: ``single`` (one label per document) or ``multiple``.
         labels: The model's labels in its order, then labels that only the test has.
         only_in_test: Labels that the model does not know; their documents count as wrong.
-        accuracy: Share of documents answered wholly right (subset accuracy for ``multiple``).
+        accuracy: Share of documents predicted entirely correctly (``multiple``: subset accuracy).
         macro_f1: Plain mean of the classes' F1, over the classes that occur.
         micro_f1: F1 of all decisions pooled (for ``single`` the accuracy).
         weighted_f1: Mean of the classes' F1 weighted by support.
         per_class: Each label's figures.
-        confusion: Which class was taken for which, as pairs with counts, for any number of classes.
+        confusion: Which class was predicted as which, as pairs with counts.
         most_confused: The pairs with the most errors, largest first (``single`` only).
         intervals: 95 % intervals of ``accuracy`` (Wilson), ``macro_f1`` and, for ``multiple``,
             ``micro_f1`` (jackknife).
-        baselines: ``majority_class``: the accuracy of always giving the commonest answer; for
-            ``multiple`` also ``majority_label_micro_f1``, that of the commonest label alone.
+        baselines: ``majority_class``: the accuracy of always predicting the most common label; for
+            ``multiple`` also ``majority_label_micro_f1``, that of the most common label alone.
         log_loss: Mean negative log probability of the truth, where probabilities were given.
         calibration_error: Expected calibration error, where probabilities were given.
         reliability: Accuracy by confidence, where probabilities were given.
-        leaks: What documents known from training do to the accuracy, where these were named.
-        outcomes: The answers themselves.
-        answer_confidence: float64 ``[n]``, how sure each answer was, where known.
-        suspect: bool ``[n]``, wrong answers whose label may be the wrong one, where known.
+        leaks: How documents seen in training affect the accuracy, if these were given.
+        outcomes: The true and predicted labels.
+        confidence: float64 ``[n]``, the confidence of each prediction, where known.
+        suspect: bool ``[n]``, wrong predictions whose label may be the wrong one, where known.
         names: The documents' names, where given.
         texts: The documents, where given.
-        context: What a report says of the model and the data, where known.
+        context: What a report shows of the model and the data, where known.
     """
 
     n: int
-    task: str
+    task: Task
     labels: tuple[Label, ...]
     only_in_test: tuple[Label, ...]
     accuracy: float
@@ -109,7 +111,7 @@ class Evaluation:
     reliability: Reliability | None
     leaks: Leaks | None
     outcomes: Outcomes
-    answer_confidence: np.ndarray | None
+    confidence: np.ndarray | None
     suspect: np.ndarray | None
     names: tuple[str, ...] | None
     texts: tuple[str, ...] | None
@@ -137,10 +139,10 @@ class Evaluation:
 
     @cached_property
     def risk_coverage(self) -> RiskCoverage | None:
-        """Mistakes left when only the surest answers are kept; None without probabilities."""
-        if self.answer_confidence is None:
+        """Errors left if only the most confident predictions are kept, if these are known."""
+        if self.confidence is None:
             return None
-        return risk_coverage(self.answer_confidence, self.outcomes.right)
+        return risk_coverage(self.confidence, self.outcomes.right)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures as plain Python values, ready for JSON.
@@ -186,13 +188,13 @@ class Evaluation:
         return {"confusion_triples": np.stack(cells, axis=1).tolist()}
 
     def summary(self) -> str:
-        """Return what a person should know first, as lines of text for a terminal."""
+        """Return the main results as lines of text for a terminal."""
         from satchel.evaluation.summary import summarise
 
         return summarise(self)
 
     def plot(self, path: str | Path | None = None) -> Figure:
-        """Draw the confusion matrix (several labels a document: each label's F1).
+        """Draw the confusion matrix (several labels per document: each label's F1).
 
         Args:
             path: Where to write it as PNG too; None writes nothing.
@@ -212,17 +214,18 @@ class Evaluation:
         return figure
 
     def save_report(self, directory: str | Path, context: ReportContext | None = None) -> Path:
-        """Write a folder that explains the result to a person and to a program.
+        """Write a folder that presents the result to people and to programs.
 
         It holds ``report.html`` (one page, complete in itself), ``report.json``,
-        ``predictions.csv`` (wrong answers first, the surest on top) and the figures as PNG.
+        ``predictions.csv`` (wrong predictions first, the most confident on top) and the figures as
+        PNG.
         A failure leaves an older report whole.
 
         Args:
             directory: The folder; made where it is not there. Files of an older report are
                 replaced.
-            context: What the page should say of the model, its training and the data, and how to
-                explain an answer; None takes what the evaluation knows.
+            context: What the page should show of the model, its training and the data, and how to
+                explain predictions; None takes that of the evaluation.
 
         Returns:
             The path of ``report.html``.

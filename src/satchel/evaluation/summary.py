@@ -12,8 +12,10 @@ _ENOUGH = 20  # test documents from which a class may be called the weakest
 
 
 def verdict(evaluation: Evaluation) -> tuple[str, str]:
-    """Return what to tell somebody who reads nothing else: a sentence, and what qualifies it."""
-    first, *rest = _several(evaluation) if evaluation.task == "multiple" else _single(evaluation)
+    """Return the result in one sentence, and what qualifies it."""
+    first, *rest = (
+        _multi_label(evaluation) if evaluation.task == "multiple" else _single(evaluation)
+    )
     return first, " ".join(sentence for sentence in [*rest, _weakest(evaluation)] if sentence)
 
 
@@ -21,7 +23,7 @@ def _single(evaluation: Evaluation) -> tuple[str, str]:
     low, high = evaluation.intervals["accuracy"]
     baseline = evaluation.baselines["majority_class"]
     points = round(100 * (evaluation.accuracy - baseline))
-    constant = f"always giving the commonest answer ({baseline:.0%})"
+    constant = f"always predicting the most common label ({baseline:.0%})"
     return (
         f"Of 100 new documents like these, expect {_between(low, high)} to get the right label.",
         f"That is {points} point{'' if points == 1 else 's'} above {constant}."
@@ -30,7 +32,7 @@ def _single(evaluation: Evaluation) -> tuple[str, str]:
     )
 
 
-def _several(evaluation: Evaluation) -> tuple[str, str, str]:
+def _multi_label(evaluation: Evaluation) -> tuple[str, str, str]:
     counts = count_classes(evaluation.outcomes)
     hits = int(counts.hits.sum())
     found = hits / max(int(counts.support.sum()), 1)
@@ -44,7 +46,7 @@ def _several(evaluation: Evaluation) -> tuple[str, str, str]:
     )
     whole = f"All labels are right for {_between(low, high)} of 100 documents."
     beside = (
-        f"Micro-F1 is {evaluation.micro_f1:.2f}, {better} that of always giving the commonest "
+        f"Micro-F1 is {evaluation.micro_f1:.2f}, {better} that of always giving the most common "
         f"label ({constant:.2f})."
     )
     return lead, whole, beside
@@ -56,7 +58,7 @@ def _between(low: float, high: float) -> str:
 
 
 def _weakest(evaluation: Evaluation) -> str:
-    """Name the class that is recognised worst, and what for, where the test can tell."""
+    """Name the class with the lowest F1, and its most frequent confusion, if known well enough."""
     tested = [
         (score.f1, place, label)
         for place, (label, score) in enumerate(evaluation.per_class.items())
@@ -67,13 +69,14 @@ def _weakest(evaluation: Evaluation) -> str:
     f1, place, label = min(tested)
     if f1 > evaluation.macro_f1 - 0.02:
         return "No class is much weaker than the others."
-    taken = evaluation.confusion.errors()
-    mine = taken.where((taken.true == place) & (taken.predicted < taken.classes)).largest(1)
+    errors = evaluation.confusion.errors()
+    mine = errors.where((errors.true == place) & (errors.predicted < errors.classes)).largest(1)
     if not len(mine):
         return f"The weakest class is {_name(label)} (F1 {f1:.2f})."
     other = evaluation.labels[int(mine.predicted[0])]
     return (
-        f"The weakest class is {_name(label)} (F1 {f1:.2f}), most often taken for {_name(other)}."
+        f"The weakest class is {_name(label)} (F1 {f1:.2f}), "
+        f"most often predicted as {_name(other)}."
     )
 
 
@@ -81,53 +84,49 @@ def _name(label: Label) -> str:
     return abbreviate(printable(label), 40)
 
 
+_NAMED = 5  # confused pairs and weak classes on a terminal
 _STEPS = 5  # pieces of advice on a terminal; the report has the same list
 
 
-def summarise(evaluation: Evaluation, top: int = 5) -> str:
-    """Return the evaluation as lines of text.
-
-    Args:
-        evaluation: What to tell.
-        top: How many confused pairs and weak classes to name.
-    """
+def summarise(evaluation: Evaluation) -> str:
+    """Return the evaluation as lines of text."""
     return "\n".join(
         [
             *headline(evaluation),
-            *_confused_lines(evaluation, top),
-            *_weak_lines(evaluation, top),
+            *_confused_lines(evaluation),
+            *_weak_lines(evaluation),
             *_advice_lines(evaluation),
         ]
     )
 
 
 def headline(evaluation: Evaluation) -> list[str]:
-    """Return the figures that come first, one a line."""
+    """Return the figures that come first, one per line."""
     low, high = evaluation.intervals["accuracy"]
     macro_low, macro_high = evaluation.intervals["macro_f1"]
-    several = evaluation.task == "multiple"
+    multi_label = evaluation.task == "multiple"
     size = f"{evaluation.n:,} documents, {len(evaluation.labels):,} labels"
     share = f"(95 % interval {low:.1%} to {high:.1%}; {size})"
     lines = [
-        f"{'all labels right' if several else 'accuracy'}  {evaluation.accuracy:.1%}  {share}",
+        f"{'all labels right' if multi_label else 'accuracy'}  {evaluation.accuracy:.1%}  {share}",
         f"macro-F1  {evaluation.macro_f1:.3f}  (95 % interval {macro_low:.3f} to {macro_high:.3f})",
     ]
-    if several:
+    if multi_label:
         micro = evaluation.intervals["micro_f1"]
         lines.append(
             f"micro-F1  {evaluation.micro_f1:.3f}  "
             f"(95 % interval {micro.low:.3f} to {micro.high:.3f})"
         )
         constant = evaluation.baselines["majority_label_micro_f1"]
-        lines.append(f"always the commonest label alone  micro-F1 {constant:.3f}")
+        lines.append(f"always the most common label alone  micro-F1 {constant:.3f}")
     else:
         baseline = evaluation.baselines["majority_class"]
-        lines.append(f"always the commonest answer  {baseline:.1%}")
-    return lines + remarks(evaluation)
+        lines.append(f"always the most common label  {baseline:.1%}")
+    return lines + _other_figures(evaluation)
 
 
-def remarks(evaluation: Evaluation) -> list[str]:
-    """Return the figures of what was looked at beside the answers, one a line."""
+def _other_figures(evaluation: Evaluation) -> list[str]:
+    """Return the figures of probabilities and leaked documents, one per line."""
     lines = []
     if evaluation.log_loss is not None:
         lines.append(
@@ -137,7 +136,7 @@ def remarks(evaluation: Evaluation) -> list[str]:
     leaks = evaluation.leaks
     if leaks is not None and leaks.count:
         honest = (
-            "none is left without them"
+            "no documents left without them"
             if leaks.accuracy_without is None
             else f"accuracy without them {leaks.accuracy_without:.1%}"
         )
@@ -146,7 +145,7 @@ def remarks(evaluation: Evaluation) -> list[str]:
 
 
 def weakest(evaluation: Evaluation, top: int) -> list[tuple[Label, ClassScore]]:
-    """Return the classes with the lowest F1 among those the test part has, lowest first."""
+    """Return the classes with the lowest F1 among those with test documents, lowest first."""
     tested = [item for item in evaluation.per_class.items() if item[1].support]
     return sorted(tested, key=lambda item: item[1].f1)[:top]
 
@@ -156,8 +155,8 @@ def _padded(label: Label, width: int) -> str:
     return name + " " * (width - columns(name))
 
 
-def _confused_lines(evaluation: Evaluation, top: int) -> list[str]:
-    pairs = evaluation.most_confused[:top]
+def _confused_lines(evaluation: Evaluation) -> list[str]:
+    pairs = evaluation.most_confused[:_NAMED]
     if not pairs:
         return []
     width = max(columns(_name(pair.true)) for pair in pairs)
@@ -168,8 +167,8 @@ def _confused_lines(evaluation: Evaluation, top: int) -> list[str]:
     ]
 
 
-def _weak_lines(evaluation: Evaluation, top: int) -> list[str]:
-    classes = [item for item in weakest(evaluation, top) if item[1].f1 < 1]
+def _weak_lines(evaluation: Evaluation) -> list[str]:
+    classes = [item for item in weakest(evaluation, _NAMED) if item[1].f1 < 1]
     if not classes:
         return []
     width = max(columns(_name(label)) for label, _ in classes)

@@ -35,6 +35,7 @@ from satchel.sources.documents import (
     ReadReport,
     Taken,
     brief,
+    counted,
     expansion_limit,
     quoted,
 )
@@ -124,7 +125,7 @@ class JsonRows:
         try:
             record = _parse(text)
         except (ValueError, RecursionError) as error:
-            self._reject(line, f"expected valid JSON, found {brief(str(error), 200)}")
+            self._reject(line, f"invalid JSON: {brief(str(error), 200)}")
             return None
         if isinstance(record, dict):
             return record
@@ -240,7 +241,8 @@ def text_documents(texts: Any, labels: Any, name: str = "texts") -> Documents:
     texts, labels = list(texts), list(labels)
     if len(texts) != len(labels):
         raise LabelError(
-            f"expected one label per text, found {len(labels):,} labels for {len(texts):,} texts"
+            f"expected one label per text, found {counted(len(labels), 'label')} for "
+            f"{counted(len(texts), 'text')}: give one for each"
         )
     rows = RowCollector(name, Columns(), ReadReport())
     for number, (text, label) in enumerate(zip(texts, labels, strict=True), 1):

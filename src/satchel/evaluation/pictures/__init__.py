@@ -47,7 +47,7 @@ def main_picture(evaluation: Evaluation) -> Figure:
 
 
 def all_pictures(evaluation: Evaluation, context: ReportContext) -> dict[str, bytes]:
-    """Return every picture that there is something to draw for: file name → PNG."""
+    """Return every picture for which there is data: file name → PNG."""
     drawn = {"classes.png": class_bars(evaluation)}
     if evaluation.task == "single":
         drawn["confusion_matrix.png"] = confusion_picture(evaluation)

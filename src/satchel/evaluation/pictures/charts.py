@@ -1,4 +1,4 @@
-"""Figures but the confusion matrix: F1 by class, risk and coverage, training, calibration."""
+"""Figures except the confusion matrix: F1 by class, risk and coverage, training, calibration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from satchel.evaluation.pictures.lettering import BASE, DPI, letter
 from satchel.evaluation.result import Evaluation
 from satchel.evaluation.summary import weakest
 
-_MOST = 40  # bars; more would be read by nobody, and all classes are in the page's table
+_MOST = 40  # bars; more would be unreadable, and all classes are in the page's table
 _BAR = 0.21  # inches
 
 
@@ -115,7 +115,7 @@ _MOST_TICKS = 12
 
 
 def risk_coverage_picture(evaluation: Evaluation) -> Figure:
-    """Draw the share of wrong answers left when only the surest are kept.
+    """Draw the share of wrong predictions left when only the most confident are kept.
 
     Raises:
         InputError: The evaluation was made without probabilities.
@@ -130,13 +130,13 @@ def risk_coverage_picture(evaluation: Evaluation) -> Figure:
     axes.plot(100 * curve.coverage, 100 * curve.risk, color=_BLUE, linewidth=1.6)
     axes.set_xlim(0, 100)
     axes.set_ylim(0, max(1.0, 110 * float(curve.risk.max())))
-    _name(axes, "documents answered, the surest first (%)", "wrong answers among them (%)")
-    _title(figure, f"{curve.coverage_at(0.05):.0%} can be answered with at most 5 % mistakes")
+    _name(axes, "documents kept, most confident first (%)", "wrong predictions among them (%)")
+    _title(figure, f"{curve.coverage_at(0.05):.0%} can be kept with at most 5 % mistakes")
     return figure
 
 
 def training_picture(history: Sequence[History]) -> Figure:
-    """Draw each log of each network by epoch; dashed on documents that it does not learn from."""
+    """Draw each log of each network by epoch; dashed on held-out documents."""
     shown = list(history)[:_MOST_NETWORKS]
     names = list(dict.fromkeys(name.removeprefix(HELD_OUT) for logs in shown for name in logs))
     names = names[:_MOST_FIGURES] or ["loss"]
@@ -159,10 +159,10 @@ def training_picture(history: Sequence[History]) -> Figure:
         _name(axes, "epoch", "")
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         axes.set_ylabel(label, fontproperties=written.font(9), parse_math=False)
-    some = (
+    part = (
         f"the first {len(shown)} of {len(history)} networks; " if len(shown) < len(history) else ""
     )
-    _title(figure, f"Training, epoch by epoch ({some}dashed: documents held out)")
+    _title(figure, f"Training, epoch by epoch ({part}dashed: documents held out)")
     return figure
 
 
@@ -178,8 +178,8 @@ def learning_picture(points: Sequence[LearningPoint]) -> Figure:
         if len(documents) <= _MOST_TICKS:
             axes.set_xticks(documents, [f"{count:,}" for count in documents])
             axes.minorticks_off()
-    _name(axes, "documents learnt from", "accuracy (%)")
-    _title(figure, "What more documents brought")
+    _name(axes, "training documents", "accuracy (%)")
+    _title(figure, "Accuracy by number of training documents")
     return figure
 
 
@@ -208,7 +208,7 @@ def _title(figure: Figure, text: str) -> None:
 
 
 def reliability_diagram(evaluation: Evaluation) -> Figure:
-    """Draw accuracy by confidence, above how many answers have each confidence.
+    """Draw accuracy by confidence, above how many predictions have each confidence.
 
     Raises:
         InputError: The evaluation was made without probabilities.
@@ -226,7 +226,7 @@ def reliability_diagram(evaluation: Evaluation) -> Figure:
     edges = np.linspace(0, 1, len(bins.count) + 1)
     width = 1 / len(bins.count)
     filled = bins.count > 0
-    upper.plot([0, 1], [0, 1], color="0.5", linewidth=1, linestyle=":", label="as it should be")
+    upper.plot([0, 1], [0, 1], color="0.5", linewidth=1, linestyle=":", label="perfect calibration")
     upper.bar(
         edges[:-1][filled],
         bins.accuracy[filled],
@@ -234,7 +234,7 @@ def reliability_diagram(evaluation: Evaluation) -> Figure:
         align="edge",
         color="#9ec5e8",
         edgecolor="white",
-        label="right answers",
+        label="correct predictions",
     )
     upper.plot(
         bins.confidence[filled],
@@ -244,14 +244,14 @@ def reliability_diagram(evaluation: Evaluation) -> Figure:
         markersize=4,
         linewidth=1,
     )
-    upper.set_ylabel("share that is right", fontsize=9, family=BASE)
+    upper.set_ylabel("share that is correct", fontsize=9, family=BASE)
     upper.set_xlim(0, 1)
     upper.set_ylim(0, 1.02)
     upper.legend(loc="upper left", frameon=False, prop={"size": 8, "family": BASE})
     lower.bar(edges[:-1], bins.count, width=width, align="edge", color="0.75", edgecolor="white")
     lower.set_xlim(0, 1)
-    lower.set_ylabel("answers", fontsize=9, family=BASE)
-    lower.set_xlabel("probability that the model gave", fontsize=9, family=BASE)
+    lower.set_ylabel("predictions", fontsize=9, family=BASE)
+    lower.set_xlabel("predicted probability", fontsize=9, family=BASE)
     lower.ticklabel_format(axis="y", style="plain", useOffset=False)
     for axes in (upper, lower):
         axes.spines[["top", "right"]].set_visible(False)

@@ -1,4 +1,4 @@
-"""The confusion matrix as a picture: right answers in blue, wrong ones in orange."""
+"""The confusion matrix as a picture: correct predictions in blue, wrong ones in orange."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def confusion_picture(evaluation: Evaluation) -> Figure:
     to about 30 classes); of more than 200 classes those with the most mistakes are drawn.
 
     Raises:
-        InputError: The evaluation has several labels a document.
+        InputError: The evaluation allows several labels per document.
     """
     if evaluation.task == "multiple":
         raise InputError(
-            "expected one label a document for a confusion matrix, found several: "
+            "expected one label per document for a confusion matrix, found several labels: "
             "draw the classes' F1 instead (Evaluation.plot does)"
         )
     places = matrix_places(evaluation)

@@ -1,4 +1,4 @@
-"""Labels in fonts that have their letters; what no font has is shown as a numbered box."""
+"""Labels in fonts that cover their characters; the others are shown as a numbered box."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from matplotlib.font_manager import FontProperties, findSystemFonts, fontManager
 
 from satchel.escaping import short_names
 
-BASE = "DejaVu Sans"  # matplotlib brings it, so it is there on every machine
+BASE = "DejaVu Sans"  # bundled with matplotlib, so available on every machine
 MISSING = "□"
 DPI = 110
 _MOST_FONTS = 6
+_LONGEST = 30  # character cells of a name
 
 
 @dataclass(frozen=True)
@@ -46,19 +47,16 @@ class Lettering:
         return max(float(measure(name, font, False)[0]) for name in self.names) / 72
 
 
-def letter(
-    labels: Sequence[object], numbers: Sequence[int] | None = None, limit: int = 30
-) -> Lettering:
+def letter(labels: Sequence[object], numbers: Sequence[int] | None = None) -> Lettering:
     """Choose names and fonts for the labels.
 
     Args:
         labels: Any labels, of any script and length.
         numbers: The number of each label, as `short_names` takes them.
-        limit: Longest name in character cells.
     """
     if numbers is None:
         numbers = range(1, len(labels) + 1)
-    names = short_names(labels, limit, numbers)
+    names = short_names(labels, _LONGEST, numbers)
     wanted = {character for name in names for character in name}
     families, lacking = _cover(frozenset(wanted))
     written = [
@@ -112,16 +110,16 @@ def _known_fonts() -> tuple[tuple[str, str], ...]:
 
 
 def _add_new_fonts() -> bool:
-    """Tell matplotlib of fonts installed since it wrote its list; say whether there are any.
+    """Register fonts installed since matplotlib cached its list; return whether there are any.
 
-    It keeps the list in a file, for ever: a font installed later is not found. Its file is left as
-    it is, since other programs of the user go by it.
+    Matplotlib never refreshes that cache file, so it misses fonts installed later. The file is left
+    unchanged, since other programs of the user rely on it.
     """
     known = {os.path.realpath(entry.fname) for entry in fontManager.ttflist}
     added = False
     for path in sorted(findSystemFonts()):
         if os.path.realpath(path) not in known:
-            # FreeType refuses some files, such as colour bitmap fonts; that is no fault of ours.
+            # FreeType refuses some files, such as colour bitmap fonts; they are skipped.
             with contextlib.suppress(OSError, RuntimeError, ValueError):
                 fontManager.addfont(path)
                 added = True

@@ -18,7 +18,7 @@ from numba import types
 
 from satchel.errors import warn
 from satchel.machine_code import compiled_folder
-from satchel.progress import tell
+from satchel.progress import report
 
 cache: Any
 try:
@@ -156,7 +156,7 @@ _compiled = itertools.count(1)
 
 def say_compiling() -> None:
     """Report that a function is about to be compiled, not loaded."""
-    tell("compiling", next(_compiled), None, "once, for half a minute")
+    report("compiling", next(_compiled), None, "once, for half a minute")
 
 
 def helper(function: Function) -> Any:
