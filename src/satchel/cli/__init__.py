@@ -59,7 +59,7 @@ class CommandGroup(click.Group):
 @click.command(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(satchel.__version__, package_name="satchel")
 def program() -> None:
-    """Labelled text in, one small safe file out: a classifier that answers anywhere."""
+    """Labelled text in, one small safe file out: a classifier that predicts anywhere."""
 
 
 def main() -> NoReturn:

@@ -1,4 +1,4 @@
-"""``satchel train``: a model from labelled text, evaluated on held-out documents where asked."""
+"""``satchel train``: a model from labelled text, evaluated on held-out documents."""
 
 from __future__ import annotations
 
