@@ -452,8 +452,8 @@ def refused(path: Path, reason: str) -> None:
         ([dense("a", 2), plain("LSTM", "l")], "'LSTM'"),
         ([dense("a", 2, "hard_sigmoid")], "hard_sigmoid"),
         ([dense("a", 2, {"class_name": "Evil"})], "activation"),  # type: ignore[arg-type]
-        ([plain("Activation", "x", activation="relu"), dense("a", 2)], "before the first"),
-        ([plain("Dropout", "x")], "no Dense"),
+        ([plain("Activation", "x", activation="relu"), dense("a", 2)], "a Dense layer first"),
+        ([plain("Dropout", "x")], "a Dense layer, found none"),
         ([plain("Dropout", f"x{number}") for number in range(99)], "limit"),
     ],
 )
@@ -517,8 +517,8 @@ def test_data_outside_the_file_is_refused(tmp_path: Path) -> None:
         ({"shape": (5, 2), "dtype": "f4"}, "does not hold"),
         ({"shape": (5, 2), "dtype": "f4", "chunks": (5, 2)}, "chunked"),
         ({"data": np.ones((5, 2), "f4"), "compression": "gzip"}, "compressed"),
-        ({"data": np.ones((5, 2), "i8")}, "no floating-point numbers"),
-        ({"data": np.full((5, 2), 1e39)}, "too large for 32 bits"),
+        ({"data": np.ones((5, 2), "i8")}, "to hold floating-point numbers"),
+        ({"data": np.full((5, 2), 1e39)}, "fit into 32 bits"),
         ({"data": np.full((5, 2), np.nan, "f4")}, "finite"),
         ({"data": np.ones((5, 3), "f4")}, "shapes"),
     ],
