@@ -158,8 +158,9 @@ def test_pruning_keeps_the_strongest(monkeypatch: pytest.MonkeyPatch, effort: st
     topical = [word for words in TOPIC.values() for word in words]
     assert survivors(topical) == len(topical) == 30
     assert survivors(COMMON) <= 10
-    accuracy = Predictor(parts).predict(corpus(45, seed=1)[0])
-    assert np.mean(np.array(accuracy) == corpus(45, seed=1)[1]) > 0.95
+    texts, labels = corpus(45, seed=1)
+    predicted = [parts.labels[column] for column in Predictor(parts).predict(texts)]
+    assert np.mean(np.array(predicted) == labels) > 0.95
 
 
 @pytest.mark.parametrize("effort", ["fast", "balanced"])
