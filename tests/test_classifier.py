@@ -153,10 +153,10 @@ def test_texts_may_come_in_any_sequence(fast: TextClassifier) -> None:
     expected = fast.predict_proba(NEW)
     for kind in (tuple, np.array, lambda t: np.array(t, dtype=object), polars.Series):
         np.testing.assert_array_equal(fast.predict_proba(kind(NEW)), expected)
-    learnt = quick().fit(polars.Series(TEXTS), polars.Series(TRUE))
-    assert sealed_bytes(learnt) == sealed_bytes(fast)
-    learnt = quick().fit(np.array(TEXTS), np.array(TRUE))
-    assert sealed_bytes(learnt) == sealed_bytes(fast)
+    trained = quick().fit(polars.Series(TEXTS), polars.Series(TRUE))
+    assert sealed_bytes(trained) == sealed_bytes(fast)
+    trained = quick().fit(np.array(TEXTS), np.array(TRUE))
+    assert sealed_bytes(trained) == sealed_bytes(fast)
 
 
 def test_no_documents_give_no_answers(fast: TextClassifier) -> None:
@@ -273,7 +273,7 @@ def test_evaluation_comes_with_the_labels_given(fast: TextClassifier) -> None:
     assert evaluation.confusion_matrix.sum() == len(NEW)
 
 
-# What cannot be learnt from is told.
+# Invalid training data raise errors.
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_evaluation_comes_with_the_labels_given(fast: TextClassifier) -> None:
         (["a", "b"], ["x", ["y"]], LabelError, "'x' is a single label"),
     ],
 )
-def test_what_cannot_be_learnt_from_is_told(
+def test_invalid_training_data_raise_errors(
     texts: list, labels: list, error: type, told: str
 ) -> None:
     with pytest.raises(error) as raised:

@@ -1,4 +1,4 @@
-"""No call ends in a traceback: bad ones of every verb, and calls put together at random."""
+"""No call ends in a traceback: bad ones of every command, and calls put together at random."""
 
 from __future__ import annotations
 
@@ -179,9 +179,9 @@ def test_every_verb_is_among_them() -> None:
 
 
 # A process of its own meets what this one hides, such as the first import of a module.
-@pytest.mark.parametrize("verb", COMMANDS)
-def test_a_bad_call_of_every_verb_as_a_process(verb: str, place: Path) -> None:
-    calls = [call for call in CALLS if call[:1] == (verb,)]
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_bad_call_of_every_command_as_a_process(command: str, place: Path) -> None:
+    calls = [call for call in CALLS if call[:1] == (command,)]
     for arguments in (calls[0], calls[len(calls) // 2], calls[-1]):
         answer = run_process(*arguments, folder=place)
         assert_clean(arguments, answer.returncode, answer.stdout, answer.stderr)
@@ -199,16 +199,16 @@ WORDS = st.sampled_from(
 FIRST = st.sampled_from(["predict", "evaluate", "inspect", "compress", "check"])
 
 
-@given(verb=FIRST, words=st.lists(WORDS, max_size=6))
+@given(command=FIRST, words=st.lists(WORDS, max_size=6))
 def test_calls_put_together_at_random_end_in_order(
-    verb: str, words: list[str], tmp_path_factory: pytest.TempPathFactory, place: Path
+    command: str, words: list[str], tmp_path_factory: pytest.TempPathFactory, place: Path
 ) -> None:
     if "/" in words:  # a report or a folder of that name would be the system's own
         words = [word for word in words if word != "/"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         kept = (place / "good.satchel").read_bytes()
-        answer = run(verb, *words)
+        answer = run(command, *words)
         (place / "good.satchel").write_bytes(kept)
-    assert answer.returncode in (0, 2), (verb, words, answer.stderr)
+    assert answer.returncode in (0, 2), (command, words, answer.stderr)
     assert "Traceback" not in answer.stderr

@@ -185,7 +185,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         weights = weights_of(sample_weight, len(documents))
         if weights is not None and not weights.all():
             documents, labels, weights = _with_weight(documents, labels, weights)
-        targets = targets_of(labels).weighed(weights)
+        targets = targets_of(labels).with_weights(weights)
         validation = None
         if validation_data is not None:
             validation = (

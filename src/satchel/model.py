@@ -236,8 +236,8 @@ def evaluate_predictions(
         leaked: bool array of shape ``(n,)``, or None where that is unknown.
 
     Raises:
-        LabelError: If documents have one label where the model may give several, or several where
-            it gives one.
+        LabelError: If documents have one label where the model may predict several, or several
+            where it predicts one.
     """
     from satchel.evaluation.context import report_context
     from satchel.evaluation.evaluate import evaluate, evaluate_multiple

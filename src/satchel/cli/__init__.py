@@ -15,7 +15,7 @@ import satchel
 from satchel.cli import exits
 
 COMMANDS = {
-    "train": ("train", "Train a classifier on labelled text and seal it in one file."),
+    "train": ("train", "Train a classifier on labelled text and save it in one file."),
     "evaluate": ("evaluate", "Evaluate a model on labelled text it has not seen."),
     "predict": ("predict", "Label files, a folder, a table or standard input."),
     "inspect": ("manage", "Show what a model file holds."),
@@ -59,7 +59,7 @@ class CommandGroup(click.Group):
 @click.command(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(satchel.__version__, package_name="satchel")
 def program() -> None:
-    """Labelled text in, one small safe file out: a classifier that answers anywhere."""
+    """Labelled text in, one small safe file out: a classifier that predicts anywhere."""
 
 
 def main() -> NoReturn:

@@ -49,8 +49,8 @@ def run(program: Callable[[], object]) -> NoReturn:
             # --version.
             with terminal.naming_output():
                 status = program()
-        except SystemExit as asked:
-            status = asked.code
+        except SystemExit as requested:
+            status = requested.code
         terminal.flush()
     except BaseException as error:
         _end(error.error if isinstance(error, CommandError) else error)

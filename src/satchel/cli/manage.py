@@ -209,7 +209,7 @@ def compress_command(
 def export_command(model: str, target: str, output: str | None, backend: Backend | None) -> None:
     """Convert MODEL to ONNX or Keras: feature ids and values in, probabilities out.
 
-    --backend is that of --to keras.
+    --backend applies to --to keras only.
 
     Text is converted to ids and values with NumPy alone, in Python:
     satchel.exchange.keras.bag_inputs(satchel.load(MODEL), texts).

@@ -38,7 +38,7 @@ report_option = click.option(
     type=click.Path(file_okay=False),
     default=None,
     metavar="DIR",
-    help="Write a report to read in a browser, with pictures, into this folder.",
+    help="Write an HTML report with figures to this folder.",
 )
 
 

@@ -26,7 +26,7 @@ class Stopped(BaseException):
         self.number = number
 
 
-_asked: list[int] = []
+_received: list[int] = []
 _again_from = 0.0
 """When a further signal counts: one that follows at once is the same, sent to the group too."""
 
@@ -49,14 +49,14 @@ def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
     if time.monotonic() < _again_from:
         return
     _again_from = time.monotonic() + _GRACE
-    _asked.append(number)
+    _received.append(number)
     raise Stopped(number)
 
 
 def raise_again() -> None:
     """Raise `Stopped` again where a library swallowed it."""
-    if _asked:
-        raise Stopped(_asked[0])
+    if _received:
+        raise Stopped(_received[0])
 
 
 def end_by(number: int) -> NoReturn:

@@ -1,4 +1,4 @@
-"""``satchel train``: a model from labelled text, evaluated on held-out documents where asked."""
+"""``satchel train``: a model from labelled text, evaluated on held-out documents."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ into model files."""
     "--preset",
     type=click.Choice(["tutorial"]),
     default=None,
-    help="Repeat the 2018 Keras tutorial, settings and all.",
+    help="Repeat the 2018 Keras tutorial with its settings.",
 )
 @click.option(
     "--budget",
@@ -109,7 +109,7 @@ into model files."""
     "--strip",
     default="",
     metavar="PARTS",
-    help="Remove headers, quotes, signatures (comma-separated) before all else.",
+    help="Remove headers, quotes, signatures (comma-separated) first.",
 )
 @click.option(
     "--class-weight",

@@ -67,8 +67,8 @@ def _candidates(kinds: Sequence[EnsembleOption], recipe: Recipe) -> list[Candida
     added = []
     for extra in kinds:
         for view in views[extra.view]:
-            weighed = view if extra.entropy else replace(view, entropy=None)
-            added.append(Candidate(weighed, extra.member))
+            weighted = view if extra.entropy else replace(view, entropy=None)
+            added.append(Candidate(weighted, extra.member))
     return [each for each in dict.fromkeys(added) if each not in recipe.candidates]
 
 
@@ -82,14 +82,15 @@ def _evaluate_alone(candidate: Candidate, validator: CrossValidator) -> bool:
 
 
 def _described(candidate: Candidate) -> str:
+    """Describe a candidate in the name of a trial, which is written into model files."""
     view, features = candidate.view, candidate.view.features
-    seen = "characters" if features.characters else f"words {features.words}"
+    source = "characters" if features.characters else f"words {features.words}"
     if features.strip:
-        seen += " of the body"
+        source += " of the body"
     if view.parts:
-        seen += " and parts"
-    weighed = "" if view.entropy else ", entropy None"
-    return f"{type(candidate.member).__name__.removesuffix('Recipe').lower()}, {seen}{weighed}"
+        source += " and parts"
+    weighted = "" if view.entropy else ", entropy None"
+    return f"{type(candidate.member).__name__.removesuffix('Recipe').lower()}, {source}{weighted}"
 
 
 def _step(candidate: Candidate) -> float:

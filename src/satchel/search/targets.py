@@ -52,7 +52,7 @@ class Targets:
             None if self.weights is None else self.weights[chosen],
         )
 
-    def weighed(self, weights: np.ndarray | None) -> Targets:
+    def with_weights(self, weights: np.ndarray | None) -> Targets:
         """The same documents with these weights, float64 array of shape ``(n,)`` or None."""
         return replace(self, weights=weights)
 
