@@ -159,9 +159,9 @@ def test_labels_may_be_chosen() -> None:
 
 def test_labels_that_do_not_fit_are_refused() -> None:
     model = predictor(make_contents())
-    with pytest.raises(LabelError, match="no label 'cheese'"):
+    with pytest.raises(LabelError, match="expected a label of the model, found 'cheese'"):
         explain(model, "card", label="cheese")
-    with pytest.raises(LabelError, match="itself"):
+    with pytest.raises(LabelError, match="two different labels"):
         explain(model, "card", label="cars", against="cars")
     with pytest.raises(TextError):
         explain(model, None)
