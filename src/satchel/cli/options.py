@@ -130,7 +130,6 @@ def max_size_option(*, required: bool = False) -> Callable[[F], F]:
         "--max-size",
         type=SIZE,
         required=required,
-        default=None,
         metavar="SIZE",
         help="Keep the file below this size, such as 2MB, and report the loss of accuracy.",
     )
