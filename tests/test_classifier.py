@@ -286,7 +286,7 @@ def test_evaluation_comes_with_the_labels_given(fast: TextClassifier) -> None:
         (["a", b"b", "c"], ["x", "y", "x"], TextError, "bytes"),
         (["a", 3.5, "c"], ["x", "y", "x"], TextError, "float"),
         (["a", "b", "\ud800"], ["x", "y", "x"], TextError, "2"),
-        (["", " ", "\n"], ["x", "y", "x"], TextError, "none that has a single one"),
+        (["", " ", "\n"], ["x", "y", "x"], TextError, "no word in any of them"),
         ("ab", ["x", "y"], TextError, "list"),
         (["a", "b"], ["x", None], LabelError, "found None at 1"),
         (["a", "b"], ["x", ["y"]], LabelError, "'x' is a single label"),

@@ -384,7 +384,7 @@ def test_containers_without_order_or_with_more_are_refused(texts: Any, told: str
     ("labels", "told"),
     [
         ((label for label in TRUE), "found generator"),
-        ("cooking", "one text"),
+        ("cooking", "a single text"),
         (None, "requires y"),
         (dict.fromkeys(TRUE), "found dict"),
         (np.linspace(0, 1, 90), "continuous"),

@@ -213,7 +213,7 @@ def test_a_missing_source_is_named(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_says_why(tmp_path: Path) -> None:
-    assert "nothing in it" in refused("train", tmp_path)
+    assert "It is empty" in refused("train", tmp_path)
 
 
 def test_one_class_is_nothing_to_tell_apart(tmp_path: Path) -> None:

@@ -108,8 +108,8 @@ def test_a_full_device_is_said(call: str, place: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "status", "said"),
     [
-        ("satchel predict m.satchel >&-", 2, "standard output is closed"),
-        ("satchel --version >&-", 2, "standard output is closed"),
+        ("satchel predict m.satchel >&-", 2, "found it closed"),
+        ("satchel --version >&-", 2, "found it closed"),
         ("satchel predict m.satchel <&-", 2, "found it closed"),
         ("satchel predict m.satchel docs <&-", 0, ""),
         ("satchel predict m.satchel 2>&-", 0, ""),
@@ -225,8 +225,8 @@ exits.run(work)
 )
 def test_want_of_memory_and_errors_of_the_system_are_one_line(raised: str, said: str) -> None:
     program = f"from satchel.cli import exits\ndef work():\n    raise {raised}\nexits.run(work)"
-    # What a verb raises reaches `exits.run` inside `Passed`.
-    program = program.replace(f"raise {raised}", f"raise exits.Passed({raised})")
+    # What a command raises reaches `exits.run` inside `CommandError`.
+    program = program.replace(f"raise {raised}", f"raise exits.CommandError({raised})")
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
@@ -333,5 +333,5 @@ def test_compiling_is_said_once_it_is_over(
         return capsys.readouterr().err
 
     assert work() == ""  # too short to speak of
-    monkeypatch.setattr(terminal, "_WORTH_SAYING", 0.01)
+    monkeypatch.setattr(terminal, "_REPORT_FROM", 0.01)
     assert work().startswith("compiling took 0 s of this: once per machine")
