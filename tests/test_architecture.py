@@ -17,21 +17,21 @@ pytestmark = pytest.mark.fast
 
 ROOT = Path(satchel.__file__).parent
 ORDER = [
-    # Common parts.
+    # Common modules.
     "version",
     "errors",
     "progress",
     "escaping",
     "files",
     "machine_code",
-    # Rooms.
+    # Packages.
     "features",
     "sources",
     "inference",
     "training",
     "sealed",
     "evaluation",
-    # Where the rooms meet.
+    # Modules that bring the packages together.
     "model",
     "search",
     "containers",

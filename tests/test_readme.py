@@ -1,4 +1,4 @@
-"""Every snippet of the README runs as it stands, and prints what the README says it prints.
+"""Every snippet of the README and of docs runs as it stands, and prints what the page says.
 
 With ``SATCHEL_DATA`` they run on the data that they name; without it on made posts of its shape.
 """
@@ -21,10 +21,15 @@ import pytest
 from corpora import COMMON
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text("utf-8")
+README = ROOT / "README.md"
+# The README first: the snippets of the other pages use the model that its snippets train.
+PAGES = [README, *sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")} - {README})]
 BLOCKS = [
     (match["language"], textwrap.dedent(match["text"]))
-    for match in re.finditer(r"^ *```(?P<language>\w*)\n(?P<text>.*?)^ *```$", README, re.M | re.S)
+    for page in PAGES
+    for match in re.finditer(
+        r"^ *```(?P<language>\w*)\n(?P<text>.*?)^ *```$", page.read_text("utf-8"), re.M | re.S
+    )
 ]
 DATA = Path(os.environ.get("SATCHEL_DATA", "none"))
 ARCHIVE = "20news-bydate.tar.gz"
@@ -134,7 +139,7 @@ def same(said: str, promised: str) -> bool:
 
 def test_there_are_snippets_of_both_kinds() -> None:
     assert len(of_language("console")) >= 1
-    assert len(of_language("python")) >= 2
+    assert len(of_language("python")) >= 3
     assert sum(text.count("$ ") for text in of_language("console")) >= 4
 
 
@@ -168,13 +173,14 @@ def test_the_python_snippets_one_after_the_other(place: Path) -> None:
     run(place, [sys.executable, "-W", "error::UserWarning", "-W", kept, "-c", program])
 
 
-def test_links_lead_to_files_and_headings() -> None:
-    for target in re.findall(r"\]\((?![a-z]+:)([^)]+)\)", README):
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files_and_headings(page: Path) -> None:
+    for target in re.findall(r"\]\((?![a-z]+:)([^)]+)\)", page.read_text("utf-8")):
         name, _, heading = target.partition("#")
-        page = ROOT / name if name else ROOT / "README.md"
-        assert page.exists(), target
+        linked = page.parent / name if name else page
+        assert linked.exists(), target
         if heading:
-            lines = page.read_text("utf-8").splitlines()
+            lines = linked.read_text("utf-8").splitlines()
             headings = [line.lstrip("# ").lower() for line in lines if line.startswith("#")]
             slugs = [re.sub(r"[^\w\- ]", "", line).replace(" ", "-") for line in headings]
             assert heading in slugs, target
