@@ -146,12 +146,12 @@ def check(chance: random.Random, path: Path, known: object) -> str:
     assert found.labels is None or len(found.labels) == len(found.texts)
     assert all("\0" not in name and name.strip() for name in found.classes())
     assert all(".." not in name.split("/") for name in found.names)
-    assert all(fit_to_show(line) and "\n" not in line for line in found.remarks.lines())
+    assert all(fit_to_show(line) and "\n" not in line for line in found.report.lines())
     if isinstance(known, dict):
         assert found.names == list(known)
         assert found.texts == [data.decode().removeprefix("\ufeff") for data in known.values()]
         return "whole: read as it was written"
-    return "read, with members skipped" if found.remarks.lines() else "read"
+    return "read, with members skipped" if found.report.lines() else "read"
 
 
 if __name__ == "__main__":

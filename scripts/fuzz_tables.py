@@ -135,13 +135,13 @@ def check_table(chance: random.Random, path: Path, known: object) -> str:
     for values in (found.labels, found.ids, *(found.columns or {}).values()):
         assert values is None or len(values) == len(found.texts)
     assert all("\0" not in name and name.strip() for name in found.classes())
-    assert all(fit_to_show(line) and "\n" not in line for line in found.remarks.lines())
-    json.dumps(found.remarks.to_dict()).encode()
+    assert all(fit_to_show(line) and "\n" not in line for line in found.report.lines())
+    json.dumps(found.report.to_dict()).encode()
     if known is not None:
         assert found.texts == [text for _, text in known]  # type: ignore[attr-defined]
         assert found.labels == [clean_label(label) for label, _ in known]  # type: ignore[attr-defined]
         return "whole: read as it was written"
-    return "read, with rows rejected" if found.remarks.rejected else "read"
+    return "read, with rows rejected" if found.report.rejected else "read"
 
 
 def reason_of(error: SourceError) -> str:

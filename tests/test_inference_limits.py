@@ -161,8 +161,8 @@ def test_without_shares_the_biases_answer(parts: Contents) -> None:
     model = predictor(parts)
     nothing = [np.zeros((1, view.width), np.float32) for view in model.model.views]
     np.testing.assert_allclose(model.logits([""]), model.logits_of_sums(nothing), atol=1e-6)
-    assert "biases" in model.answer_to_nothing
-    assert "prior" in predictor(make_contents()).answer_to_nothing
+    assert "biases" in model.prediction_without_features
+    assert "prior" in predictor(make_contents()).prediction_without_features
 
 
 # Calibration.

@@ -110,7 +110,7 @@ def test_files_and_folders_without_permission_are_reported_and_the_rest_read() -
                 os.seteuid(0)
             (folder / "c").chmod(0o755)
     assert documents.names == list(GOOD)
-    assert sorted(str(each) for each in documents.remarks.unreadable) == [
+    assert sorted(str(each) for each in documents.report.unreadable) == [
         "a/2 (Permission denied)",
         "c/ (Permission denied)",
     ]
@@ -124,8 +124,8 @@ def test_links_that_lead_nowhere_are_reported_and_fatal_only_if_nothing_is_left(
     (folder / "b" / "self").symlink_to("self")
     documents = read_documents(folder)
     assert documents.names == list(GOOD)
-    assert [each.name for each in documents.remarks.unreadable] == ["a/2", "b/self"]
-    assert documents.remarks.lines()[0].startswith("Could not read 2 files: a/2 (broken link")
+    assert [each.name for each in documents.report.unreadable] == ["a/2", "b/self"]
+    assert documents.report.lines()[0].startswith("Could not read 2 files: a/2 (broken link")
     (tmp_path / "bad" / "a").mkdir(parents=True)
     (tmp_path / "bad" / "a" / "1").symlink_to("nowhere")
     with pytest.raises(SourceError, match=r"found none\.\n  Could not read 1 file"):
@@ -144,7 +144,7 @@ def test_loops_of_links_end_and_nothing_outside_is_swept_in(folder: Path) -> Non
     (folder.parent / "outside" / "x").write_text("x")
     documents = read_documents(folder)
     assert documents.names == list(GOOD)
-    assert [each.name for each in documents.remarks.special] == ["a/loop/", "b/root/", "b/up/"]
+    assert [each.name for each in documents.report.special] == ["a/loop/", "b/root/", "b/up/"]
 
 
 @posix
@@ -159,7 +159,7 @@ def test_links_to_files_and_folders_elsewhere_are_followed_after_real_folders(
     (folder / "a" / "2").symlink_to(outside / "1")
     documents = read_documents(folder)
     assert documents.names == ["a/1", "a/2", "b/1", "c/1"]
-    assert [each.name for each in documents.remarks.special] == ["0/"]
+    assert [each.name for each in documents.report.special] == ["0/"]
 
 
 @posix
@@ -174,7 +174,7 @@ def test_fifos_sockets_and_devices_are_never_opened(
         (folder / "a" / "zero").symlink_to("/dev/zero")
         documents = read_documents(folder)
     assert documents.names == list(GOOD)
-    assert [str(each) for each in documents.remarks.special] == [
+    assert [str(each) for each in documents.report.special] == [
         "a/fifo (FIFO)",
         "a/socket (socket)",
         "a/zero (device)",
@@ -190,7 +190,7 @@ def test_binary_files_are_skipped_and_named(folder: Path) -> None:
     (folder / "a" / "3").write_bytes(bytes(range(1, 8)) * 9)
     documents = read_documents(folder)
     assert documents.names == list(GOOD)
-    (line,) = documents.remarks.lines()
+    (line,) = documents.report.lines()
     assert line.startswith("Skipped as not text: 2 files: a/2.png (NUL bytes: a binary file")
     assert line.endswith("), a/3 (mostly control characters).")
 
@@ -199,12 +199,12 @@ def test_a_document_that_is_too_large_is_skipped_and_named(folder: Path, tmp_pat
     large = folder / "a" / "large"
     with large.open("wb") as file:
         file.truncate(MAX_DOCUMENT_BYTES + 1)
-    assert "a/large (67,108,865 bytes" in read_documents(folder).remarks.lines()[0]
+    assert "a/large (67,108,865 bytes" in read_documents(folder).report.lines()[0]
     with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
         for name, data in GOOD.items():
             archive.writestr(name, data)
         archive.write(large, "a/large")
-    assert "a/large (67,108,865 bytes" in read_documents(tmp_path / "t.zip").remarks.lines()[0]
+    assert "a/large (67,108,865 bytes" in read_documents(tmp_path / "t.zip").report.lines()[0]
 
 
 @posix
@@ -240,7 +240,7 @@ def test_names_that_would_upset_a_terminal_or_are_not_utf_8_are_escaped(folder: 
     (folder / label / "1").write_text("x")
     documents = read_documents(folder)
     assert documents.labels == ["a", "b", "caf\\xe9"]
-    assert "a/\\x1b[31mred\\n (" in documents.remarks.lines()[0]
+    assert "a/\\x1b[31mred\\n (" in documents.report.lines()[0]
 
 
 TAR_MODES: dict[str, Literal["w", "w:gz", "w:bz2"]] = {
@@ -294,7 +294,7 @@ def test_hostile_members_of_a_tar_are_skipped_and_counted(tmp_path: Path) -> Non
         tar_member(archive, "a/fifo", type=tarfile.FIFOTYPE)
     documents = read_documents(path)
     assert documents.names == list(GOOD)
-    assert [(each.name, each.reason) for each in documents.remarks.special] == [
+    assert [(each.name, each.reason) for each in documents.report.special] == [
         ("../up", "name that points outside the archive"),
         ("a/../../up", "name that points outside the archive"),
         ("/etc/passwd", "name that points outside the archive"),
@@ -319,8 +319,8 @@ def test_hostile_members_of_a_zip_are_skipped_and_counted(tmp_path: Path) -> Non
         archive.writestr("a/bz2", "x", zipfile.ZIP_BZIP2)
     documents = read_documents(path)
     assert documents.names == list(GOOD)
-    assert [each.name for each in documents.remarks.special] == ["../up", "/etc/passwd", "a/soft"]
-    assert [str(each) for each in documents.remarks.unreadable] == [
+    assert [each.name for each in documents.report.special] == ["../up", "/etc/passwd", "a/soft"]
+    assert [str(each) for each in documents.report.unreadable] == [
         "a/bz2 (compressed with a method other than deflate)"
     ]
     assert os.listdir(tmp_path) == ["t.zip"]
@@ -344,7 +344,7 @@ def test_members_of_a_zip_without_a_usable_name_are_skipped(tmp_path: Path) -> N
     path.write_bytes(packed)
     documents = read_documents(path)
     assert documents.names == list(GOOD)
-    assert [each.reason for each in documents.remarks.special] == ["not a valid file name"] * 3
+    assert [each.reason for each in documents.report.special] == ["not a valid file name"] * 3
 
 
 def test_a_zip_member_with_a_name_too_long_is_skipped(tmp_path: Path) -> None:
@@ -355,7 +355,7 @@ def test_a_zip_member_with_a_name_too_long_is_skipped(tmp_path: Path) -> None:
         archive.writestr("n" * 5000, b"x")
     documents = read_documents(path)
     assert documents.names == list(GOOD)
-    (long,) = documents.remarks.unreadable
+    (long,) = documents.report.unreadable
     assert "5,000 characters; the limit is 4,096" in long.reason
 
 
@@ -396,7 +396,7 @@ def test_an_encrypted_member_is_reported(tmp_path: Path) -> None:
     at = content.rindex(b"PK\x01\x02") + 8
     content[at] |= 1
     path.write_bytes(content)
-    assert [str(each) for each in read_documents(path).remarks.unreadable] == ["b/2 (encrypted)"]
+    assert [str(each) for each in read_documents(path).report.unreadable] == ["b/2 (encrypted)"]
 
 
 def test_rows_of_a_compressed_table_are_limited_too(

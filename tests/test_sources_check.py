@@ -120,8 +120,8 @@ def test_the_test_source_is_compared() -> None:
 
 def test_remarks_of_reading_are_passed_on() -> None:
     source, test = plenty(), documents([("a", "x"), ("b", "y")])
-    source.remarks.hidden.append(".git")
-    test.remarks.replaced["t1"] = 2
+    source.report.hidden.append(".git")
+    test.report.replaced["t1"] = 2
     assert check(source, test=test).lines() == [
         "reading: Skipped 1 hidden file or folder: .git.",
         "reading: test: 2 broken characters in 1 document became U+FFFD: t1.",

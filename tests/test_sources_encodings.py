@@ -117,6 +117,6 @@ def test_folders_decide_once_for_the_whole_source(tmp_path: Path) -> None:
         (tmp_path / label / "1").write_bytes(data)
     documents = read_documents(tmp_path)
     assert documents.texts == ["don’t", "café", "é"]
-    assert documents.remarks.lines() == [
+    assert documents.report.lines() == [
         "2 documents were read as windows-1252, not UTF-8: a/1, b/1."
     ]

@@ -82,7 +82,7 @@ def test_labels_of_other_types_are_read(path: Path, label: polars.Series, expect
     documents = read_documents(path)
     assert documents.texts == ["café", "b"]
     assert documents.labels == (expected or [("a",), ("b",), ("a",)])[:2]
-    assert documents.remarks.rejected[0].reason == "expected text, found nothing"
+    assert documents.report.rejected[0].reason == "expected text, found nothing"
 
 
 @pytest.mark.parametrize(

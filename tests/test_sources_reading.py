@@ -80,7 +80,7 @@ def test_every_kind_of_source_gives_the_same_documents(kind: str, tmp_path: Path
     assert documents.names == list(FILES)
     assert documents.texts == list(FILES.values())
     assert documents.labels == LABELS
-    assert documents.remarks.lines() == []
+    assert documents.report.lines() == []
 
 
 @pytest.mark.parametrize("kind", ALL_KINDS)
@@ -89,7 +89,7 @@ def test_a_single_wrapping_folder_is_descended_into_and_said(kind: str, tmp_path
     documents = read_documents(make(kind, tmp_path, wrapped))
     assert documents.names == list(FILES)
     assert documents.labels == LABELS
-    assert documents.remarks.notes == [
+    assert documents.report.notes == [
         "The labelled folders were found in outer/inner/, the only folder there is."
     ]
 
@@ -123,15 +123,15 @@ def test_hidden_files_are_skipped_and_counted(kind: str, tmp_path: Path) -> None
     }
     documents = read_documents(make(kind, tmp_path, {**hidden, **FILES}))
     assert documents.names == list(FILES)
-    assert len(documents.remarks.hidden) == len(hidden)
-    assert documents.remarks.lines()[0].startswith("Skipped 5 hidden files and folders: ")
+    assert len(documents.report.hidden) == len(hidden)
+    assert documents.report.lines()[0].startswith("Skipped 5 hidden files and folders: ")
 
 
 @pytest.mark.parametrize("kind", ALL_KINDS)
 def test_files_outside_labelled_folders_are_reported(kind: str, tmp_path: Path) -> None:
     documents = read_documents(make(kind, tmp_path, {"README": "read me", **FILES}))
     assert documents.names == list(FILES)
-    assert documents.remarks.unlabelled == ["README"]
+    assert documents.report.unlabelled == ["README"]
 
 
 def test_unlabelled_reading_takes_any_tree_and_single_files(tmp_path: Path) -> None:
@@ -262,4 +262,4 @@ def test_what_is_written_is_read_whatever_the_labels_texts_and_order(
     assert documents.names == expected
     assert documents.texts == [files[name].removeprefix("\ufeff") for name in expected]
     assert documents.labels == [clean_label(name.split("/")[0]) for name in expected]
-    assert not documents.remarks.lines()
+    assert not documents.report.lines()

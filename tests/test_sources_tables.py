@@ -57,7 +57,7 @@ def test_what_is_written_is_read_whatever_the_labels_and_texts(rows: Rows, suffi
         documents = read_documents(make(Path(folder) / f"t.{suffix}", rows))
     assert documents.texts == [text for _, text in rows]
     assert documents.labels == [clean_label(label) for label, _ in rows]
-    assert not documents.remarks.lines()
+    assert not documents.report.lines()
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -187,9 +187,9 @@ def test_usual_names_of_columns_are_recognised_and_said(
     assert (documents.taken.text, documents.taken.label) == (text, label)
     plain = text == ("text",) and label in ("label", "category", "labels") and len(names) == 2
     if plain:
-        assert not documents.remarks.notes
+        assert not documents.report.notes
     else:
-        (note,) = documents.remarks.notes
+        (note,) = documents.report.notes
         assert note.startswith("t.csv: took the column")
         taken = (*text, label, "id", "date")
         others = [name for name in names if name not in taken]
@@ -214,7 +214,7 @@ def test_names_are_recognised_in_json_and_parquet_as_well(tmp_path: Path) -> Non
     for suffix in ("jsonl", "json", "parquet"):
         documents = read_documents(tmp_path / f"t.{suffix}")
         assert (documents.texts, documents.labels, documents.ids) == (["m"], ["c"], ["7"])
-        assert len(documents.remarks.notes) == 1
+        assert len(documents.report.notes) == 1
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_several_columns_are_joined_in_the_order_given(tmp_path: Path) -> None:
     path.write_bytes(jsonl_bytes([*records, {"label": "x"}, {"a": 5, "b": "B", "label": "x"}]))
     documents = read_documents(path, text=["a", "b"])
     assert documents.texts == ["A", "B"]
-    assert [each.reason for each in documents.remarks.rejected] == [
+    assert [each.reason for each in documents.report.rejected] == [
         "expected text, found nothing",
         "expected text, found a value of type int",
     ]
@@ -312,7 +312,7 @@ def test_kept_cells_and_names_of_columns_are_decoded_like_the_texts(tmp_path: Pa
     assert documents.labels == ["été", "hiver"]
     assert documents.texts == ["l’été – déjà", "froid"]
     assert documents.columns == {"Où": ["là", "là-bas"]}
-    assert documents.remarks.recoded["windows-1252"][:2] == ["t.csv:2", "t.csv:3"]
+    assert documents.report.recoded["windows-1252"][:2] == ["t.csv:2", "t.csv:3"]
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
@@ -336,12 +336,12 @@ def test_ragged_rows_are_rejected_by_line(tmp_path: Path) -> None:
     path.write_text('text,label\na,x\n"two\nlines",y\nshort\nb,x,more\n\nc,\nd,z\n')
     documents = read_documents(path)
     assert documents.names == ["t.csv:2", "t.csv:3", "t.csv:9"]
-    assert [(each.line, each.reason) for each in documents.remarks.rejected] == [
+    assert [(each.line, each.reason) for each in documents.report.rejected] == [
         (5, "expected 2 cells, found 1"),
         (6, "expected 2 cells, found 3"),
         (8, "expected a label, found an empty cell"),
     ]
-    (line,) = documents.remarks.lines()
+    (line,) = documents.report.lines()
     assert line.startswith("Rejected 3 rows: t.csv:5 (expected 2 cells, found 1), t.csv:6 (")
 
 
@@ -350,7 +350,7 @@ def test_a_quote_in_the_wrong_place_rejects_its_row(tmp_path: Path) -> None:
     path.write_text('text,label\na,x\n"b" b,y\nc,z\n"d",z\n')
     documents = read_documents(path)
     assert documents.texts == ["a", "c", "d"]
-    (trouble,) = documents.remarks.rejected
+    (trouble,) = documents.report.rejected
     assert (trouble.line, trouble.reason) == (3, "a quote inside a cell is not doubled")
 
 
@@ -416,7 +416,7 @@ def test_quotes_in_a_table_that_quotes_nothing_are_text(tmp_path: Path) -> None:
     path.write_text('text,label\nTV 40",x\n6" nails,y\nsay "hi",x\nhi "you,x\n')
     documents = read_documents(path)
     assert documents.texts == ['TV 40"', '6" nails', 'say "hi"', 'hi "you']
-    assert not documents.remarks.rejected
+    assert not documents.report.rejected
 
 
 def test_a_header_with_a_broken_quote_is_refused(tmp_path: Path) -> None:
@@ -439,7 +439,7 @@ def test_quotes_that_are_text_in_a_file_of_tabs_stay(
     documents = read_documents(path)
     assert documents.texts == [*texts[:-1], "q"]
     assert documents.labels == [label for label, _ in rows]
-    assert not documents.remarks.rejected
+    assert not documents.report.rejected
 
 
 def test_a_file_of_tabs_may_have_cells_of_several_lines(tmp_path: Path) -> None:
@@ -470,7 +470,7 @@ def test_a_first_row_that_is_evidently_data_is_a_document(
     text, label = columns
     assert len(documents) == len(data.splitlines()) - data.startswith("sep")
     assert len(documents.classes()) == 2
-    (note,) = documents.remarks.notes
+    (note,) = documents.report.notes
     assert note.startswith(f"{name}: the first row is data, not column names;")
     assert note.endswith(f"took column {text} for the text and column {label} for the label.")
     same = read_documents(path, text=text, label=label)
@@ -521,7 +521,7 @@ def test_empty_cells_at_the_end_of_a_row_are_no_fault(tmp_path: Path) -> None:
     path.write_text("text,label\na,x,,\nb,y\n,,\n , \n")
     documents = read_documents(path)
     assert documents.texts == ["a", "b"]
-    assert [each.line for each in documents.remarks.rejected] == [5]
+    assert [each.line for each in documents.report.rejected] == [5]
 
 
 @pytest.mark.parametrize("name", ["posts.train", "posts.txt", "posts"])
@@ -532,8 +532,8 @@ def test_lines_of_fasttext_are_read_whatever_the_files_name(name: str, tmp_path:
     assert documents.texts == ["win  now", "hi", ""]
     assert documents.labels == ["spam", "ham", "ham"]
     assert documents.names == [f"{name}:1", f"{name}:3", f"{name}:4"]
-    assert documents.remarks.rejected[0].line == 5
-    assert "read as fastText" in documents.remarks.notes[0]
+    assert documents.report.rejected[0].line == 5
+    assert "read as fastText" in documents.report.notes[0]
     path.write_text("\ufeff__label__a __label__b x y\n__label__a z __label__c w\n", "utf-8")
     documents = read_documents(path)
     assert (documents.labels, documents.texts) == ([("a", "b"), ("a", "c")], ["x y", "z w"])
@@ -550,7 +550,7 @@ def test_an_array_of_objects_is_read(suffix: str, indent: int | None, tmp_path: 
     documents = read_documents(path)
     assert (documents.texts, documents.labels) == (["été ]", "b"], [("x",), ("y", "z")])
     assert documents.names[-1].endswith(":3")
-    (rejected,) = documents.remarks.rejected
+    (rejected,) = documents.report.rejected
     assert rejected.reason == "expected a JSON object, found a value of type int"
 
 
@@ -606,10 +606,10 @@ def test_a_broken_line_is_rejected_with_its_number(
     path.write_bytes(good + b"\n" + line + b"\n" + good)
     documents = read_documents(path)
     assert documents.names == ["t.jsonl:1", "t.jsonl:4"]
-    (trouble,) = documents.remarks.rejected
+    (trouble,) = documents.report.rejected
     assert trouble.line == 3
     assert reason in trouble.reason
-    assert "t.jsonl:3 (" in documents.remarks.lines()[0]
+    assert "t.jsonl:3 (" in documents.report.lines()[0]
 
 
 def test_whole_numbers_and_truth_values_are_labels(tmp_path: Path) -> None:
@@ -665,4 +665,4 @@ def test_other_encodings_of_a_whole_table(encoding: str, suffix: str, tmp_path: 
     documents = read_documents(path)
     assert documents.texts == [text for _, text in rows]
     assert documents.labels == [label for label, _ in rows]
-    assert bool(documents.remarks.recoded) == (encoding != "utf-8-sig")
+    assert bool(documents.report.recoded) == (encoding != "utf-8-sig")

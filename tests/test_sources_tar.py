@@ -147,9 +147,9 @@ def test_names_and_headers_that_are_too_long_skip_their_member(name: str, tmp_pa
     path.write_bytes(good() + start + one + END)
     documents = read_documents(path)
     assert documents.texts == ["one", "two"]
-    (trouble,) = documents.remarks.unreadable
+    (trouble,) = documents.report.unreadable
     assert trouble.reason.startswith(reason)
-    assert len(documents.remarks.lines()[0]) < 300
+    assert len(documents.report.lines()[0]) < 300
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ def evaluate_command(
     with terminal.progress_bars() as progress:
         documents = read_documents(source, text=text, label=label, progress=progress)
         evaluation = evaluate(classifier, documents, threads=threads)
-    for line in documents.remarks.lines():
+    for line in documents.report.lines():
         terminal.remark(line)
     if report is not None:
         save_report(evaluation, report, model=model, data=source)

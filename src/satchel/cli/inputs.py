@@ -222,7 +222,7 @@ def read_inputs(
                 place = os.path.dirname(source) if kind == "table" else source
                 documents.names = [os.path.join(place, name) for name in documents.names]
         parts.append(documents)
-        remarks += documents.remarks.lines()
+        remarks += documents.report.lines()
     together = parts[0] if len(parts) == 1 else _joined(parts)
     if keep and not tables:
         raise InputError(

@@ -330,7 +330,7 @@ def demo_command(folder: str, backend: Backend | None) -> None:
             parts.train.texts, parts.train.labels or [], Settings(backend=backend), progress
         )
     assert parts.test is not None  # the share is above 0
-    for line in documents.remarks.lines():
+    for line in documents.report.lines():
         terminal.remark(line)
     trained_model = trained.model
     print_training(trained_model)

@@ -221,7 +221,7 @@ def predict_command(
         )
     for line in remarks:
         terminal.remark(line)
-    counter = _Counter(classifier.predictor.answer_to_nothing)
+    counter = _Counter(classifier.predictor.prediction_without_features)
     # Progress bars would overwrite rows on the same terminal.
     with terminal.progress_bars(shown=out is not None or not sys.stdout.isatty()) as progress:
         found = counter.counted(

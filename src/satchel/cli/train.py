@@ -220,7 +220,7 @@ def train_command(
             model = trained.model
             if max_size is not None:
                 model = type(model)(compress(model.ensemble, max_bytes=limit))
-    remarks = [*documents.remarks.lines(), *(given.remarks.lines() if given else [])]
+    remarks = [*documents.report.lines(), *(given.report.lines() if given else [])]
     for line in [*remarks, *trained.dropped.lines()]:
         terminal.remark(line)
     if max_size is not None:

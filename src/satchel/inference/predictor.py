@@ -69,7 +69,7 @@ class Predictor:
         self._block = max(1, _BLOCK // numbers)
 
     @property
-    def answer_to_nothing(self) -> str:
+    def prediction_without_features(self) -> str:
         """Describe the prediction for a document without known features."""
         if self.model.prior is None:
             return "that of the model's biases alone, which need not be the most frequent label"

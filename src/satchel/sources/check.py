@@ -185,10 +185,10 @@ def check_documents(documents: Documents, test: Documents | None = None) -> Chec
         *_check_labels(documents, classes),
         *_check_texts(documents, keys[: len(documents)]),
     ]
-    remarks = list(documents.remarks.lines())
+    remarks = list(documents.report.lines())
     if test is not None:
         findings += _check_test(documents, test, classes, keys)
-        remarks += [f"test: {line}" for line in test.remarks.lines()]
+        remarks += [f"test: {line}" for line in test.report.lines()]
     findings.sort(key=lambda finding: ("error", "warning", "note").index(finding.severity))
     return CheckResult(
         len(documents),

@@ -177,7 +177,7 @@ class Documents:
         names: One per document: its path inside the source, or ``file:line`` for a table's row.
         texts: The texts, decoded, otherwise as they are.
         labels: One label per document, or a tuple of labels per document; None where unlabelled.
-        remarks: How the source was read.
+        report: How the source was read.
         ids: The table's own name for each document; None where it has no such column.
         columns: Column → one value per document, for the table's columns that were kept; None
             if there are none.
@@ -187,7 +187,7 @@ class Documents:
     names: list[str]
     texts: list[str]
     labels: Labels | None
-    remarks: ReadReport = field(default_factory=ReadReport)
+    report: ReadReport = field(default_factory=ReadReport)
     ids: list[str] | None = None
     columns: dict[str, list[Any]] | None = None
     taken: Taken | None = None
@@ -216,7 +216,7 @@ class Documents:
             pick(self.names),
             pick(self.texts),
             pick(self.labels),
-            self.remarks,
+            self.report,
             pick(self.ids),
             None if columns is None else {name: pick(each) for name, each in columns.items()},
             self.taken,

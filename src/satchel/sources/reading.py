@@ -301,7 +301,7 @@ def read(
     texts = () if text is None else (text,) if isinstance(text, str) else tuple(text)
     wanted = Columns(texts, label, labelled=labelled, whole=True)
     documents = _read(source, wanted, encoding, progress)
-    for line in documents.remarks.lines():
+    for line in documents.report.lines():
         logging.getLogger("satchel").warning("%s: %s", printable(os.fspath(source)), line)
     labels: list[Any] | None = documents.labels
     if labels is not None and documents.multiple:

@@ -55,31 +55,31 @@ function reliabilityFigure() {
   found.count.forEach((count, bin) => {
     if (!count) return;
     const low = bin / bins, wide = chart.x(1 / bins) - chart.x(0) - 1.5, right = found.accuracy[bin], sure = found.confidence[bin];
-    const top = Math.min(right, sure), few = count < 20 ? 0.45 : 1; // few answers: more of it is chance
-    chart.svg.append(draw("rect", { class: "bar", opacity: few, x: chart.x(low), y: chart.y(top), width: wide, height: chart.y(0) - chart.y(top) }, draw("title", { text: `${number(count)} answers given ${percent(sure, 1)} on average: ${percent(right, 1)} right` })));
+    const top = Math.min(right, sure), few = count < 20 ? 0.45 : 1; // few predictions: more of it is chance
+    chart.svg.append(draw("rect", { class: "bar", opacity: few, x: chart.x(low), y: chart.y(top), width: wide, height: chart.y(0) - chart.y(top) }, draw("title", { text: `${number(count)} predictions given ${percent(sure, 1)} on average: ${percent(right, 1)} right` })));
     chart.svg.append(draw("rect", { class: "gap", opacity: few, x: chart.x(low), y: chart.y(Math.max(right, sure)), width: wide, height: Math.abs(chart.y(right) - chart.y(sure)) }));
   });
   chart.svg.append(draw("path", { class: "ideal", d: `M${chart.x(0)} ${chart.y(0)}L${chart.x(1)} ${chart.y(1)}` }));
   const most = Math.max(...found.count);
-  const counts = plane({ x: [0, 1], y: [0, most], xTicks: [], yTicks: [0, most], yText: number, xName: "answers by probability", yName: "", label: "How many answers have each probability", height: 110 });
+  const counts = plane({ x: [0, 1], y: [0, most], xTicks: [], yTicks: [0, most], yText: number, xName: "predictions by probability", yName: "", label: "How many predictions have each probability", height: 110 });
   found.count.forEach((count, bin) => counts.svg.append(draw("rect", { class: "count", x: counts.x(bin / bins), y: counts.y(count), width: counts.x(1 / bins) - counts.x(0) - 1.5, height: counts.y(0) - counts.y(count) })));
   const off = 100 * found.error, chance = 100 * found.chance;
   const mood = off < 2 * chance || off < 1 ? "mean about what they say" : found.gap > found.error / 2 ? "are too high" : found.gap < -found.error / 2 ? "are too low" : "are off in both directions";
   return make("figure", {}, make("figcaption", {}, make("h3", { text: "Do the probabilities mean what they say?" }),
     `They ${mood}: ${off.toFixed(1)} points off on average (chance alone would make ${chance.toFixed(1)}). Orange is the gap between the probability and the share that is right.`),
-  chart.svg, counts.svg, table("The figures", ["answers", "mean probability", "share right"], found.count.map((count, bin) => [number(count), count ? percent(found.confidence[bin], 1) : "–", count ? percent(found.accuracy[bin], 1) : "–"])));
+  chart.svg, counts.svg, table("The figures", ["predictions", "mean probability", "share right"], found.count.map((count, bin) => [number(count), count ? percent(found.confidence[bin], 1) : "–", count ? percent(found.accuracy[bin], 1) : "–"])));
 }
 
 function riskFigure() {
   const found = data.risk, most = Math.max(...found.risk, 0.01), high = steps(0, most).at(-1) < most ? most * 1.05 : most;
-  const chart = plane({ x: [0, 1], y: [0, high], xTicks: [0, 0.2, 0.4, 0.6, 0.8, 1], yTicks: steps(0, high), yText: (share) => percent(share, high < 0.05 ? 1 : 0), xName: "documents answered, the surest first", yName: "mistakes among them", label: "Risk and coverage: mistakes left when only the surest answers are kept" });
+  const chart = plane({ x: [0, 1], y: [0, high], xTicks: [0, 0.2, 0.4, 0.6, 0.8, 1], yTicks: steps(0, high), yText: (share) => percent(share, high < 0.05 ? 1 : 0), xName: "documents predicted, the surest first", yName: "mistakes among them", label: "Risk and coverage: mistakes left when only the surest predictions are kept" });
   const points = found.coverage.map((share, place) => [chart.x(share), chart.y(found.risk[place])]);
   chart.svg.append(draw("path", { class: "area", d: `${path(points)}L${points.at(-1)[0]} ${chart.y(0)}L${points[0][0]} ${chart.y(0)}Z` }), draw("path", { class: "curve", d: path(points) }));
-  const said = follow(chart, points, (place) => `Keep answers of ${percent(found.confidence[place], 1)} or more: ${percent(found.coverage[place], 1)} of documents, ${percent(found.risk[place], 1)} of them wrong.`);
+  const said = follow(chart, points, (place) => `Keep predictions of ${percent(found.confidence[place], 1)} or more: ${percent(found.coverage[place], 1)} of documents, ${percent(found.risk[place], 1)} of them wrong.`);
   const useful = found.at.filter(([risk]) => risk < found.risk.at(-1)).at(-1);
-  const text = useful ? `With at most ${percent(useful[0])} mistakes, ${percent(useful[1])} of the documents can be answered and the others left to people.` : "Even when every document is answered, mistakes are few.";
-  return make("figure", {}, make("figcaption", {}, make("h3", { text: "What if only the surest answers are kept?" }), `${text} Read off this test, so choose a threshold with some room.`),
-    chart.svg, said, table("The figures", ["mistakes at most", "documents answered"], found.at.map(([risk, coverage]) => [percent(risk), coverage ? percent(coverage, 1) : "none"])));
+  const text = useful ? `With at most ${percent(useful[0])} mistakes, ${percent(useful[1])} of the documents can be predicted and the others left to people.` : "Even when every prediction is kept, mistakes are few.";
+  return make("figure", {}, make("figcaption", {}, make("h3", { text: "What if only the surest predictions are kept?" }), `${text} Read off this test, so choose a threshold with some room.`),
+    chart.svg, said, table("The figures", ["mistakes at most", "documents predicted"], found.at.map(([risk, coverage]) => [percent(risk), coverage ? percent(coverage, 1) : "none"])));
 }
 
 function calibrationSection() {

@@ -93,7 +93,7 @@ function classDetail(one, go) {
   if (one.words?.length) {
     parts.push(make("h4", { text: "Words that speak for it" }),
       make("ul", { class: "words" }, one.words.map(([word, count]) => make("li", { title: `in ${documents(count)}` }, word, make("small", { class: "soft", text: ` ${number(count)}` })))),
-      make("p", { class: "soft", text: `What added most to this answer in ${documents(one.explained)} that were explained; the numbers say in how many of them a word stood.` }));
+      make("p", { class: "soft", text: `What added most to this prediction in ${documents(one.explained)} that were explained; the numbers say in how many of them a word stood.` }));
   } else if (data.explained) parts.push(make("p", { class: "soft", text: "None of its documents was explained." }));
   const kept = (found) => found.slice(0, 6);
   const taken = kept(errors.filter((cell) => cell.true === one.place)), others = kept(errors.filter((cell) => cell.predicted === one.place));

@@ -50,7 +50,7 @@ function documentList(found, page = PAGE) {
 function markKey() {
   if (!shownDocuments.some((one) => one.marks?.length)) return null;
   const against = MULTIPLE ? "against it" : "for the true class";
-  return make("p", { class: "soft" }, "Marked words: ", make("mark", { class: "for", text: "for the answer" }), " and ",
+  return make("p", { class: "soft" }, "Marked words: ", make("mark", { class: "for", text: "for the prediction" }), " and ",
     make("mark", { class: "against", text: against }), "; underlined ones weigh most.");
 }
 
@@ -61,7 +61,7 @@ function ofAll(shown, all, what) {
 
 /** The section of mistakes. */
 function errorsSection() {
-  if (!data.mistakes) return section("errors", "Errors", make("p", { text: "Every document of the test was answered rightly." }));
+  if (!data.mistakes) return section("errors", "Errors", make("p", { text: "Every document of the test was predicted correctly." }));
   const state = { kind: "mistakes", text: "", truth: "", given: "", order: "sure" };
   const suspects = shownMistakes.filter((one) => one.suspect).length;
   const holder = make("div", {});
@@ -86,15 +86,15 @@ function errorsSection() {
     if (state.text) found = found.filter((one) => `${one.name}\n${one.text ?? ""}`.toLowerCase().includes(state.text));
     if (state.order === "unsure") found = found.slice().reverse();
     about.textContent = `${number(found.length)} shown. ` + (state.kind === "suspects"
-      ? "The model is as sure here as in half of its right answers: check the labels before blaming the model."
-      : "The model is wrong here, and less sure than in most of its right answers.");
+      ? "The model is as sure here as in half of its correct predictions: check the labels before blaming the model."
+      : "The model is wrong here, and less sure than in most of its correct predictions.");
     holder.replaceChildren(found.length ? documentList(found) : make("p", { class: "soft", text: "No document fits." }));
   }
 
   update();
-  const intro = ofAll(data.mistakes_shown, data.mistakes, data.mistakes === 1 ? "document was answered wrongly" : "documents were answered wrongly");
+  const intro = ofAll(data.mistakes_shown, data.mistakes, data.mistakes === 1 ? "document was predicted wrongly" : "documents were predicted wrongly");
   return section("errors", "Errors",
-    make("p", { class: "soft" }, intro, data.explained ? ` ${documents(data.explained)} of the test ${data.explained === 1 ? "was" : "were"} explained, mistakes and right answers in turns, the surest mistakes first.${data.too_long ? ` ${number(data.too_long)} very long ones were not.` : ""}` : ""),
+    make("p", { class: "soft" }, intro, data.explained ? ` ${documents(data.explained)} of the test ${data.explained === 1 ? "was" : "were"} explained, mistakes and correct predictions in turns, the surest mistakes first.${data.too_long ? ` ${number(data.too_long)} very long ones were not.` : ""}` : ""),
     make("div", { class: "controls" },
       data.suspects ? make("div", { class: "group", role: "group", "aria-label": "Which mistakes" }, buttons) : null,
       truth.label, given.label, data.sure ? order.label : null, make("label", {}, "Search names and texts", search)),

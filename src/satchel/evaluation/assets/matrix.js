@@ -161,7 +161,7 @@ function matrixSection() {
 
   function say(row, column) {
     const truth = classAt(rows[row]), count = countAt(rows[row], rows[column]);
-    if (row === column && rows[row] === NONE) return "Nothing missed and nothing given wrongly: right answers are in the cells of their labels.";
+    if (row === column && rows[row] === NONE) return "Nothing missed and nothing given wrongly: correct predictions are in the cells of their labels.";
     if (row === column) return `${truth.name}: ${number(count)} of ${documents(truth.support)} right (${percent(ratio(count, truth.support))}).`;
     const part = truth.support ? `, ${percent(ratio(count, truth.support), 1)} of its ${number(truth.support)}` : "";
     return `${happened(rows[row], rows[column])}: ${documents(count)}${part}.`;
@@ -186,7 +186,7 @@ function matrixSection() {
 
   function open(row, column) {
     const truth = rows[row], given = rows[column], found = documentsOf(truth, given), all = countAt(truth, given);
-    const title = truth === given ? `${classAt(truth).name}: right answers` : happened(truth, given);
+    const title = truth === given ? `${classAt(truth).name}: correct predictions` : happened(truth, given);
     const which = truth === given && found.length < all ? `The ${number(found.length)} least sure of ${documents(all)}.` : ofAll(found.length, all, all === 1 ? "document" : "documents");
     panel.replaceChildren(
       make("button", { class: "close", type: "button", text: "Close", onclick: () => { panel.hidden = true; box.focus(); } }),
@@ -252,7 +252,7 @@ function matrixSection() {
 
   const swatch = (sort, strength) => draw("svg", { width: 12, height: 12, "aria-hidden": "true" }, draw("rect", { class: sort, width: 12, height: 12, "fill-opacity": strength }));
   const legend = make("div", { class: "legend" },
-    make("span", {}, swatch("cell-right", 0.9), "right answers"), make("span", {}, swatch("cell-wrong", 0.75), "mistakes, darker the larger their share of the true class"),
+    make("span", {}, swatch("cell-right", 0.9), "correct predictions"), make("span", {}, swatch("cell-wrong", 0.75), "mistakes, darker the larger their share of the true class"),
     make("span", { class: "soft print-hide", id: "matrix-help", text: "Arrow keys move, with Shift to the next mistake; Enter opens the documents; + and − zoom." }));
 
   const hidden = data.total_classes - data.order.length;
