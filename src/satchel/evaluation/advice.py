@@ -339,8 +339,8 @@ def _rough_classes(counts: _Counts) -> Iterator[Advice]:
         few = few[np.argsort(support[few], kind="stable")]
         yield Advice(
             "rough classes",
-            f"{len(few):,} of {tested:,} tested classes have fewer than {_FEW} test documents "
-            f"({counts.names(few)}), so their own figures are rough.",
+            f"{len(few):,} of {tested:,} tested classes {'has' if len(few) == 1 else 'have'} fewer "
+            f"than {_FEW} test documents ({counts.names(few)}): their own figures are rough.",
             "Rely on the totals, and add test documents before acting on one of these classes.",
             0,
         )
