@@ -235,7 +235,7 @@ def _cut(view: View, size: int) -> View:
 
 
 def copy_bandwidth(rounds: int) -> float:
-    """Return what one thread copies, in 10^9 bytes a second, read and written bytes added up."""
+    """Return what one thread copies, in 10^9 bytes per second, read and written bytes added up."""
     source = np.ones(COPIED, np.uint8)
     target = np.zeros_like(source)
     timed = measure.interleaved({"copy": lambda: np.copyto(target, source)}, max(rounds, 5))

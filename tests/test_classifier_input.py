@@ -1,4 +1,4 @@
-"""Training text as it comes: empty, rare, odd, many classes, several labels a document."""
+"""Training text as it comes: empty, rare, odd, many classes, several labels per document."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.fast
 
 
 def outcomes(true: np.ndarray, predicted: np.ndarray, classes: int) -> Outcomes:
-    """One label a document (``[n]``) or several (bool ``[n, K]``)."""
+    """One label per document (``[n]``) or several (bool ``[n, K]``)."""
     if true.ndim == 2:
         pairs = [np.nonzero(side) for side in (true, predicted)]
     else:

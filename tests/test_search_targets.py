@@ -1,4 +1,4 @@
-"""Labels as numbers and back, for one and for several labels a document."""
+"""Labels as numbers and back, for one and for several labels per document."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def example() -> Contents:
 
 
 def dump(data: bytes) -> str:
-    """Sixteen bytes a line: offset, hexadecimal, and what is printable."""
+    """Sixteen bytes per line: offset, hexadecimal, and what is printable."""
     lines = []
     for start in range(0, len(data), 16):
         row = data[start : start + 16]

@@ -70,7 +70,7 @@ def numbers(seed: int, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarr
 
 
 def linear() -> Contents:
-    """One label a document; float32 rows, words and pairs, no layers."""
+    """One label per document; float32 rows, words and pairs, no layers."""
     view, arrays, terms = view_of(0, Features(), Weighting(), 3, "float32")
     manifest = Manifest(
         format=1,
@@ -149,7 +149,7 @@ def network() -> Contents:
 
 
 def several() -> Contents:
-    """Any number of labels a document; Keras's old tokens and frequencies, as in a rescue."""
+    """Any number of labels per document; Keras's old tokens and frequencies, as in a rescue."""
     view, arrays, terms = view_of(
         0,
         Features(rules="keras", words=1),

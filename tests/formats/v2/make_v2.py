@@ -78,7 +78,7 @@ def numbers(seed: int, shapes: dict[str, tuple[int, ...]]) -> Arrays:
 
 
 def linear() -> Contents:
-    """One label a document, labels that are integers; float32 rows, words and pairs, no layers."""
+    """One label per document, labels that are integers; float32 rows, words and pairs, no layers."""
     view, arrays, terms = view_of(0, Features(hash_key=KEY), Weighting(), 3, "float32")
     manifest = Manifest(
         satchel="0.1.0",
@@ -169,7 +169,7 @@ def network() -> Contents:
 
 
 def several() -> Contents:
-    """Any number of labels a document, labels that are floats, one calibration for all."""
+    """Any number of labels per document, labels that are floats, one calibration for all."""
     view, arrays, terms = view_of(
         0,
         Features(rules="keras", words=1, hash_key=KEY),
