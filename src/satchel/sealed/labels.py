@@ -64,12 +64,17 @@ def array_of(labels: Sequence[LabelValue], label_type: LabelType) -> np.ndarray:
         label_type: That type.
 
     Returns:
-        Text: fixed-width where no label has more than `LONGEST_IN_ARRAY` code points, else objects;
-        integers: int64, or uint64 where they need it; float64; bool.
+        Text: fixed-width where no label has more than `LONGEST_IN_ARRAY` code points or ends with
+        NUL, which NumPy drops there; else objects. Integers: int64, or uint64 where they need it;
+        float64; bool.
     """
     if label_type == "str":
-        longest = max((len(label) for label in labels if isinstance(label, str)), default=0)
-        return np.array(labels, dtype=object if longest > LONGEST_IN_ARRAY else np.str_)
+        fits = all(
+            len(label) <= LONGEST_IN_ARRAY and not label.endswith("\0")
+            for label in labels
+            if isinstance(label, str)
+        )
+        return np.array(labels, dtype=np.str_ if fits else object)
     if label_type == "int":
         fits = all(label in _INT64 for label in labels)
         return np.array(labels, dtype=np.int64 if fits else np.uint64)
