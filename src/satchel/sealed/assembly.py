@@ -202,18 +202,18 @@ def card(model: Ensemble) -> str:
     training = model.training
     counts = dict(zip(model.labels, training.class_counts, strict=False))
     shown = sorted(counts, key=lambda label: (-counts[label], label))[:SHOWN]
-    labels_per_document = "one a document" if model.task == "single" else "any number a document"
+    number = "one" if model.task == "single" else "any number"
     origin = f"effort {training.effort}, seed {training.seed}, backend {training.backend}"
     features = sum(view.size for view in model.views)
     lines = [
         "# A text classifier, sealed by Satchel",
         "",
-        f"- {len(model.labels)} labels, {labels_per_document}",
-        f"- learnt from {training.documents:,} documents; {origin}",
+        f"- {len(model.labels)} labels, {number} per document",
+        f"- trained on {training.documents:,} documents; {origin}",
         f"- {features:,} features, {len(model.members)} members",
     ]
     lines += [f"- {score.name} on {score.part}: {score.value:.4f}" for score in model.scores]
-    lines += ["", "| label | documents learnt from |", "|---|---|"]
+    lines += ["", "| label | training documents |", "|---|---|"]
     lines += [f"| {_cell(label)} | {counts[label]:,} |" for label in shown]
     if len(counts) > len(shown):
         lines.append(f"| … and {len(counts) - len(shown)} more | |")
@@ -226,12 +226,12 @@ def _describe_predictions(model: Ensemble) -> list[str]:
     counts = model.training.class_counts
     single = model.task == "single"
     lines = [
-        "It answers with one of these labels, whatever the text."
+        "It predicts one of these labels, whatever the text."
         if single
-        else "It answers with every label whose probability reaches its threshold, or with none."
+        else "It predicts every label whose probability reaches its threshold, or none."
     ]
     if model.format == 1 or not any(counts):
-        lines.append("A text without any known word is answered by the biases alone.")
+        lines.append("A text without any known word is predicted by the biases alone.")
     else:
         likeliest = counts.index(max(counts))
         share = counts[likeliest] / (sum(counts) if single else model.training.documents)

@@ -78,7 +78,7 @@ def numbers(seed: int, shapes: dict[str, tuple[int, ...]]) -> Arrays:
 
 
 def linear() -> Contents:
-    """One label per document, labels that are integers; float32 rows, words and pairs, no layers."""
+    """One label per document, integers; float32 rows, words and pairs, no layers."""
     view, arrays, terms = view_of(0, Features(hash_key=KEY), Weighting(), 3, "float32")
     manifest = Manifest(
         satchel="0.1.0",

@@ -110,7 +110,7 @@ function logFigure(name) {
 function learningFigure() {
   const points = data.learning.slice().sort((one, other) => one[0] - other[0]), shares = points.map(([, share]) => share);
   const low = Math.min(...shares), high = Math.max(...shares), room = (high - low || 0.01) * 0.1, ends = [points[0][0], points.at(-1)[0]];
-  const chart = plane({ x: ends[0] === ends[1] ? [ends[0] - 1, ends[1] + 1] : ends, y: [low - room, high + room], xTicks: points.map(([count]) => count), yTicks: steps(low - room, high + room), xText: number, yText: (share) => percent(share, 1), xName: "documents learnt from", yName: "accuracy", logarithmic: ends[0] > 0 && ends[1] > ends[0], label: "Learning curve" });
+  const chart = plane({ x: ends[0] === ends[1] ? [ends[0] - 1, ends[1] + 1] : ends, y: [low - room, high + room], xTicks: points.map(([count]) => count), yTicks: steps(low - room, high + room), xText: number, yText: (share) => percent(share, 1), xName: "training documents", yName: "accuracy", logarithmic: ends[0] > 0 && ends[1] > ends[0], label: "Learning curve" });
   const at = points.map(([count, share]) => [chart.x(count), chart.y(share)]);
   chart.svg.append(draw("path", { class: "curve", d: path(at) }), ...at.map(([x, y]) => draw("circle", { class: "dot", r: 3.5, cx: x, cy: y })));
   const [before, last] = points.slice(-2), gain = last && before ? 100 * (last[1] - before[1]) : 0;
