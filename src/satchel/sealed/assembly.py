@@ -205,12 +205,13 @@ def card(model: Ensemble) -> str:
     number = "one" if model.task == "single" else "any number"
     origin = f"effort {training.effort}, seed {training.seed}, backend {training.backend}"
     features = sum(view.size for view in model.views)
+    members = len(model.members)
     lines = [
         "# A text classifier, sealed by Satchel",
         "",
         f"- {len(model.labels)} labels, {number} per document",
         f"- trained on {training.documents:,} documents; {origin}",
-        f"- {features:,} features, {len(model.members)} members",
+        f"- {features:,} features, {members} member{'s' * (members > 1)}",
     ]
     lines += [f"- {score.name} on {score.part}: {score.value:.4f}" for score in model.scores]
     lines += ["", "| label | training documents |", "|---|---|"]
