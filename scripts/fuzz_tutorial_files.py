@@ -24,7 +24,7 @@ import numpy as np
 from fuzzing import Attack, fit_to_show, main, mutated
 
 from satchel.errors import LabelError, ModelFileError, SettingError
-from satchel.exchange.tutorial_files import read_network, rescue
+from satchel.exchange.tutorial_files import import_tutorial, read_network
 from satchel.exchange.tutorial_pickle import TutorialTokenizer, read_tokenizer
 
 GENUINE = Path(__file__).resolve().parents[1] / "tests" / "tutorial"
@@ -118,7 +118,7 @@ def check_pickle(chance: random.Random, path: Path, known: object) -> str:
     assert isinstance(found, TutorialTokenizer)
     "".join(found.word_index).encode()
     assert not known or len(found.word_index) == WORDS
-    return rescued(path, GENUINE / "my_model.h5", known)
+    return imported(path, GENUINE / "my_model.h5", known)
 
 
 def reason_of(error: ModelFileError) -> str:
@@ -160,18 +160,18 @@ def check_network(chance: random.Random, path: Path, known: object) -> str:
         assert layer.kernel.dtype == layer.bias.dtype == np.float32
         assert layer.kernel.shape[1:] == layer.bias.shape
         assert np.isfinite(layer.kernel).all()
-    return rescued(GENUINE / "tokenizer.pickle", path, known)
+    return imported(GENUINE / "tokenizer.pickle", path, known)
 
 
-def rescued(tokenizer: Path, network: Path, known: object) -> str:
+def imported(tokenizer: Path, network: Path, known: object) -> str:
     """Make a model of both; what Keras wrote must become one."""
     try:
-        rescue(tokenizer, network, ["a", "b", "c"])
+        import_tutorial(tokenizer, network, ["a", "b", "c"])
     except (ModelFileError, SettingError, LabelError) as error:
         if known:
             raise
         return f"read, and refused: {type(error).__name__}"
-    return "genuine: rescued" if known else "rescued"
+    return "genuine: imported" if known else "imported"
 
 
 if __name__ == "__main__":

@@ -214,12 +214,15 @@ def _evaluation() -> Iterator[Operation]:
 
 
 def _training() -> Iterator[Operation]:
-    from satchel.search.fitting import train
+    from satchel.search.fitting import fit
     from satchel.search.settings import Settings
+    from satchel.search.targets import encode
+
+    targets = encode(["a"] + ["a"] * 12 + ["b"] * 12)
 
     def trained(text: str) -> None:
         texts = [text, *(f"{word} {number}" for word in "ab" for number in range(12))]
-        train(texts, ["a"] + ["a"] * 12 + ["b"] * 12, Settings(effort="fast", threads=1))
+        fit(texts, targets, Settings(effort="fast", threads=1))
 
     trained("warm")
     yield trained

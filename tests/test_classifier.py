@@ -176,10 +176,12 @@ def test_probabilities_are_probabilities(balanced: TextClassifier) -> None:
 def test_the_fast_effort_loads_no_keras(tmp_path: Path) -> None:
     program = (
         "import sys, json\n"
-        "from satchel.search.fitting import train\n"
+        "from satchel.model import Model\n"
+        "from satchel.search.fitting import fit\n"
         "from satchel.search.settings import Settings\n"
+        "from satchel.search.targets import encode\n"
         "texts, labels = json.load(sys.stdin)\n"
-        "train(texts, labels, Settings(effort='fast')).model.save(sys.argv[1])\n"
+        "Model(fit(texts, encode(labels), Settings(effort='fast')).model).save(sys.argv[1])\n"
         "print({'keras', 'jax', 'torch', 'tensorflow', 'sklearn'} & set(sys.modules))"
     )
     path = tmp_path / "m.satchel"

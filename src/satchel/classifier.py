@@ -15,7 +15,7 @@ from satchel.errors import LabelError, MissingDependencyError, SettingError
 from satchel.features.csr import CSRMatrix
 from satchel.model import Model, evaluate_predictions
 from satchel.progress import Progress, silent
-from satchel.search.fitting import train_targets
+from satchel.search.fitting import fit
 from satchel.search.settings import ClassWeight, Effort, Optimizer, Preset, Settings
 from satchel.training.backends import Backend
 
@@ -192,12 +192,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
                 texts_of(validation_data[0]),
                 targets_like(_column(validation_data[1]), targets),
             )
-        trained = train_targets(documents, targets, checked, progress or silent, validation)
-        self.model_ = trained.model
+        fitted = fit(documents, targets, checked, progress or silent, validation)
+        self.model_ = Model(fitted.model)
         self.classes_ = targets.labels
-        self.history_ = [dict(history) for history in trained.history]
+        self.history_ = [dict(history) for history in fitted.history]
         self.n_documents_ = self.model_.ensemble.training.documents
-        self.n_dropped_ = len(trained.dropped)
+        self.n_dropped_ = len(fitted.dropped)
         self._output_form = "sparse" if hasattr(labels, "tocsr") else "labels"
         if self._output_form == "labels" and is_indicator(labels):
             self._output_form = "dense"

@@ -282,14 +282,14 @@ def import_tutorial_command(
     """Convert tokenizer.pickle, my_model.h5 and a list of labels to one model file."""
     from satchel import sealed
     from satchel.cli.output import prepare_file
-    from satchel.exchange.tutorial_files import rescue
+    from satchel.exchange.tutorial_files import import_tutorial
 
     prepare_file(output, inputs=(tokenizer, model, labels))
-    rescued = rescue(tokenizer, model, labels, mode=mode)
-    sealed.write(output, rescued)
+    imported = import_tutorial(tokenizer, model, labels, mode=mode)
+    sealed.write(output, imported)
     terminal.say(
-        f"wrote {output}: {len(rescued.labels)} labels, "
-        f"{rescued.views[0].size:,} words, {os.path.getsize(output) / 1e6:.1f} MB"
+        f"wrote {output}: {len(imported.labels)} labels, "
+        f"{imported.views[0].size:,} words, {os.path.getsize(output) / 1e6:.1f} MB"
     )
 
 
@@ -312,8 +312,10 @@ def demo_command(folder: str, backend: Backend | None) -> None:
     from satchel.cli.output import prepare_file, prepare_folder
     from satchel.cli.predict import predictions
     from satchel.cli.train import print_training
-    from satchel.search.fitting import train
+    from satchel.model import Model
+    from satchel.search.fitting import fit
     from satchel.search.settings import Settings
+    from satchel.search.targets import encode
     from satchel.sources.reading import read_documents
 
     start = time.perf_counter()
@@ -326,13 +328,12 @@ def demo_command(folder: str, backend: Backend | None) -> None:
     with terminal.progress_bars() as progress:
         documents = read_documents(source, progress=progress)
         parts = divide(documents, 0.2, SET_ASIDE, seed=0, as_tutorial=False)
-        trained = train(
-            parts.train.texts, parts.train.labels or [], Settings(backend=backend), progress
-        )
+        targets = encode(parts.train.labels or [])
+        fitted = fit(parts.train.texts, targets, Settings(backend=backend), progress)
     assert parts.test is not None  # the share is above 0
     for line in documents.report.lines():
         terminal.remark(line)
-    trained_model = trained.model
+    trained_model = Model(fitted.model)
     print_training(trained_model)
     evaluation = evaluate(trained_model, parts.test, trained_on=parts.train.texts)
     terminal.say()

@@ -168,8 +168,10 @@ def train_command(
     from satchel.cli.inputs import divide
     from satchel.cli.options import warn_of_loss
     from satchel.cli.output import prepare_file, prepare_folder
-    from satchel.search.fitting import retrain, train
+    from satchel.model import Model
+    from satchel.search.fitting import fit, refit
     from satchel.search.settings import Settings
+    from satchel.search.targets import encode
     from satchel.sources.reading import read_documents
 
     start = time.perf_counter()
@@ -195,8 +197,8 @@ def train_command(
         share = 0.0 if given is not None or no_test else 0.2
         parts = divide(documents, share, hold_out, seed, as_tutorial=preset == "tutorial")
         tested = given if given is not None else parts.test
-        trained = train(parts.train.texts, parts.train.labels or [], settings, progress)
-        model = trained.model
+        fitted = fit(parts.train.texts, encode(parts.train.labels or []), settings, progress)
+        model = Model(fitted.model)
         evaluation = whole = None
         uncompressed = model.ensemble
         if max_size is not None:
@@ -209,19 +211,20 @@ def train_command(
                 tested is not None and limit > SCORES_SIZE
             ):  # smaller limits are refused as requested
                 limit -= SCORES_SIZE
-            model = type(model)(compress(model.ensemble, max_bytes=limit))
+            model = Model(compress(model.ensemble, max_bytes=limit))
         if tested is not None:
             evaluation = evaluate(model, tested, trained_on=parts.train.texts, threads=threads)
         evaluated_documents = model.ensemble.training.documents
         refitted = parts.test is not None and not no_refit
         if refitted:
             every = parts.refit
-            trained = retrain(trained.choice, every.texts, every.labels or [], settings, progress)
-            model = trained.model
+            targets = encode(every.labels or [])
+            fitted = refit(fitted.choice, every.texts, targets, settings, progress)
+            model = Model(fitted.model)
             if max_size is not None:
-                model = type(model)(compress(model.ensemble, max_bytes=limit))
+                model = Model(compress(model.ensemble, max_bytes=limit))
     remarks = [*documents.report.lines(), *(given.report.lines() if given else [])]
-    for line in [*remarks, *trained.dropped.lines()]:
+    for line in [*remarks, *fitted.dropped.lines()]:
         terminal.remark(line)
     if max_size is not None:
         small = None if evaluation is None else evaluation.accuracy
@@ -250,7 +253,7 @@ def train_command(
             "bytes": os.path.getsize(output),
             "seconds": round(seconds, 3),
             "documents": model.ensemble.training.documents,
-            "documents_left_out": len(trained.dropped),
+            "documents_left_out": len(fitted.dropped),
             "labels": model.ensemble.labels,
             **training_facts(model),
         }

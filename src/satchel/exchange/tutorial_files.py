@@ -209,7 +209,7 @@ _TERM_FREQUENCY: Final[dict[Mode, Literal["log", "binary", "count", "freq"]]] = 
 }
 
 
-def rescue(
+def import_tutorial(
     tokenizer_pickle: str | Path,
     model_h5: str | Path,
     labels: str | Path | Sequence[str],
@@ -262,7 +262,7 @@ def rescue(
     view = View(vocabulary, np.ascontiguousarray(first.kernel[indices]))
     task, layers = _head(first, others, names)
     card = (
-        "Rescued from a pickled Keras Tokenizer and an HDF5 model; it predicts as they did.\n"
+        "Imported from a pickled Keras Tokenizer and an HDF5 model; it predicts as they did.\n"
         "How many training documents each label had is not known (stated as 0).\n"
     )
     return Ensemble(
@@ -274,7 +274,7 @@ def rescue(
         training=Training(
             documents=tokenizer.document_count,
             class_counts=(0,) * len(names),
-            backend="rescued from a Keras tutorial",
+            backend="imported from a Keras tutorial",
             settings={"mode": mode},
         ),
         terms=[words],

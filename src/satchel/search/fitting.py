@@ -7,7 +7,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module, metadata
 from threading import Thread
-from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
@@ -16,7 +15,6 @@ from satchel.errors import InputError, LabelError, SettingError
 from satchel.features.csr import CSRMatrix
 from satchel.features.vocabulary import Vocabulary, transform
 from satchel.inference.structure import Ensemble, Training
-from satchel.model import Model
 from satchel.progress import Progress, showing, silent
 from satchel.sealed.compress import compress
 from satchel.sealed.schema import RowType
@@ -41,7 +39,7 @@ from satchel.search.plan import MAX_TRAIN_DOCUMENTS, gather, plan
 from satchel.search.recipe import Candidate, LinearRecipe, NetRecipe, ViewRecipe, describe
 from satchel.search.selection import SelectedRecipe, choose
 from satchel.search.settings import Settings
-from satchel.search.targets import Targets, encode
+from satchel.search.targets import Targets
 from satchel.search.validation import Clock, CrossValidator, make_folds
 from satchel.sources.splitting import split
 
@@ -130,8 +128,9 @@ class Fitted:
     """A trained ensemble and how it was chosen.
 
     Attributes:
-        model: The ensemble, in the precision in which it is stored.
-        choice: What validation selected, to be retrained on more documents.
+        model: The ensemble, in the precision in which it is stored, of at most
+            ``settings.max_size`` bytes.
+        choice: What validation selected, which :func:`refit` trains on other documents.
         history: One mapping per network: each log's values, one per epoch.
         dropped: Documents that were not trained on.
     """
@@ -160,9 +159,22 @@ def fit(
 
     Raises:
         TextError: If a document is not text, or none has a word.
-        LabelError: If fewer than two classes are left.
+        LabelError: If fewer than two classes are left, or there is not one label per document.
         SettingError: If a setting has a value that is not allowed with this data.
+        UnsupportedHeadError: If a model file could not hold the head.
     """
+    _require_equal_lengths(texts, targets)
+    with showing(progress):
+        return _search_and_train(texts, targets, settings, progress, validation)
+
+
+def _search_and_train(
+    texts: Sequence[str],
+    targets: Targets,
+    settings: Settings,
+    progress: Progress,
+    validation: Validation | None,
+) -> Fitted:
     clock = Clock(settings.budget)
     data = fingerprint(texts, targets)
     chosen = plan(gather(texts, targets), settings).with_hash_key(data.hash_key)
@@ -204,13 +216,16 @@ def refit(
 
     Raises:
         TextError: If a document is not text, or none has a word.
+        LabelError: If there is not one label per document.
     """
-    if choice.recipe.networks:
-        _import_keras(settings)
-    corpus = Corpus(
-        texts, targets, choice.features, choice.minimum_documents, settings.threads, progress
-    ).without_empty(choice.features)
-    return _train(choice, corpus, fingerprint(texts, targets), settings, progress, None)
+    _require_equal_lengths(texts, targets)
+    with showing(progress):
+        if choice.recipe.networks:
+            _import_keras(settings)
+        corpus = Corpus(
+            texts, targets, choice.features, choice.minimum_documents, settings.threads, progress
+        ).without_empty(choice.features)
+        return _train(choice, corpus, fingerprint(texts, targets), settings, progress, None)
 
 
 def _train(
@@ -231,6 +246,8 @@ def _train(
         training=_training(choice, corpus.targets, settings, data),
         row_type=row_type,
     )
+    if settings.max_size is not None:
+        model = compress(model, max_bytes=int(settings.max_size))
     history = tuple(each.member.history for each in members if each.member.history)
     return Fitted(model, choice, history, corpus.dropped)
 
@@ -365,97 +382,6 @@ def _versions(packages: Sequence[str]) -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A trained model and how it was chosen.
-
-    Attributes:
-        model: The model.
-        choice: What validation selected, which :func:`retrain` trains on other documents.
-        history: One mapping per network of the final fit: each log's values, one per epoch.
-        dropped: Documents that were not trained on.
-    """
-
-    model: Model
-    choice: SelectedRecipe
-    history: tuple[Mapping[str, list[float]], ...]
-    dropped: DroppedDocuments
-
-
-def train(
-    texts: Sequence[str],
-    labels: Sequence[Any],
-    settings: Settings,
-    progress: Progress = silent,
-) -> Trained:
-    """Train a model on labelled documents, without the scikit-learn estimator.
-
-    Args:
-        texts: Documents, of length ``n``.
-        labels: One label per document, or one collection of labels per document.
-        settings: What the user asked for.
-        progress: Called with the progress of each stage.
-
-    Returns:
-        The model, whose labels keep the type in which they were given, and how it was chosen.
-
-    Raises:
-        InputError: If texts or labels cannot be trained on, such as a LabelError for one class.
-        UnsupportedHeadError: If a satchel could not carry the head.
-    """
-    return train_targets(texts, encode(labels), settings, progress)
-
-
-def train_targets(
-    texts: Sequence[str],
-    targets: Targets,
-    settings: Settings,
-    progress: Progress = silent,
-    validation: Validation | None = None,
-) -> Trained:
-    """As :func:`train`, with labels that are already encoded.
-
-    Args:
-        texts: Documents, of length ``n``.
-        targets: Their labels.
-        settings: What the user asked for.
-        progress: Called with the progress of each stage.
-        validation: Documents on which networks are evaluated after each epoch; None for none.
-    """
-    _require_equal_lengths(texts, targets)
-    with showing(progress):
-        return _trained(fit(texts, targets, settings, progress, validation), settings)
-
-
-def retrain(
-    choice: SelectedRecipe,
-    texts: Sequence[str],
-    labels: Sequence[Any],
-    settings: Settings,
-    progress: Progress = silent,
-) -> Trained:
-    """Train what was chosen before on these documents, without a search.
-
-    Args:
-        choice: From :func:`train`, with the same settings, on a part of these documents.
-        texts: Documents, of length ``n``.
-        labels: As for :func:`train`.
-        settings: What the user asked for.
-        progress: Called with the progress of each stage.
-    """
-    targets = encode(labels)
-    _require_equal_lengths(texts, targets)
-    with showing(progress):
-        return _trained(refit(choice, texts, targets, settings, progress), settings)
-
-
-def _trained(fitted: Fitted, settings: Settings) -> Trained:
-    model = fitted.model
-    if settings.max_size is not None:
-        model = compress(model, max_bytes=int(settings.max_size))
-    return Trained(Model(model), fitted.choice, fitted.history, fitted.dropped)
 
 
 def _require_equal_lengths(texts: Sequence[str], targets: Targets) -> None:

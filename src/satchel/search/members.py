@@ -59,7 +59,7 @@ class TrainedMember:
             vocabulary: Its features.
             rows: The documents, weighted over them.
         """
-        view = View(vocabulary, self.rows.astype(np.float32))
+        view = View(vocabulary, self.rows.astype(np.float32, copy=False))
         member = Member(0, 0, view.width, 1.0, self.bias.astype(np.float32), self.layers)
         return member(view.sums(rows))
 

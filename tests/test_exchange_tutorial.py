@@ -1,4 +1,4 @@
-"""The tutorial's files become a satchel that predicts as they did; anything else is refused."""
+"""The tutorial's files become a model that predicts as they did; anything else is refused."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from confined import assert_confined  # noqa: E402
 from satchel import sealed  # noqa: E402
 from satchel.errors import LabelError, ModelFileError, SettingError, SourceNotFoundError  # noqa: E402
 from satchel.exchange import tutorial_pickle  # noqa: E402
-from satchel.exchange.tutorial_files import read_network, rescue  # noqa: E402
+from satchel.exchange.tutorial_files import import_tutorial, read_network  # noqa: E402
 from satchel.exchange.tutorial_pickle import read_tokenizer  # noqa: E402
 from satchel.inference.predictor import Predictor  # noqa: E402
 from tutorial_files import (  # noqa: E402
@@ -72,7 +72,9 @@ def test_predictions_are_the_tutorials(tmp_path: Path, mode: str, num_words: int
     for number, (kernel, bias) in enumerate(arrays):
         x = x @ kernel + bias
         x = np.maximum(x, 0) if number < 2 else softmax(x)
-    parts = rescue(*(tmp_path / n for n in ("tokenizer.pickle", "my_model.h5", "labels.txt")), mode)
+    parts = import_tutorial(
+        *(tmp_path / n for n in ("tokenizer.pickle", "my_model.h5", "labels.txt")), mode
+    )
     model = Predictor(parts)
     assert model.model.labels == tuple(LABELS)
     np.testing.assert_allclose(model.probabilities(TEXTS), x, atol=1e-5)
@@ -88,7 +90,7 @@ def test_predictions_are_the_tutorials(tmp_path: Path, mode: str, num_words: int
 def test_what_keras_2_wrote_predicts_as_it_did_there(tokenizer: str, mode: str) -> None:
     expected = json.loads((GENUINE / "expected.json").read_text("utf-8"))
     pickled = GENUINE / f"tokenizer{tokenizer}.pickle"
-    model = Predictor(rescue(pickled, GENUINE / "my_model.h5", expected["labels"], mode))
+    model = Predictor(import_tutorial(pickled, GENUINE / "my_model.h5", expected["labels"], mode))
     probabilities = model.probabilities(expected["texts"])
     np.testing.assert_allclose(probabilities, expected["probabilities"][mode], atol=1e-5)
 
@@ -98,7 +100,7 @@ def test_what_keras_2_wrote_predicts_as_it_did_there(tokenizer: str, mode: str) 
 def test_any_text_is_split_as_the_tokenizer_did(
     tmp_path_factory: pytest.TempPathFactory, text: str
 ) -> None:
-    folder = tmp_path_factory.getbasetemp() / "rescue"
+    folder = tmp_path_factory.getbasetemp() / "import_tutorial"
     if not folder.exists():
         folder.mkdir()
         write_all(folder)
@@ -107,7 +109,7 @@ def test_any_text_is_split_as_the_tokenizer_did(
     tokenizer.fit_on_texts([*TEXTS, *texts])
     write_tokenizer(folder / "t.pickle", tokenizer)
     ((kernel, bias),) = write_network(folder / "m.h5", [dense("d", 2)], columns(tokenizer))
-    model = Predictor(rescue(folder / "t.pickle", folder / "m.h5", ["a", "b"], "count"))
+    model = Predictor(import_tutorial(folder / "t.pickle", folder / "m.h5", ["a", "b"], "count"))
     expected = tokenizer.texts_to_matrix(texts, "count") @ kernel + bias
     np.testing.assert_allclose(model.logits(texts), expected, atol=1e-4)
 
@@ -135,7 +137,7 @@ def test_a_tokenizer_is_read_from_every_home_it_had(
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
 @pytest.mark.parametrize("mode", ["tfidf", "binary", "count", "freq"])
-def test_the_tokenizer_that_keras_still_hides_is_rescued(tmp_path: Path, mode: str) -> None:
+def test_the_tokenizer_that_keras_still_hides_is_imported(tmp_path: Path, mode: str) -> None:
     legacy = pytest.importorskip("keras.src.legacy.preprocessing.text")
     original, restated = legacy.Tokenizer(num_words=30), fitted(num_words=30)
     original.fit_on_texts(TEXTS)
@@ -145,7 +147,7 @@ def test_the_tokenizer_that_keras_still_hides_is_rescued(tmp_path: Path, mode: s
     )
     (tmp_path / "t.pickle").write_bytes(pickle.dumps(original))
     ((kernel, bias),) = write_network(tmp_path / "m.h5", [dense("d", 2)], 30)
-    model = Predictor(rescue(tmp_path / "t.pickle", tmp_path / "m.h5", ["a", "b"], mode))
+    model = Predictor(import_tutorial(tmp_path / "t.pickle", tmp_path / "m.h5", ["a", "b"], mode))
     expected = original.texts_to_matrix(texts, mode) @ kernel + bias
     np.testing.assert_allclose(model.logits(texts), expected, atol=1e-5)
 
@@ -339,22 +341,26 @@ def test_settings_that_a_satchel_cannot_express_are_refused(
     vars(tokenizer).update(change)
     write_tokenizer(tmp_path / "tokenizer.pickle", tokenizer)
     with pytest.raises(SettingError, match=reason):
-        rescue(tmp_path / "tokenizer.pickle", tmp_path / "my_model.h5", LABELS)
+        import_tutorial(tmp_path / "tokenizer.pickle", tmp_path / "my_model.h5", LABELS)
 
 
 def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
     write_all(tmp_path)
     write_tokenizer(tmp_path / "other.pickle", fitted(num_words=9))
     with pytest.raises(ModelFileError, match="belong together"):
-        rescue(tmp_path / "other.pickle", tmp_path / "my_model.h5", LABELS)
+        import_tutorial(tmp_path / "other.pickle", tmp_path / "my_model.h5", LABELS)
     with pytest.raises(LabelError, match=r"expected 3 labels.*found 2"):
-        rescue(tmp_path / "tokenizer.pickle", tmp_path / "my_model.h5", LABELS[:2])
+        import_tutorial(tmp_path / "tokenizer.pickle", tmp_path / "my_model.h5", LABELS[:2])
     with pytest.raises(LabelError, match="found 'cars' 2 times"):
-        rescue(tmp_path / "tokenizer.pickle", tmp_path / "my_model.h5", ["cars", "cars", "x"])
+        import_tutorial(
+            tmp_path / "tokenizer.pickle", tmp_path / "my_model.h5", ["cars", "cars", "x"]
+        )
     with pytest.raises(LabelError, match="control character"):
-        rescue(tmp_path / "tokenizer.pickle", tmp_path / "my_model.h5", ["cars", "cars\0", "x"])
+        import_tutorial(
+            tmp_path / "tokenizer.pickle", tmp_path / "my_model.h5", ["cars", "cars\0", "x"]
+        )
     with pytest.raises(SettingError, match="mode"):
-        rescue(tmp_path / "tokenizer.pickle", tmp_path / "my_model.h5", LABELS, "tf-idf")
+        import_tutorial(tmp_path / "tokenizer.pickle", tmp_path / "my_model.h5", LABELS, "tf-idf")
 
 
 def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:
@@ -364,7 +370,7 @@ def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:
         files = [*there]
         files[number] = tmp_path / "nothing"
         with pytest.raises(SourceNotFoundError, match="nothing"):
-            rescue(*files)
+            import_tutorial(*files)
 
 
 def test_a_long_list_of_labels_takes_no_time(tmp_path: Path) -> None:
@@ -372,9 +378,10 @@ def test_a_long_list_of_labels_takes_no_time(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("\n".join(map(str, range(400_000))))
     code = """
 from satchel.errors import LabelError
-from satchel.exchange.tutorial_files import rescue
+from satchel.exchange.tutorial_files import import_tutorial
 try:
-    rescue(*(f"{sys.argv[1]}/{name}" for name in ("tokenizer.pickle", "my_model.h5", "labels.txt")))
+    names = ("tokenizer.pickle", "my_model.h5", "labels.txt")
+    import_tutorial(*(f"{sys.argv[1]}/{name}" for name in names))
 except LabelError as error:
     print(error)
 """
@@ -405,7 +412,9 @@ def test_a_sigmoid_at_the_end_means_several_labels(tmp_path: Path) -> None:
     tokenizer, _ = write_all(tmp_path)
     layers = [dense("a", 4, "relu"), dense("b", 3, "sigmoid")]
     (k1, b1), (k2, b2) = write_network(tmp_path / "my_model.h5", layers, columns(tokenizer))
-    model = Predictor(rescue(tmp_path / "tokenizer.pickle", tmp_path / "my_model.h5", LABELS))
+    model = Predictor(
+        import_tutorial(tmp_path / "tokenizer.pickle", tmp_path / "my_model.h5", LABELS)
+    )
     x = np.maximum(tokenizer.texts_to_matrix(TEXTS, "tfidf") @ k1 + b1, 0) @ k2 + b2
     assert model.model.task == "multiple"
     np.testing.assert_allclose(model.probabilities(TEXTS), 1 / (1 + np.exp(-x)), atol=1e-5)
