@@ -35,7 +35,7 @@ Labels = Sequence[Any] | Any
 
 
 class NotFittedError(errors.NotFittedError, sklearn.exceptions.NotFittedError):  # type: ignore[misc]
-    """Raised where a prediction is requested before ``fit``; also scikit-learn's error."""
+    """Raised if a prediction is requested before ``fit``; also scikit-learn's error."""
 
 
 class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
@@ -344,7 +344,7 @@ def _column(labels: Any) -> Any:
 def _with_weight(
     documents: list[str], labels: Any, weights: np.ndarray
 ) -> tuple[list[str], Any, np.ndarray]:
-    """The documents whose weight is above 0."""
+    """The documents whose weight is above 0, with their labels and weights."""
     kept = np.flatnonzero(weights)
     if is_indicator(labels):
         some = labels.iloc[kept] if hasattr(labels, "iloc") else labels[kept]

@@ -79,14 +79,13 @@ def targets_like(labels: Any, known: Targets) -> Targets:
         known: The task.
 
     Raises:
-        LabelError: If a label is not among those of the task.
+        LabelError: If a label is not among those of the task, or the labels have another form.
     """
     if is_indicator(labels):
         if known.task != "multiple" or labels.shape[1] != len(known.labels):
             raise LabelError(
                 f"expected labels in the same form as in training, with {len(known.labels)} "
-                "classes, "
-                f"found an indicator table of shape {tuple(labels.shape)}"
+                f"classes, found an indicator table of shape {tuple(labels.shape)}"
             )
         return encode_pairs(*_pairs(labels), known.labels)
     place = {label: column for column, label in enumerate(known.labels.tolist())}
@@ -109,10 +108,15 @@ def is_indicator(labels: Any) -> bool:
 
 
 def weights_of(sample_weight: Any, documents: int) -> np.ndarray | None:
-    """Sample weights as a float64 array of shape ``(n,)``, or None where all are 1.
+    """Sample weights as a float64 array of shape ``(n,)``, or None where none are given.
+
+    Args:
+        sample_weight: One number per document, or a single number for all of them, or None.
+        documents: Number of documents n.
 
     Raises:
-        SettingError: If they are not one finite number of at least 0 per document.
+        SettingError: If a weight is not finite or below 0, if there is not one per document, or if
+            all are 0.
     """
     if sample_weight is None:
         return None
@@ -147,7 +151,7 @@ def _plain(label: Any) -> Any:
 
 
 def _pairs(table: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The offset of each row, and the columns of its ones."""
+    """The offsets of an indicator table's rows, and the columns of its ones, both int64."""
     if hasattr(table, "tocsr"):
         rows = table.tocsr(copy=True)
         rows.sum_duplicates()

@@ -81,7 +81,7 @@ class NotFittedError(SatchelError, ValueError, AttributeError):
 
 
 class PredictionError(SatchelError, FloatingPointError):
-    """A model's numbers are so large that its scores for a document are not finite.
+    """A model's numbers are so large that its logits for a document are not finite.
 
     Attributes:
         document: The position of the document in the batch that was passed, from 0.

@@ -35,7 +35,7 @@ def printable(text: object) -> str:
     Everything else stays, including joiners inside words of a script that needs them.
 
     Args:
-        text: The text, or what is shown as its ``str``.
+        text: The text, or another object, which is shown as its ``str``.
     """
     line = str(text)
     if line.isprintable():

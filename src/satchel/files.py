@@ -247,7 +247,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _why(error: OSError, target: Path) -> str:
-    """Return what happened and what is left."""
+    """Return why a file could not be written and what was left behind."""
     left = "the old file is intact" if os.path.isfile(target) else "nothing was left behind"
     return f"{_reason(error, target.parent)}; {left}"
 

@@ -32,7 +32,7 @@ class Model:
 
     Attributes:
         ensemble: The same: views, members, labels, and facts about the training.
-        predictor: Inference below this class, with labels as text and class indices.
+        predictor: The inference behind this class, with labels as text and as class indices.
         classes_: The labels in the order of the columns of ``predict_proba``, an array of
             shape ``(n_classes,)`` in the type in which they were given: text (objects where a
             label is very long), int64, float64 or bool.
@@ -95,6 +95,7 @@ class Model:
         Raises:
             SettingError: If ``k`` is less than 1.
             TextError: If a document is not text.
+            PredictionError: If the logits of a document overflow.
         """
         value = dict(zip(self.ensemble.labels, self._values, strict=True))
         return [
@@ -136,8 +137,12 @@ class Model:
             The evaluation: ``.accuracy``, ``.macro_f1``, ``.confusion_matrix``, ``.plot()`` …
 
         Raises:
-            LabelError: If a label is missing.
+            InputError: If there is no document, or another number of labels, names or ``leaked``
+                than of documents.
+            LabelError: If a label is missing, or documents have one label where the model may
+                predict several, or several where it predicts one.
             TextError: If a document is not text.
+            PredictionError: If the logits of a document overflow.
         """
         documents = list(texts)
         return evaluate_predictions(
@@ -193,7 +198,7 @@ class Model:
             LabelError: If the model has no such label, or the two are the same.
             SettingError: If ``top`` is negative.
             TextError: If the document is not text.
-            PredictionError: If the logits of a document overflow.
+            PredictionError: If the logits of the document overflow.
         """
         label, against = (None if each is None else text_of(each) for each in (label, against))
         return self.predictor.explain(text, label, against, top)
@@ -305,7 +310,7 @@ def load(path: str | Path) -> Model:
         path: The ``.satchel`` file.
 
     Returns:
-        A classifier that is ready to predict.
+        The model, ready to predict.
 
     Raises:
         ModelFileError: If the file is damaged, not a model file, or malicious.

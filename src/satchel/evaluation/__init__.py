@@ -1,4 +1,4 @@
-"""How good predictions are. Works on labels and arrays, independent of any model.
+"""How good predictions are, computed from labels and arrays, whichever model they come from.
 
 Importing this needs NumPy only; pictures and reports load matplotlib on demand.
 """

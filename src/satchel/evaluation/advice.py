@@ -18,8 +18,8 @@ from satchel.evaluation.metrics import ClassCounts, Confusion, count_classes, di
 from satchel.evaluation.outcomes import Assigned
 from satchel.evaluation.result import Evaluation
 
-_ROUGH = 0.05  # half an interval from which on the accuracy is called rough
-_TARGET = 0.025  # half an interval to aim at
+_ROUGH = 0.05  # half-width of the interval above which the accuracy is called rough
+_TARGET = 0.025  # half-width to aim at
 _NAMED = 3  # classes that a sentence names
 _FEW = 20  # test documents below which a class's figures are unreliable
 _PAIR = 10  # mistakes between two classes from which on they are worth reading
@@ -199,7 +199,7 @@ def _small_test(counts: _Counts) -> Iterator[Advice]:
 def _confused_pair(counts: _Counts) -> Iterator[Advice]:
     """Two classes confused with each other: they overlap, which more training does not cure."""
     if counts.occurs.sum() < 3 or not counts.single:
-        return  # to merge the only two classes leaves nothing to decide
+        return  # merging the only two classes would leave nothing to decide
     errors, both = counts.errors, counts.errors.count + counts.back
     share = divide(errors.count, counts.by_class.support[errors.true])
     share_back = divide(counts.back, counts.by_class.support[errors.predicted])
@@ -334,7 +334,7 @@ def _rough_classes(counts: _Counts) -> Iterator[Advice]:
     support = counts.by_class.support
     few = np.flatnonzero((support > 0) & (support < _FEW))
     tested = int((support > 0).sum())
-    # Where most classes are small, the test as a whole is what it is: per-class figures are rough.
+    # In a smaller test nearly every class is small, and the totals are rough too.
     if len(few) and tested >= 3 and counts.n >= _FEW * 3:
         few = few[np.argsort(support[few], kind="stable")]
         yield Advice(

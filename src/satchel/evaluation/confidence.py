@@ -44,7 +44,7 @@ class Reliability:
 
     @property
     def mean_gap(self) -> float:
-        """Mean confidence less accuracy: above 0 it is overconfident, below underconfident."""
+        """Mean confidence less accuracy: above 0 if overconfident, below 0 if underconfident."""
         gaps = self.confidence - self.accuracy
         return float(divide((gaps * self.count).sum(), self.count.sum()))
 
@@ -179,7 +179,7 @@ class _Tally:
         known = true_columns < exact.shape[1]
         rows, columns = self._decide(row, exact)
         self._of_predicted.append(exact[rows, columns])
-        # As scikit-learn does, probabilities are kept off 0 and 1 by the dtype's epsilon.
+        # As in scikit-learn, probabilities are kept away from 0 and 1 by the dtype's epsilon.
         if self._truth.multiple:
             sure = 1 - exact
             sure[rows, columns] = exact[rows, columns]
@@ -257,7 +257,7 @@ def _suspects(outcomes: Outcomes, known: int, of_predicted: np.ndarray) -> np.nd
     suspect = np.zeros(len(outcomes), dtype=bool)
     suspect[predicted.document[confident]] = True
     if not outcomes.multiple:
-        # A label that the model cannot give is no evidence against the label.
+        # Where the model does not know the true label, its prediction is no evidence against it.
         suspect &= true.label < known
     return suspect
 
@@ -280,7 +280,7 @@ class RiskCoverage:
     Attributes:
         coverage: float64 ``[points]``, ascending shares of the documents kept, the last 1.
         risk: float64 ``[points]``, the error rate of these predictions.
-        confidence: float64 ``[points]``, the least confidence among them.
+        confidence: float64 ``[points]``, the lowest confidence among them.
     """
 
     coverage: np.ndarray

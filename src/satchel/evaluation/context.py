@@ -43,14 +43,14 @@ class Question:
 
 
 class Explain(Protocol):
-    """Returns which stretches of documents supported a label."""
+    """Returns which stretches of documents supported or opposed a label."""
 
     def __call__(self, questions: Sequence[Question]) -> Iterable[Sequence[Span]]:
         """Explain some predictions, in their order.
 
         Returns:
-            For each question the stretches that counted, each the whole of what the model takes
-            for one feature there; they may overlap.
+            For each question the stretches that contributed, each the whole text of one
+            occurrence of a feature; they may overlap.
         """
         ...
 
@@ -104,7 +104,7 @@ class TrialResult:
 
 @dataclass(frozen=True)
 class ReportContext:
-    """What a report shows beside the figures; every part is optional.
+    """What a report shows besides the figures; every part is optional.
 
     Attributes:
         model: What was evaluated, such as the model's file name.
@@ -134,7 +134,7 @@ class ReportContext:
 
 
 _STRONGEST = 100
-"""Token occurrences of one document that are marked."""
+"""Token occurrences explained per document, those with the largest contributions."""
 
 
 class ModelReasons:
@@ -148,7 +148,7 @@ class ModelReasons:
         self._predictor = predictor
 
     def __call__(self, questions: Sequence[Question]) -> Iterator[list[Span]]:
-        """Yield what supported each label; nothing if the model does not know it."""
+        """Yield the spans of each question, none where the model does not know the label."""
         known = set(self._predictor.model.labels)
         for question in questions:
             label = text_of(question.label)

@@ -45,7 +45,8 @@ def evaluate(
         context: What a report should show of the model and the data.
 
     Raises:
-        InputError: No documents, unequal lengths, or invalid probabilities.
+        InputError: No documents, unequal lengths, invalid probabilities, or neither predictions
+            nor probabilities.
         LabelError: A label is missing, or a predicted label is not the model's.
     """
     truth = encode_truth(true, labels, multiple=False)
@@ -82,7 +83,8 @@ def evaluate_multiple(
         context: As in `evaluate`.
 
     Raises:
-        InputError: No documents, unequal lengths, or invalid probabilities.
+        InputError: No documents, unequal lengths, invalid probabilities, or neither predictions
+            nor probabilities with thresholds.
         LabelError: A label is missing, or a predicted label is not the model's.
     """
     truth = encode_truth(true, labels, multiple=True)

@@ -1,9 +1,9 @@
 """Metrics: per class, by pairs of classes, and without leaked documents.
 
-On a division by zero the figure is 0. So a class that is never predicted has a
-precision of 0, a class without test documents a recall of 0, and both an F1 of 0. Averages run
-over the classes that occur among the true or the predicted labels: a class absent from both
-says nothing about the model. Both rules are scikit-learn's defaults.
+A division by zero gives 0. So a class that is never predicted has a precision of 0, a class without
+test documents a recall of 0, and both an F1 of 0. Averages run over the classes that occur among
+the true or the predicted labels: a class absent from both says nothing about the model. Both rules
+are scikit-learn's defaults.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class ClassCounts:
 
 
 def count_classes(outcomes: Outcomes) -> ClassCounts:
-    """Count by class, in time and memory of documents and their labels."""
+    """Count by class, in time and memory that follow the documents and their labels."""
     classes = len(outcomes.labels)
     return ClassCounts(
         hits=np.bincount(outcomes.hit_keys % max(classes, 1), minlength=classes),
@@ -104,8 +104,8 @@ class Confusion:
     With several labels per document an error is a pair of a label that was missed and one that was
     predicted in its place. Where there is only one of the two, the other is position ``classes``,
     "no label". Such pairs are those of M. Heydarian, T. E. Doyle and R. Samavi (2022), "MLCM:
-    multi-label confusion matrix", IEEE Access 10:19083-19095, but for labels that were given beside
-    all the right ones, which they count against these and we count against "no label".
+    multi-label confusion matrix", IEEE Access 10:19083-19095, except for labels that were given
+    besides all the right ones, which they count against these and we count against "no label".
 
     Attributes:
         true: int64 ``[cells]`` positions in ``labels``.
@@ -130,7 +130,7 @@ class Confusion:
         return self.where(self.true != self.predicted)
 
     def where(self, kept: np.ndarray) -> Confusion:
-        """Return the cells that a bool array ``[cells]`` keeps."""
+        """Return the cells selected by a bool array ``[cells]`` or, in order, by positions."""
         return Confusion(
             self.true[kept], self.predicted[kept], self.count[kept], self.classes, self.unpaired
         )
@@ -183,11 +183,19 @@ def _counted(true: np.ndarray, predicted: np.ndarray, classes: int, unpaired: in
 
 
 def _substitutes(outcomes: Outcomes, none: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """Pair, in every document, each missed label with each wrongly given one."""
+    """Pair, in every document, each missed label with each wrongly given one.
+
+    Args:
+        outcomes: What was true and what was predicted.
+        none: The position that stands for "no label".
+
+    Returns:
+        The missed label and the wrongly given one of each pair, both int64 ``[pairs]``, and the
+        number of documents left out because they have too many pairs.
+    """
     missed, given = outcomes.missed(), outcomes.wrongly_given()
     many = missed.lengths() * given.lengths() > _MOST_PAIRED
     missed, given = (_or_none(_kept(side, ~many), none) for side in (missed, given))
-    # Each missed label is paired with all wrongly given ones of its document.
     rows = given.lengths()[missed.document]
     first = np.searchsorted(given.document, missed.document)
     starts = np.cumsum(rows) - rows

@@ -109,7 +109,7 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class Truth:
-    """The correct predictions, before anything was predicted.
+    """The true labels, before anything is predicted.
 
     Attributes:
         labels: As in `Outcomes`.

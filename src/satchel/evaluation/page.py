@@ -32,7 +32,7 @@ from satchel.files import write_folder_atomically
 
 _SCRIPTS = ("base.js", "documents.js", "matrix.js", "classes.js", "charts.js", "main.js")
 _STEPS_FIRST = 3  # pieces of advice on the first screen
-_NOTES, _NOTE = 20, 500  # how many sentences of the caller, of how many characters
+_NOTES, _NOTE = 20, 500  # the caller's notes: how many at most, and characters of each
 _METHODS = 12
 # Not strftime, whose months depend on the locale that the program has set.
 _MONTHS = [
@@ -226,7 +226,7 @@ def _tiles(evaluation: Evaluation) -> str:
 
 
 def _comparison(evaluation: Evaluation, context: ReportContext) -> str:
-    """Return the accuracy of the model beside that of simpler methods, as bars."""
+    """Return the model's accuracy (or micro-F1) beside that of simpler methods, as bars."""
     multi_label = evaluation.task == "multiple"
     what = "Micro-F1" if multi_label else "Accuracy"
     ours = evaluation.micro_f1 if multi_label else evaluation.accuracy
@@ -325,12 +325,12 @@ PICTURES = (
 def write_report(evaluation: Evaluation, directory: Path, context: ReportContext) -> Path:
     """Write ``report.html``, ``report.json``, ``predictions.csv`` and the pictures.
 
-    All are made before the first is written, and the page takes its name last: a failure leaves an
+    All are made before the first is written, and the page is renamed last: a failure leaves an
     older report whole. Pictures of an older report that this one does not have are removed.
 
     Args:
         evaluation: What to report.
-        directory: The folder; made where it is not there.
+        directory: The folder; created if missing.
         context: What is known of the model and the data.
 
     Returns:

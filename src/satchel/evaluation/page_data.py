@@ -23,7 +23,6 @@ from satchel.evaluation.result import Evaluation
 MATRIX_CLASSES = 200
 """Classes that a matrix shows at most: those with the most mistakes."""
 
-
 MOST_BYTES = 2_800_000
 """Bytes of the data at most, so that the page with its script stays below 3 MB."""
 
@@ -109,7 +108,7 @@ def _sentence(text: object) -> str:
 
 
 class _Shown:
-    """The classes of the page, and everything by their places in it."""
+    """The classes that the page shows, and what refers to them by their places in it."""
 
     def __init__(self, evaluation: Evaluation) -> None:
         self._evaluation = evaluation
@@ -118,7 +117,7 @@ class _Shown:
             self.places = np.arange(labels)
         else:
             self.places = busiest(evaluation, _CLASSES)
-        # Room for "no label" at the end; classes that the page does not have are -1 as well.
+        # The last entry is "no label"; classes that the page does not show are -1 as well.
         self.index = np.full(labels + 1, NONE)
         self.index[self.places] = np.arange(len(self.places))
 
@@ -248,6 +247,7 @@ def _document(
 
     ``true`` and ``predicted`` are lists of places; ``cut`` is 1 where the document begins before
     the text, plus 2 where it goes on; ``marks`` are flat triples of start, length and strength.
+    Without texts the last three are left out.
     """
     outcomes, sure = evaluation.outcomes, evaluation.confidence
     name = str(index) if evaluation.names is None else evaluation.names[index]
@@ -266,7 +266,7 @@ def _document(
 
 
 def _written(shown: _Shown, side: Assigned, document: int) -> list[Any]:
-    """Return the labels of a document: a place, or the text of a class that the page lacks."""
+    """Return the labels of a document: a place, or the name of a class that the page lacks."""
     places = side.of(document).tolist()
     written: list[Any] = []
     for place in places[:_LABELS_SHOWN]:
@@ -288,7 +288,6 @@ def _calibration(evaluation: Evaluation) -> dict[str, Any] | None:
         "error": found.expected_calibration_error,
         "gap": found.mean_gap,
         "chance": found.chance_error,
-        "log_loss": evaluation.log_loss,
     }
 
 
@@ -327,11 +326,11 @@ def order_classes(confusion: Confusion, places: np.ndarray) -> np.ndarray:
     """Order some classes so that confused ones are neighbours.
 
     Agglomerative clustering with average linkage; where two clusters meet, they are turned so that
-    their most confused ends touch. The time is of the third power of the number of classes: meant
-    for the few hundred that a picture can show.
+    their most confused ends touch. The time grows with the third power of the number of classes:
+    meant for the few hundred that a picture can show.
 
     Args:
-        confusion: Which class was taken for which.
+        confusion: Which class was predicted as which.
         places: int64 ``[m]``, the classes to order, ascending.
 
     Returns:
@@ -340,7 +339,7 @@ def order_classes(confusion: Confusion, places: np.ndarray) -> np.ndarray:
     """
     near = _likeness(confusion, places)
     chains = [[index] for index in range(len(places))]
-    between = near.copy()  # mean likeness of two clusters; rows of clusters that are gone hold -1
+    between = near.copy()  # mean likeness of two clusters; -1 for clusters merged into others
     np.fill_diagonal(between, -1)
     size = np.ones(len(places))
     while len(places):
@@ -356,7 +355,7 @@ def order_classes(confusion: Confusion, places: np.ndarray) -> np.ndarray:
         between[one] = between[:, one] = merged
         between[other] = between[:, other] = -1
         between[one, one] = -1
-    # Clusters that share no mistake follow each other by their first class.
+    # Clusters with no mistakes between them are ordered by their first class.
     rest = sorted((chain for chain in chains if chain), key=min)
     return places[np.array([index for chain in rest for index in chain], dtype=np.int64)]
 
@@ -366,7 +365,7 @@ def _likeness(confusion: Confusion, places: np.ndarray) -> np.ndarray:
     counts = confusion.square(places)
     shares = divide(counts, counts.sum(axis=1, keepdims=True))
     np.fill_diagonal(shares, 0)
-    # The square root: many small confusions make a family as much as one large one.
+    # The square root lets many small confusions weigh as much as one large one.
     return np.asarray(np.sqrt(shares + shares.T))
 
 

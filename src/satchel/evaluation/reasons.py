@@ -87,7 +87,7 @@ def aligned_words(text: str, spans: Sequence[Span]) -> list[tuple[str, float]]:
 
 
 def _inside(text: str, place: int) -> bool:
-    """Whether a place is within a word of a script that writes spaces."""
+    """Whether a place is within a word of a script that separates words by spaces."""
     if not 0 < place < len(text):
         return False
     pair = text[place - 1 : place + 1]
@@ -95,7 +95,7 @@ def _inside(text: str, place: int) -> bool:
 
 
 def _segments(text: str, spans: Sequence[Span]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return starts, ends and values of the text's words, each span shared out by characters."""
+    """Return starts, ends and values of the words; a span's value is spread over its characters."""
     begin, end, value = (np.array(column) for column in zip(*spans, strict=True))
     begin, end = begin.clip(0, len(text)), end.clip(0, len(text))
     kept = end > begin
@@ -121,9 +121,8 @@ def _best_start(
     found = sums[stops] - sums[np.arange(len(starts))]
     if found[0] >= 0.8 * found.max():
         return 0  # the beginning of a document is the easiest to recognise
-    best = int(
-        np.flatnonzero(found == found.max())[-1]
-    )  # the last one starts with the deciding words
+    # The last of the best stretches starts with the deciding words.
+    best = int(np.flatnonzero(found == found.max())[-1])
     first = max(0, min(int(starts[best]) - before, len(text) - limit))
     whole = int(starts[min(int(np.searchsorted(starts, first)), best)])
     return whole if 0 < whole - first < before else first  # not in the middle of a word
@@ -152,7 +151,7 @@ def _units(text: str) -> int:
 MOST_DOCUMENTS = 2_000
 MOST_CHARACTERS = 1_000_000
 LONGEST = 20_000  # characters; a longer document would use up the room of many others
-_MOST_SCORES = 10_000_000  # a score for each label is computed for every document explained
+_MOST_LOGITS = 10_000_000  # every document explained takes one logit per label
 _LEAST_DOCUMENTS = 50
 _RIGHT_OF_A_CLASS = 12  # correct predictions explained of each class, for its words
 
@@ -166,12 +165,10 @@ class ClassWord:
 
     Attributes:
         word: The word, or several, in lower case.
-        value: What it added on average, over the explained documents of the class.
-        documents: In how many of them it occurs.
+        documents: In how many of the explained documents of the class it occurs.
     """
 
     word: str
-    value: float
     documents: int
 
 
@@ -182,7 +179,7 @@ class Reasons:
     Attributes:
         spans: Document → what supported or opposed its label.
         words: Class → the words that support it, strongest first.
-        explained: How many documents were explained, by class that they were given.
+        explained: How many documents were explained, by the class that they were given.
         too_long: How many were left out because of their length.
     """
 
@@ -203,7 +200,7 @@ def find_reasons(evaluation: Evaluation, explain: Explain | None) -> Reasons:
     questions: list[Question] = []
     given: dict[int, list[int]] = defaultdict(list)
     left, too_long = MOST_CHARACTERS, 0
-    most = min(MOST_DOCUMENTS, max(_LEAST_DOCUMENTS, _MOST_SCORES // len(evaluation.labels)))
+    most = min(MOST_DOCUMENTS, max(_LEAST_DOCUMENTS, _MOST_LOGITS // len(evaluation.labels)))
     for document in _worth_explaining(evaluation):
         text = evaluation.texts[document]
         label, against = _question(evaluation, document)
@@ -289,4 +286,4 @@ def _words(
         (word for word, value in total.items() if value > 0 and occurs_in[word] >= least),
         key=lambda word: (-total[word], word),
     )[:WORDS]
-    return [ClassWord(word, total[word] / len(documents), occurs_in[word]) for word in best]
+    return [ClassWord(word, occurs_in[word]) for word in best]

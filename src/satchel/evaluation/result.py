@@ -63,7 +63,7 @@ class Confused:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How well a model does on documents whose labels are known.
+    """How well a model performs on documents whose labels are known.
 
     Attributes:
         n: Documents.
@@ -79,12 +79,14 @@ class Evaluation:
         most_confused: The pairs with the most errors, largest first (``single`` only).
         intervals: 95 % intervals of ``accuracy`` (Wilson), ``macro_f1`` and, for ``multiple``,
             ``micro_f1`` (jackknife).
-        baselines: ``majority_class``: the accuracy of always predicting the most common label; for
-            ``multiple`` also ``majority_label_micro_f1``, that of the most common label alone.
+        baselines: ``majority_class``: the accuracy of always predicting the most common label, or
+            for ``multiple`` the most common set of labels; for ``multiple`` also
+            ``majority_label_micro_f1``: the micro-F1 of always predicting the most common label
+            alone.
         log_loss: Mean negative log probability of the truth, where probabilities were given.
         calibration_error: Expected calibration error, where probabilities were given.
         reliability: Accuracy by confidence, where probabilities were given.
-        leaks: How documents seen in training affect the accuracy, if these were given.
+        leaks: How documents seen in training affect the accuracy, if they were checked for.
         outcomes: The true and predicted labels.
         confidence: float64 ``[n]``, the confidence of each prediction, where known.
         suspect: bool ``[n]``, wrong predictions whose label may be the wrong one, where known.
@@ -218,12 +220,10 @@ class Evaluation:
 
         It holds ``report.html`` (one page, complete in itself), ``report.json``,
         ``predictions.csv`` (wrong predictions first, the most confident on top) and the figures as
-        PNG.
-        A failure leaves an older report whole.
+        PNG. A failure leaves an older report whole.
 
         Args:
-            directory: The folder; made where it is not there. Files of an older report are
-                replaced.
+            directory: The folder; created if missing. Files of an older report are replaced.
             context: What the page should show of the model, its training and the data, and how to
                 explain predictions; None takes that of the evaluation.
 

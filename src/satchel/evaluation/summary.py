@@ -58,7 +58,7 @@ def _between(low: float, high: float) -> str:
 
 
 def _weakest(evaluation: Evaluation) -> str:
-    """Name the class with the lowest F1, and its most frequent confusion, if known well enough."""
+    """Name the class with the lowest F1 and its most frequent confusion, if tested well enough."""
     tested = [
         (score.f1, place, label)
         for place, (label, score) in enumerate(evaluation.per_class.items())

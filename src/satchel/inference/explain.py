@@ -156,8 +156,8 @@ class Explanation:
         against: The label it is compared with; None for a multi-label task, where the
             margin is the label's own logit.
         margin: The logit of ``label`` less that of ``against``.
-        base: The margin without any token: that of the biases; for a text without known features,
-            that of the prior, which is the prediction.
+        base: The margin without any token: that of the biases and the calibration; for a text
+            without known features, that of the prior, which is the prediction.
         remainder: What belongs to no token: the change of the statistics of a layer normalisation
             or of a softmax between layers. Zero except for rounding in models without these.
         rest: The sum of the contributions that were left out of ``tokens``.
@@ -249,6 +249,7 @@ def explain(
         LabelError: The model has no such label, or the two are the same.
         SettingError: ``top`` is negative.
         TextError: The document is not text.
+        PredictionError: The weights of the model overflow.
     """
     if top is not None and top < 0:
         raise SettingError(f"expected top to be 0 or more, found {top}")

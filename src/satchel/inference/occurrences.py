@@ -180,7 +180,7 @@ class FeatureContributions:
     """What the features of a document contribute in one view.
 
     Attributes:
-        features: The view's.
+        features: The features of the view.
         hashes: uint64 [n], the known features of the document, ascending.
         values: float64 [n], what one occurrence of each contributes.
     """

@@ -122,7 +122,8 @@ class Predictor:
             threads: How many threads may work on many documents; None for one per core.
 
         Returns:
-            For the task ``multiple``, the numbers of the assigned labels, ascending.
+            One number per document; for the task ``multiple``, a tuple of the numbers of the
+            assigned labels, ascending.
 
         Raises:
             TextError: A document is not text.
@@ -225,6 +226,9 @@ class Predictor:
         """Return what every token contributed to the logits; see `explain.explain`.
 
         Raises:
+            LabelError: The model has no such label, or the two are the same.
+            SettingError: ``top`` is negative.
+            TextError: The document is not text.
             PredictionError: The weights of the model overflow.
         """
         with np.errstate(all="ignore"):

@@ -25,7 +25,7 @@ _STYLE = "white-space: pre-wrap; max-height: 30em; overflow: auto; line-height: 
 
 
 def as_lines(explanation: Explanation) -> str:
-    """Return three or four lines: the margin, the evidence for the label, and that against it."""
+    """Return a few lines: the margin, the evidence for the label and against it, and the rest."""
     lines = [f"{_heading(explanation)} by {explanation.margin:+.2f}: {_before(explanation)}"]
     for name, words in zip(("for", "against"), _strongest(explanation.tokens), strict=True):
         if words:
@@ -81,7 +81,7 @@ def _before(explanation: Explanation) -> str:
 
 
 def _strongest(tokens: Iterable[Contribution]) -> tuple[list[tuple[str, float]], ...]:
-    """The strongest tokens for the label and against it, occurrences of one text added up."""
+    """Return the strongest tokens for and against the label, those of the same text summed."""
     sums: dict[str, float] = {}
     for token in tokens:
         words = " ".join(token.text[: 2 * _LONGEST].split())
@@ -119,7 +119,7 @@ def _coloured(shown: str, value: float, largest: float) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text for HTML, its line feeds and tabs kept."""
+    """Return a text escaped for HTML; its line feeds and tabs are kept."""
     return "\n".join(
         "\t".join(escape(printable(piece)) for piece in line.split("\t"))
         for line in text.replace("\r\n", "\n").split("\n")

@@ -30,7 +30,7 @@ MAX_EPOCHS = 10_000
 MAX_NAME = 200
 MAX_NUMBER = 1e30
 
-_LIMIT = 87.0  # exp(-87) is the smallest that float32 holds in full precision
+_LIMIT = 87.0  # exp(-87) is about the smallest number that float32 holds in full precision
 
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 Remark = Annotated[str, Meta(max_length=1_000)]
@@ -48,8 +48,8 @@ class Layer:
 
     Attributes:
         kind: ``dense``: ``x @ weight + offset``; ``batch_normalization``, folded:
-            ``x * weight + offset``; ``layer_normalization``: the same after mean and variance;
-            ``activation``: nothing but the activation.
+            ``x * weight + offset``; ``layer_normalization``: the same after subtracting the mean
+            and dividing by the standard deviation; ``activation``: nothing but the activation.
         units: The number of outputs; equal to the number of inputs except for ``dense``.
         activation: Applied last, whatever the kind.
         weight: float32: dense ``[inputs, units]``, normalisation ``[units]``; activation: None.
@@ -275,7 +275,7 @@ class Ensemble:
             sums: The documents' sums in each view, float32 ``[n, width]``.
 
         Returns:
-            float32 ``[n, classes]``; not finite where the weights of a model overflow.
+            float32 ``[n, classes]``; not finite where the model's weights make them overflow.
         """
         total = self.members[0](sums[self.members[0].view])
         for member in self.members[1:]:

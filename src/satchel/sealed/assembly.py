@@ -198,7 +198,7 @@ SHOWN = 50
 
 
 def card(model: Ensemble) -> str:
-    """Generate the card from the model, so that the two cannot disagree."""
+    """Generate the card of a model from the model itself, so that the two cannot disagree."""
     training = model.training
     counts = dict(zip(model.labels, training.class_counts, strict=False))
     shown = sorted(counts, key=lambda label: (-counts[label], label))[:SHOWN]

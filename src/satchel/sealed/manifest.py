@@ -132,10 +132,10 @@ _MAX_MIN_LENGTH = 1_000
 
 
 def check_manifest(manifest: Manifest) -> None:
-    """Refuse a manifest whose fields contradict each other.
+    """Refuse a manifest whose fields contradict each other, or whose model costs too much to run.
 
     Raises:
-        ModelFileError: Two fields contradict each other.
+        ModelFileError: Two fields contradict each other, or together exceed a limit.
     """
     _check_labels(manifest)
     for index, view in enumerate(manifest.views):
@@ -306,6 +306,7 @@ def _refuse(reason: str, member: str = MANIFEST) -> NoReturn:
 
 
 MAX_BYTES = 8 << 20
+"""The largest manifest."""
 
 
 class _Probe(msgspec.Struct):

@@ -166,7 +166,7 @@ def read_contents(path: str | os.PathLike[str]) -> Contents:
     """Read the contents of an untrusted model file.
 
     Opens that one file and no other. Memory grows by no more than the size of the file, 32 times
-    that of its manifest (4 MiB at most), and 8 MiB.
+    that of its manifest (8 MiB at most), and 8 MiB.
 
     Args:
         path: The file.
@@ -205,7 +205,7 @@ def unpack(data: Buffer) -> Contents:
 
 
 def _read(source: Source) -> Contents:
-    """Read a model from bytes or a file, outside in."""
+    """Read the contents of a model file, from the outside in."""
     spans = container.locate(source.total, source.read_at)
     manifest = read_manifest(spans[MANIFEST], source.read_at)
     _check_sizes(manifest, spans)

@@ -94,8 +94,8 @@ class Corpus:
         targets: Their labels.
         widest: The features of the first view: a superset of those of every view that differs
             from it in words and fields alone.
-        minimum_documents: Features in fewer documents are used by no view, except field tokens;
-            they often outnumber all others.
+        minimum_documents: Features in fewer documents, which often outnumber all others, are used
+            by no view; field tokens always may be.
         threads: Threads to count with.
         progress: Called with the progress of counting.
         dropped: How many documents were dropped to arrive at these.
@@ -137,7 +137,7 @@ class Corpus:
         return widest if features.words and as_wide == widest else features
 
     def without_empty(self, features: Features) -> Corpus:
-        """The documents that contain at minimum one of these features.
+        """The documents that contain at least one of these features.
 
         Raises:
             TextError: If no document contains any.

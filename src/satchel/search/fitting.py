@@ -116,7 +116,7 @@ def _weighted_rows(vocabulary: Vocabulary, texts: Sequence[str]) -> CSRMatrix:
 
 
 MAX_LOGITS = 2**23
-"""The most held-out logits (documents times classes) per candidate: 32 MB."""
+"""The most held-out logits (documents times classes) per candidate and fold: 32 MB."""
 MIN_TEST_DOCUMENTS = 1_000
 """Held-out documents per fold even where that makes more logits."""
 RANKING_MAX_ITER = 3
@@ -322,7 +322,7 @@ def _import_keras(settings: Settings) -> None:
 def _final_vocabulary(
     recipe: ViewRecipe, corpus: Corpus, choice: SelectedRecipe, settings: Settings
 ) -> Vocabulary:
-    """Fit a vocabulary on all documents, and prune it to the recipe's limit.
+    """Fit a vocabulary on all documents, and prune it to ``choice.maximum_features``.
 
     A feature's importance is how far it moves a linear model's logits over all documents.
     """

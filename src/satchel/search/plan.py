@@ -83,8 +83,8 @@ FEW_FOR_RARE = 2_500
 """Below this many documents, words that occur in only one are kept, however long documents are."""
 LONG_DOCUMENT = 400
 """Mean code points from which documents count as long: with much text, character n-grams then cost
-more than they add to balanced effort, and a feature of a single document carries little
-information."""
+more than they are worth at the effort ``balanced``, and a feature of a single document carries
+little information."""
 LITTLE_TEXT = 6_000_000
 """Code points in total up to which character n-grams cost seconds at most, however long documents
 are."""
@@ -157,7 +157,7 @@ class Plan:
         view: The first view, of words.
         linear: The linear member on it; None for networks alone.
         characters: The view of character n-grams whose linear member may be added; None for none.
-        nets: Networks on the first view.
+        nets: Networks on words: those of the first view, or of the one selected from it.
         topics: What is decided by validation, in this order.
         extra: Members that may be added one by one.
         folds: Validation folds; 0 for no validation.
@@ -202,6 +202,10 @@ def plan(stats: DatasetStats, settings: Settings) -> Plan:
     Args:
         stats: Statistics of the training documents.
         settings: What the user asked for; what they set is not searched.
+
+    Raises:
+        SettingError: If a setting of networks would have no effect, or an optimizer has a
+            learning-rate schedule.
     """
     if settings.preset == "tutorial":
         return Plan(TUTORIAL.view, nets=(TUTORIAL.member,), folds=0)  # type: ignore[arg-type]
@@ -335,7 +339,8 @@ def _folds(stats: DatasetStats, best: bool) -> int:
 def _max_iter(stats: DatasetStats) -> int:
     """With few documents the solver converges in about 12 passes, which cost little there.
 
-    With fewer, copies of a text that have different labels depend on the order of documents.
+    After fewer passes, how copies of a text with different labels are predicted still depends on
+    the order of the documents.
     """
     return 6 if stats.documents >= MANY_DOCUMENTS else 12
 

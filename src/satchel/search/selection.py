@@ -25,7 +25,7 @@ def add_members(
     """Add members greedily: always the one that helps most, while any helps.
 
     Args:
-        kinds: What may be added; each more than once.
+        kinds: What may be added, each more than once.
         recipe: The sum so far, of linear members.
         validator: Folds, log and clock.
 
@@ -163,7 +163,7 @@ def choose(plan: Plan, validator: CrossValidator) -> SelectedRecipe:
 
 
 def _best_first(options: Sequence[tuple[str, Recipe]], validator: CrossValidator) -> Recipe:
-    """The first option that is tied with the best; no further trials after the budget."""
+    """The first option that is tied with the best; once the budget is spent, no more are tried."""
     tried: list[Recipe] = []
     if validator.clock.budget is None:
         validator.prepare(candidate for _, recipe in options for candidate in recipe.candidates)

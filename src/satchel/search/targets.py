@@ -122,8 +122,8 @@ def encode(labels: Sequence[object]) -> Targets:
             document.
 
     Raises:
-        LabelError: If a label is missing, if labels are of mixed types or of one that a model file
-            cannot hold, or if there are fewer than two classes.
+        LabelError: If a label is missing, too long or ends with NUL, if labels are of mixed types
+            or of one that a model file cannot hold, or if there are fewer than two classes.
     """
     multiple = [isinstance(label, (tuple, list, set, frozenset)) for label in labels]
     if any(multiple):

@@ -56,7 +56,7 @@ def make_folds(
     """Split documents for validation.
 
     Copies of a text stay on the same side, and so do messages with the same subject: a model
-    trained on half of a conversation logits better on its other half than on a new one.
+    trained on half of a conversation does better on its other half than on a new one.
 
     Args:
         texts: The training documents.
@@ -111,6 +111,7 @@ class Clock:
 
     Attributes:
         budget: Seconds in total; None for no limit.
+        start: When the search began, in seconds of ``time.perf_counter``.
     """
 
     budget: float | None
@@ -184,14 +185,6 @@ class CrossValidator:
                     self._fold_logits(candidate, number) for number in range(len(self.folds))
                 ]
 
-    def logits(self, candidate: Candidate) -> list[np.ndarray]:
-        """Held-out logits of a candidate, one float32 array ``(n, n_classes)`` per fold.
-
-        It is trained once per fold; sums of candidates are then cheap to evaluate.
-        """
-        self.prepare([candidate])
-        return self._logits[candidate]
-
     def _fold_logits(self, candidate: Candidate, number: int) -> np.ndarray:
         fold = self.folds[number]
         train = fold.train
@@ -214,7 +207,10 @@ class CrossValidator:
         return logits
 
     def sums(self, recipe: Recipe) -> list[np.ndarray]:
-        """Held-out logits of a recipe, one array ``(n, n_classes)`` per fold."""
+        """Held-out logits of a recipe, one array ``(n, n_classes)`` per fold.
+
+        Each candidate is trained once per fold; sums of candidates are then cheap to evaluate.
+        """
         self.prepare(recipe.candidates)
         logits = [self._logits[candidate] for candidate in recipe.candidates]
         return [

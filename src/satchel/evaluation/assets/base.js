@@ -79,7 +79,7 @@ const shownDocuments = data.documents.map((row, index) => {
 });
 const shownMistakes = shownDocuments.slice(0, data.mistakes_shown);
 
-/** Documents of a cell: of this class, taken for that one. */
+/** The documents of a cell: of one class, predicted as the other. */
 function documentsOf(truth, given) {
   return shownDocuments.filter((one) => {
     if (!MULTIPLE) return one.true[0] === truth && one.predicted[0] === given;
@@ -111,7 +111,7 @@ function meter(share, [low, high]) {
     draw("rect", { class: "range", x: 100 * low, y: 4, width: Math.max(100 * (high - low), 0.5), height: 2 }));
 }
 
-/** Call a function at most once a frame. */
+/** Call a function at most once per frame. */
 function framed(action) {
   let waiting = false;
   return (...given) => {

@@ -33,7 +33,7 @@ function table(caption, header, rows) {
     make("tbody", {}, rows.map((row) => make("tr", {}, row.map((text) => make("td", { class: "n", text }))))))));
 }
 
-/** A line over points that says its values under the pointer. */
+/** Mark the point nearest to the pointer and show its values; returns the line of text. */
 function follow(chart, points, say) {
   const hair = draw("line", { class: "hair", visibility: "hidden", y1: EDGE.top, y2: chart.height - EDGE.bottom }), spot = draw("circle", { class: "spot", r: 3.5, visibility: "hidden" });
   const said = make("p", { class: "readout soft print-hide", text: " " });
@@ -66,7 +66,7 @@ function reliabilityFigure() {
   const off = 100 * found.error, chance = 100 * found.chance;
   const mood = off < 2 * chance || off < 1 ? "mean about what they say" : found.gap > found.error / 2 ? "are too high" : found.gap < -found.error / 2 ? "are too low" : "are off in both directions";
   return make("figure", {}, make("figcaption", {}, make("h3", { text: "Do the probabilities mean what they say?" }),
-    `They ${mood}: ${off.toFixed(1)} points off on average (chance alone would make ${chance.toFixed(1)}). Orange is the gap between the probability and the share that is right.`),
+    `They ${mood}: ${off.toFixed(1)} points off on average (chance alone would give ${chance.toFixed(1)}). Orange is the gap between the probability and the share that is right.`),
   chart.svg, counts.svg, table("The figures", ["predictions", "mean probability", "share right"], found.count.map((count, bin) => [number(count), count ? percent(found.confidence[bin], 1) : "–", count ? percent(found.accuracy[bin], 1) : "–"])));
 }
 
@@ -87,7 +87,7 @@ function calibrationSection() {
   return section("calibration", "Calibration", make("div", { class: "charts" }, reliabilityFigure(), data.risk ? riskFigure() : null));
 }
 
-/** One log of every network by epoch; dashed on documents that it does not learn from. */
+/** One log of every network by epoch; dashed on held-out documents. */
 function logFigure(name) {
   const lines = data.history.flatMap((logs, network) => [[name, false], [`val_${name}`, true]].filter(([key]) => logs[key]?.length).map(([key, heldOut]) => ({ network, heldOut, values: logs[key] })));
   const all = lines.flatMap((line) => line.values).filter((value) => value !== null);

@@ -26,7 +26,7 @@ function classesSection() {
     const found = classes.filter((one) => !state.text || `${one.name} #${one.number}`.toLowerCase().includes(state.text));
     const key = state.sort, turn = state.down ? -1 : 1;
     return found.sort((one, other) => {
-      // Classes without test documents tell nothing: they come last whatever the order.
+      // Classes without test documents have no figures: they come last whatever the order.
       if (key !== "name" && key !== "number" && !one.support !== !other.support) return one.support ? -1 : 1;
       const order = key === "name" ? one.name.localeCompare(other.name) : one[key] - other[key];
       return turn * order || one.number - other.number;
@@ -82,7 +82,7 @@ function classesSection() {
 /** What is known of one class. */
 function classDetail(one, go) {
   const parts = [make("h3", { text: `${one.name} (#${one.number})` })];
-  if (!one.support && !one.predicted) return [...parts, make("p", { text: "The test has no document of this class, and none was taken for it: nothing is known of it." })];
+  if (!one.support && !one.predicted) return [...parts, make("p", { text: "The test has no document of this class, and no document was predicted as it." })];
   const figures = [["Precision", "of those given this class, the share that has it", one.hits, one.predicted], ["Recall", "of its documents, the share that is found", one.hits, one.support]];
   parts.push(make("div", { class: "meters" }, figures.flatMap(([name, meaning, hits, all]) => {
     const ends = wilson(hits, all);
@@ -91,9 +91,9 @@ function classDetail(one, go) {
   })));
   parts.push(make("p", { class: "soft", text: `${documents(one.support)} of the test; given to ${number(one.predicted)}. In brackets the 95% intervals.` }));
   if (one.words?.length) {
-    parts.push(make("h4", { text: "Words that speak for it" }),
+    parts.push(make("h4", { text: "Words that support it" }),
       make("ul", { class: "words" }, one.words.map(([word, count]) => make("li", { title: `in ${documents(count)}` }, word, make("small", { class: "soft", text: ` ${number(count)}` })))),
-      make("p", { class: "soft", text: `What added most to this prediction in ${documents(one.explained)} that were explained; the numbers say in how many of them a word stood.` }));
+      make("p", { class: "soft", text: `What added most to this prediction in ${documents(one.explained)} that were explained; the numbers say in how many of them a word occurs.` }));
   } else if (data.explained) parts.push(make("p", { class: "soft", text: "None of its documents was explained." }));
   const kept = (found) => found.slice(0, 6);
   const taken = kept(errors.filter((cell) => cell.true === one.place)), others = kept(errors.filter((cell) => cell.predicted === one.place));
@@ -103,6 +103,6 @@ function classDetail(one, go) {
   if (others.length) parts.push(make("h4", { text: MULTIPLE ? "Given wrongly, and missed" : "Taken for it" }), list(others, "true"));
   const wrong = shownMistakes.filter((each) => each.true.includes(one.place) !== each.predicted.includes(one.place));
   if (wrong.length) parts.push(make("h4", { text: "Its mistakes, the surest first" }), markKey(), make("div", { class: "mistakes" }, documentList(wrong, 4)));
-  else parts.push(make("p", { text: one.mistakes ? "None of its mistakes is kept in this page; see predictions.csv." : "No mistakes." }));
+  else parts.push(make("p", { text: one.mistakes ? "None of its mistakes is on this page; see predictions.csv." : "No mistakes." }));
   return parts.filter(Boolean);
 }

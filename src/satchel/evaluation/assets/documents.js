@@ -1,7 +1,7 @@
 // Lists of documents, with the words that decided marked in their text.
 const PAGE = 10;
 
-/** One document: what it is, what it was taken for, and the part of its text that decided. */
+/** One document: its labels, its prediction, and the deciding part of its text. */
 function documentItem(one) {
   const head = make("div", { class: "head" },
     make("span", { class: "which" }, breakable(one.right ? `${namesOf(one.true)} (right)` : `${namesOf(one.true)} → ${namesOf(one.predicted)}`)),
@@ -54,7 +54,7 @@ function markKey() {
     make("mark", { class: "against", text: against }), "; underlined ones weigh most.");
 }
 
-/** Say how many documents of a kind the page has. */
+/** How many documents of a kind the page shows, in words. */
 function ofAll(shown, all, what) {
   return shown < all ? `${number(shown)} of ${number(all)} ${what}; all are in predictions.csv.` : `${number(all)} ${what}.`;
 }

@@ -1,6 +1,6 @@
 // The confusion matrix: zoom, keyboard, filters, and the documents of a cell.
 const MATRIX_LEAST = 3, MATRIX_MOST = 110; // pixels of a cell
-const MATRIX_PALE = 0.15; // share of a class that is drawn in the full colour at least, so that few mistakes look few
+const MATRIX_PALE = 0.15; // smallest share of a class that is drawn in full colour, so that few mistakes look few
 const MATRIX_PAPER = 660; // pixels across a page of A4 or Letter
 const MATRIX_FLAT = 40; // height of names that lie flat above their columns, and of the corner's two lines
 /** Letters of a name, those of East Asian scripts counting twice. */
@@ -94,7 +94,7 @@ function matrixSection() {
   }
 
   function drawCells(shown, size) {
-    const turn = dark.matches ? 0.55 : 0.8; // from which shade on a number is read better in the other colour
+    const turn = dark.matches ? 0.55 : 0.8; // shade above which a number is easier to read in the other colour
     const layer = draw("g", {}), numbers = draw("g", {}), rules = draw("g", {});
     rows.forEach((place, index) => {
       if (place !== NONE && !classAt(place).support) layer.append(draw("rect", { class: "empty", x: 0, y: index * cell, width: size, height: cell }));
@@ -191,7 +191,7 @@ function matrixSection() {
     panel.replaceChildren(
       make("button", { class: "close", type: "button", text: "Close", onclick: () => { panel.hidden = true; box.focus(); } }),
       make("h3", { text: title }), make("p", { class: "soft", text: which }),
-      found.length ? documentList(found, 5) : make("p", { class: "soft", text: all ? "None of them is kept in this page." : "No such document." }));
+      found.length ? documentList(found, 5) : make("p", { class: "soft", text: all ? "None of them is on this page." : "No such document." }));
     panel.hidden = false;
     panel.focus({ preventScroll: true });
     panel.scrollIntoView({ block: "nearest" });
@@ -244,7 +244,7 @@ function matrixSection() {
   const only = make("input", { type: "checkbox", onchange: () => { state.errorsOnly = only.checked; render(); } });
   const controls = make("div", { class: "controls" },
     make("label", { class: "check" }, only, "Errors only"), order.label, focus.label,
-    make("label", {}, "Documents a cell, at least", least),
+    make("label", {}, "Documents per cell, at least", least),
     make("div", { class: "group", role: "group", "aria-label": "Zoom" },
       make("button", { type: "button", "aria-label": "Smaller cells", text: "−", onclick: () => zoom(1 / 1.3) }),
       make("button", { type: "button", text: "Fit", onclick: () => zoom(0) }),
@@ -259,7 +259,7 @@ function matrixSection() {
   const notes = [hidden > 0 ? `The ${number(data.order.length)} of ${number(data.total_classes)} classes with the most mistakes.` : null,
     data.cells_left_out > 0 ? `${number(data.cells_left_out)} pairs of classes with the fewest documents are left out.` : null,
     data.unpaired > 0 ? `${documents(data.unpaired)} with very many wrong labels ${data.unpaired === 1 ? "is" : "are"} left out.` : null,
-    MULTIPLE ? "A label that was missed meets each label that was given wrongly in the same document." : null].filter(Boolean).join(" ");
+    MULTIPLE ? "Each label that was missed is paired with each label that was given wrongly in the same document." : null].filter(Boolean).join(" ");
   const pairs = make("ol", { class: "pairs" }, errors.slice(0, 10).map((one) => make("li", {},
     make("button", { class: "link", type: "button", text: happened(one.true, one.predicted), onclick: () => {
       if (!at.has(one.true) || !at.has(one.predicted)) { state.focus = ""; focus.element.value = ""; state.errorsOnly = only.checked = false; state.least = least.value = 1; render(); }

@@ -1,4 +1,4 @@
-"""The one home of matplotlib: figures of an evaluation, drawn without pyplot's global state."""
+"""Figures of an evaluation, drawn with matplotlib, without pyplot's global state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels in fonts that cover their characters; the others are shown as a numbered box."""
+"""Labels in fonts that cover their characters; a character that no font has becomes a box."""
 
 from __future__ import annotations
 
