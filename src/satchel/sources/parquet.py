@@ -21,7 +21,8 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from satchel.errors import MissingDependencyError, SourceError
 from satchel.escaping import printable
-from satchel.sources.columns import MAX_COLUMNS, Columns, RowCollector
+from satchel.sources.collecting import Collector
+from satchel.sources.columns import MAX_COLUMNS, Columns
 from satchel.sources.documents import BYTES_PER_ROW, Taken, bomb, expansion_limit, quoted
 
 if TYPE_CHECKING:
@@ -227,8 +228,8 @@ _BYTES_PER_SECOND = 4 << 20  # a slow machine unpacks ten times as fast
 
 
 def read_parquet(
-    path: str, wanted: Columns, rows: RowCollector, tick: Callable[[int], None]
-) -> None:
+    path: str, wanted: Columns, rows: Collector, tick: Callable[[int], None]
+) -> Generator[None, None, None]:
     """Read a Parquet file's rows.
 
     Args:
@@ -236,6 +237,9 @@ def read_parquet(
         wanted: Which columns to read.
         rows: Takes the rows, numbered from 1.
         tick: Called with each row's number.
+
+    Yields:
+        None, whenever the batch of ``rows`` is full.
 
     Raises:
         SourceError: The file is damaged or looks like a decompression bomb, or a column is missing
@@ -265,6 +269,8 @@ def read_parquet(
                     _text(columns[taken.id][place]) if taken.id is not None else None,
                     {name: columns[name][place] for name in taken.kept} if taken.kept else None,
                 )
+                if rows.full:
+                    yield
 
 
 def read_frames(

@@ -6,13 +6,14 @@ import contextlib
 import difflib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from satchel.errors import MissingDependencyError, SourceError, SourceNotFoundError
 from satchel.escaping import printable
 from satchel.progress import Progress, silent
+from satchel.sources.collecting import Collector, Reading
 from satchel.sources.columns import Columns
 from satchel.sources.documents import (
     ARCHIVES,
@@ -24,8 +25,9 @@ from satchel.sources.documents import (
     is_archive,
     is_fasttext,
     is_table,
+    join,
 )
-from satchel.sources.encodings import Decoder, known_encoding, not_text
+from satchel.sources.encodings import known_encoding
 from satchel.sources.files import find_files, find_root, kind, read_file, readable, split_labels
 
 if TYPE_CHECKING:
@@ -108,6 +110,58 @@ def _not_found(whole: str, path: str, inside: str) -> str:
     return f"{expected} Check the path; {folder} has no {printable(name)}."
 
 
+def stream_documents(
+    source: str | os.PathLike[str],
+    reading: Reading,
+    report: ReadReport | None = None,
+    progress: Progress = silent,
+) -> Generator[Documents, None, None]:
+    """Read the documents of a source in batches of bounded size.
+
+    Only one batch of a folder, a ZIP archive or a table is held in memory; a tar, which must be
+    read from its start, is held as a whole. The encoding of what is not UTF-8 is decided from the
+    first batch that holds such documents.
+
+    Args:
+        source: As for :func:`read_documents`.
+        reading: Which columns are read, in which encoding, in batches of which size.
+        report: Where all that was skipped, guessed or unusual is noted; None makes a new one.
+        progress: Receives the number of documents read so far.
+
+    Yields:
+        Batches of documents with those rejected between them; each but the last is full.
+
+    Raises:
+        SourceNotFoundError: There is nothing at the path.
+        SourceError: The source yields no document, or is damaged, or its columns are unclear, or
+            more documents were rejected than may be.
+        SettingError: The encoding is unknown.
+        MissingDependencyError: Parquet needs polars.
+    """
+    place = locate(source)
+    named = printable(os.fspath(source))
+    known_encoding(reading.encoding)
+    report = ReadReport() if report is None else report
+    before = len(report.lines())
+    if place.kind == "table":
+        from satchel.sources.tables import read_table
+
+        batches = read_table(place.path, reading, report, progress)
+    else:
+        batches = _read_files(place, named, reading, report, progress)
+    number = 0
+    with contextlib.closing(batches):
+        for batch in batches:
+            number += len(batch)
+            if batch.names or batch.rejected:
+                yield batch
+    if not number:
+        lines = report.lines()[before:]
+        why = "\n".join(f"  {line}" for line in lines) if lines else "  It is empty."
+        raise SourceError(f"{named}: expected documents, found none.\n{why}")
+    progress("reading", number, number, named)
+
+
 def read_documents(
     source: str | os.PathLike[str],
     *,
@@ -117,6 +171,8 @@ def read_documents(
     keep: Sequence[str] | Literal["all"] = (),
     labelled: bool = True,
     encoding: str | None = None,
+    max_bad: float | None = None,
+    rejects: Callable[[Skipped], None] | None = None,
     progress: Progress = silent,
 ) -> Documents:
     """Read the documents of a source.
@@ -147,6 +203,9 @@ def read_documents(
             that hold neither the text, nor the label where it is read, nor the id.
         labelled: Whether to read labels. If not, a single file or a flat folder is accepted too.
         encoding: Encoding of documents that are not UTF-8; None decides from their bytes.
+        max_bad: The largest share of documents that may be rejected; None: half of a table's rows,
+            and any number of files.
+        rejects: Receives each document that is rejected.
         progress: Receives the number of documents read so far.
 
     Returns:
@@ -154,46 +213,22 @@ def read_documents(
 
     Raises:
         SourceNotFoundError: There is nothing at the path.
-        SourceError: The source yields no document, or is damaged, or its columns are unclear;
-            the message says why.
+        SourceError: The source yields no document, or is damaged, or its columns are unclear, or
+            more documents were rejected than may be; the message says why.
         SettingError: The encoding is unknown.
         MissingDependencyError: Parquet needs polars.
     """
     texts = () if text is None else (text,) if isinstance(text, str) else tuple(text)
     kept: tuple[str, ...] | Literal["all"] = "all" if keep == "all" else tuple(keep)
-    wanted = Columns(texts, label, id, labelled, kept)
-    return _read(source, wanted, encoding, progress)
-
-
-def _read(
-    source: str | os.PathLike[str], wanted: Columns, encoding: str | None, progress: Progress
-) -> Documents:
-    place = locate(source)
-    named = printable(os.fspath(source))
-    known_encoding(encoding)
-    report = ReadReport()
-    if place.kind == "table":
-        from satchel.sources.tables import read_table
-
-        documents = read_table(place.path, wanted, report, progress, encoding)
-    else:
-        documents = _read_files(place, named, wanted.labelled, report, progress, encoding)
-    if not len(documents):
-        lines = report.lines()
-        why = "\n".join(f"  {line}" for line in lines) if lines else "  It is empty."
-        raise SourceError(f"{named}: expected documents, found none.\n{why}")
-    progress("reading", len(documents), len(documents), named)
-    return documents
+    reading = Reading(Columns(texts, label, id, labelled, kept), encoding=encoding, max_bad=max_bad)
+    report = ReadReport(rejects=rejects)
+    return join(list(stream_documents(source, reading, report, progress)))
 
 
 def _read_files(
-    place: SourceLocation,
-    named: str,
-    labelled: bool,
-    report: ReadReport,
-    progress: Progress,
-    encoding: str | None,
-) -> Documents:
+    place: SourceLocation, named: str, reading: Reading, report: ReadReport, progress: Progress
+) -> Generator[Documents, None, None]:
+    labelled = reading.columns.labelled
     stored: dict[str, bytes] = {}
     if place.kind == "folder":
         paths = find_files(place.path, report)
@@ -218,30 +253,21 @@ def _read_files(
         prefix = find_root(paths, named, report)
         paths, labels = split_labels(paths, prefix, report)
 
-    decoder = Decoder(report, encoding)
-    names: list[str] = []
-    texts: list[str] = []
-    kept: list[str] = []
+    files = Collector(named, reading, report)
     for number, path in enumerate(paths):
         if number % _STEP == 0:
             progress("reading", number, len(paths), named)
         name = readable(path)
         if place.kind == "archive":
-            data: bytes | None = stored.pop(path)
+            data: bytes | Skipped = stored.pop(path)
         else:
-            data = read_file(os.path.join(root, path), name, report)
-        if data is None:
-            continue
-        if reason := not_text(data):
-            report.binary.append(Skipped(name, reason))
-            continue
-        texts.append(decoder.decode(len(texts), name, data))
-        names.append(name[len(prefix) :])
-        if labels is not None:
-            kept.append(labels[number])
-    for index, decoded in decoder.finish().items():
-        texts[index] = decoded
-    return Documents(names, texts, kept if labels is not None else None, report)
+            data = read_file(os.path.join(root, path), name)
+        files.add_file(name[len(prefix) :], data, None if labels is None else labels[number])
+        if files.full:
+            files.check(at_end=False)
+            yield files.take()
+    files.check()
+    yield files.take()
 
 
 def _refuse_tables(paths: list[str], place: SourceLocation, named: str) -> None:
@@ -300,7 +326,8 @@ def read(
 
     texts = () if text is None else (text,) if isinstance(text, str) else tuple(text)
     wanted = Columns(texts, label, labelled=labelled, whole=True)
-    documents = _read(source, wanted, encoding, progress)
+    reading = Reading(wanted, encoding=encoding)
+    documents = join(list(stream_documents(source, reading, progress=progress)))
     for line in documents.report.lines():
         logging.getLogger("satchel").warning("%s: %s", printable(os.fspath(source)), line)
     labels: list[Any] | None = documents.labels
@@ -308,10 +335,10 @@ def read(
         labels = [list(each) for each in labels]
     taken = documents.taken
     if taken is None:
-        columns: dict[str, list[Any]] = {"filename": documents.names}
+        columns: dict[str, list[Any]] = {"filename": list(documents.names)}
         if labels is not None:
             columns["category"] = labels
-        columns["text"] = documents.texts
+        columns["text"] = list(documents.texts)
     else:
         columns = dict(documents.columns or {})
         # Numbers and booleans keep their type.
