@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from confined import assert_confined
 from satchel.errors import SourceError
 from satchel.sources import documents as limits
-from satchel.sources import parquet
+from satchel.sources import columnar
 from satchel.sources.parquet import read_footer
 from satchel.sources.reading import read, read_documents
 from strategies import labels, texts
@@ -183,7 +183,7 @@ def test_a_process_that_ends_before_its_time_is_a_clear_error(
     path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
 ) -> None:
     polars.DataFrame(ROWS).write_parquet(path)
-    monkeypatch.setattr(parquet, limit, value)
+    monkeypatch.setattr(columnar, limit, value)
     with pytest.raises(SourceError, match=r"made polars fail, or take more than .* MiB or|damage"):
         read_documents(path)
 
@@ -205,11 +205,13 @@ def test_a_signal_that_this_process_ignores_does_not_end_the_other(path: Path) -
     code = """
 import os, signal
 from satchel.sources.documents import Taken
-from satchel.sources.parquet import read_footer, read_frames
+from satchel.sources.columnar import contents, read_frames
 os.setsid()
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in "satchel ... &" of a shell script
 rows = 0
-for frame in read_frames(sys.argv[1], "t", read_footer(sys.argv[1], "t"), Taken(("text",))):
+for frame in read_frames(
+    sys.argv[1], "t", contents(sys.argv[1], "t", "parquet", []), Taken(("text",))
+):
     if not rows:
         os.killpg(0, signal.SIGINT)
     rows += len(frame)

@@ -461,9 +461,15 @@ def _read_fasttext(path: str, wanted: Columns, rows: RowCollector, tick: Tick) -
 
 
 def _read_parquet(path: str, wanted: Columns, rows: RowCollector, tick: Tick) -> None:
-    from satchel.sources.parquet import read_parquet
+    from satchel.sources.columnar import read_columnar
 
-    read_parquet(path, wanted, rows, tick)
+    read_columnar(path, "parquet", wanted, rows, tick)
+
+
+def _read_arrow(path: str, wanted: Columns, rows: RowCollector, tick: Tick) -> None:
+    from satchel.sources.columnar import read_columnar
+
+    read_columnar(path, "arrow", wanted, rows, tick)
 
 
 _READERS: dict[str, Callable[[str, Columns, RowCollector, Tick], None]] = {
@@ -473,4 +479,7 @@ _READERS: dict[str, Callable[[str, Columns, RowCollector, Tick], None]] = {
     ".jsonl": _read_json,
     ".ndjson": _read_json,
     ".parquet": _read_parquet,
+    ".arrow": _read_arrow,
+    ".feather": _read_arrow,
+    ".ipc": _read_arrow,
 }
