@@ -215,7 +215,9 @@ def read_frames(
     try:
         import polars
     except ImportError as error:
-        raise MissingDependencyError("polars", "tables", f"reading {_NAMES[found.format]}") from error
+        raise MissingDependencyError(
+            "polars", "tables", f"reading {_NAMES[found.format]}"
+        ) from error
     names = list(dict.fromkeys([*taken.text, *filter(None, (taken.label, taken.id)), *taken.kept]))
     size = os.path.getsize(path)
     limit = expansion_limit(size)

@@ -107,7 +107,9 @@ def read_database(
             at = {column: place for place, column in enumerate(used)}
         for number, cells in enumerate(cursor, 1):
             tick(number)
-            left -= BYTES_PER_ROW + sum(len(cell) for cell in cells if isinstance(cell, str | bytes))
+            left -= BYTES_PER_ROW + sum(
+                len(cell) for cell in cells if isinstance(cell, str | bytes)
+            )
             if left < 0:
                 raise SourceError(
                     f"{printable(name)}: expected at most {expansion_limit(size):,} bytes from a "

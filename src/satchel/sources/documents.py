@@ -330,7 +330,14 @@ class Bounded(io.RawIOBase):
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tar", ".zip")
 _ZIPPABLE = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
-TABLES = (*_ZIPPABLE, ".parquet", ".arrow", ".feather", ".ipc", *(f"{suffix}.gz" for suffix in _ZIPPABLE))
+TABLES = (
+    *_ZIPPABLE,
+    ".parquet",
+    ".arrow",
+    ".feather",
+    ".ipc",
+    *(f"{suffix}.gz" for suffix in _ZIPPABLE),
+)
 FASTTEXT_LABEL = "__label__"
 """What fastText writes before each label of a line."""
 
