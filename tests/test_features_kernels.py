@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bags_strategies import KEY, KEYED, TEXTS
 from satchel.errors import TextError
-from satchel.features.batches import is_long
+from satchel.features.batches import long_documents
 from satchel.features.counting import count
 from satchel.features.embedding_bag import TextEncoder, shared_features
 from satchel.features.kernels import numba_available
@@ -208,7 +208,7 @@ def test_long_documents_are_read_in_windows(corpus, monkeypatch) -> None:
     monkeypatch.setattr("satchel.features.batches.LONG", max(map(len, corpus[:80])))
     monkeypatch.setattr("satchel.features.windows.WINDOW", 1_000)
     monkeypatch.setattr("satchel.features.plain._HELD", 3_000)
-    assert sum(map(is_long, texts)) == 2
+    assert len(long_documents(texts)) == 2
     (sums,), found = reader.read(texts)
     np.testing.assert_allclose(sums, expected, rtol=1e-5, atol=1e-6)
     assert np.array_equal(found, expected_known)

@@ -19,8 +19,8 @@ from satchel import sealed
 from satchel.errors import PredictionError, TextError
 from satchel.features.spec import Features
 from satchel.inference import predictor as model_module
+from satchel.inference.columns import most_probable
 from satchel.inference.explain import explain
-from satchel.inference.predictor import _ranked
 from satchel.inference.structure import Task, Training
 from satchel.sealed.assembly import Contents, ensemble_of
 from satchel.sealed.schema import CalibrationEntry, LayerEntry
@@ -214,12 +214,17 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @given(
-    hnp.arrays(np.float32, st.integers(1, 30), elements=st.sampled_from([0.0, 0.25, 0.5, 1.0])),
-    st.integers(1, 40),
+    hnp.arrays(
+        np.float32,
+        st.tuples(st.integers(0, 5), st.integers(1, 30)),
+        elements=st.sampled_from([0.0, 0.25, 0.5, 1.0]),
+    ),
+    st.data(),
 )
-def test_the_best_are_found_without_ranking_all(row: np.ndarray, k: int) -> None:
-    expected = np.argsort(-row, kind="stable")[:k]
-    np.testing.assert_array_equal(_ranked(row, k), expected)
+def test_the_best_are_found_without_ranking_all(rows: np.ndarray, data: st.DataObject) -> None:
+    k = data.draw(st.integers(0, rows.shape[1]))
+    expected = np.argsort(-rows, axis=1, kind="stable")[:, :k]
+    np.testing.assert_array_equal(most_probable(rows, k), expected)
 
 
 def many_labels(labels: int, task: Task = "multiple", views: int = 1) -> Contents:

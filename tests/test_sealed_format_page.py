@@ -14,7 +14,7 @@ from formats.worked_example import dump, example
 from satchel.features.spec import Features, Weighting
 from satchel.inference import structure
 from satchel.inference.activations import ActivationName
-from satchel.inference.predictor import MOST_HELD
+from satchel.inference.columns import MOST_HELD
 from satchel.sealed import container, schema, store, terms
 from satchel.sealed.manifest import MAX_BYTES
 from satchel.sealed.store import pack, unpack

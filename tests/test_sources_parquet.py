@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from confined import assert_confined
 from satchel.errors import SourceError
-from satchel.sources import documents as limits
 from satchel.sources import columnar
+from satchel.sources import documents as limits
 from satchel.sources.parquet import read_footer
 from satchel.sources.reading import read, read_documents
 from strategies import labels, texts

@@ -180,7 +180,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         if progress is not None and not callable(progress):
             raise SettingError(f"expected progress to be callable or None, found {progress!r}")
         checked = Settings(**settings)
-        documents = texts_of(X)
+        documents = list(texts_of(X))
         labels = _column(y)
         weights = weights_of(sample_weight, len(documents))
         if weights is not None and not weights.all():
@@ -189,7 +189,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         validation = None
         if validation_data is not None:
             validation = (
-                texts_of(validation_data[0]),
+                list(texts_of(validation_data[0])),
                 targets_like(_column(validation_data[1]), targets),
             )
         fitted = fit(documents, targets, checked, progress or silent, validation)
@@ -275,7 +275,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
     def evaluate(self, texts: Texts, labels: Labels) -> Evaluation:
         """Evaluate on unseen documents; see `satchel.Model.evaluate`."""
         fitted = self._fitted()
-        documents, labels = texts_of(texts), _column(labels)
+        documents, labels = list(texts_of(texts)), _column(labels)
         if is_indicator(labels):
             known = fitted.ensemble.labels
             if labels.shape[1] != len(known):

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
 
 from satchel.errors import LabelError, SettingError, TextError
+from satchel.features.packed import PackedTexts, documents_of
 from satchel.features.preprocess import check_text
 from satchel.search.targets import Targets, encode, encode_pairs
 
 
-def texts_of(texts: Any) -> list[str]:
-    """Documents as a list.
+def texts_of(texts: Any) -> Sequence[str]:
+    """Documents as a sequence: a list, or the texts of an Arrow column without a string for each.
 
     Args:
         texts: A sequence of ``str``: a list, a NumPy array, a column of pandas, polars or Arrow; or
@@ -31,8 +32,9 @@ def texts_of(texts: Any) -> list[str]:
                 f"expected texts, or a table with one column of them, found "
                 f"{type(texts).__name__} of shape {tuple(shape)}: select the text column"
             )
-        column = texts.iloc[:, 0] if hasattr(texts, "iloc") else texts[:, 0]
-        return texts_of(column)
+        if hasattr(texts, "iloc"):
+            return texts_of(texts.iloc[:, 0])
+        return texts_of(texts.column(0) if hasattr(texts, "column") else texts[:, 0])
     if shape == ():
         raise TextError("expected a sequence of texts, found a scalar: put it into a list")
     if isinstance(texts, (Mapping, Set)) or not hasattr(texts, "__len__"):
@@ -40,8 +42,10 @@ def texts_of(texts: Any) -> list[str]:
             f"expected a sequence of texts, such as a list, found {type(texts).__name__}: "
             "convert it to a list"
         )
-    items = texts.to_pylist() if hasattr(texts, "to_pylist") else texts
-    return [check_text(text, number) for number, text in enumerate(items)]
+    documents = documents_of(texts)
+    if isinstance(documents, PackedTexts):
+        return documents
+    return [check_text(text, number) for number, text in enumerate(documents)]
 
 
 def targets_of(labels: Any) -> Targets:

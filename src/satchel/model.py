@@ -17,6 +17,7 @@ from satchel.sealed.labels import LabelValue, array_of, text_of, values_of
 
 if TYPE_CHECKING:
     from satchel.evaluation.result import Evaluation
+    from satchel.inference.columns import PredictionColumns
     from satchel.inference.explain import Explanation
 
 Label = LabelValue | Sequence[LabelValue]
@@ -53,7 +54,8 @@ class Model:
         """Predict the label of each document.
 
         Args:
-            texts: Documents, a sequence of ``str`` of length ``n``.
+            texts: Documents, a sequence of ``str`` of length ``n``, or an Arrow column of text (of
+                polars, pyarrow, DuckDB …), which is read without a Python string for each.
             threads: Threads to use; None takes all cores.
 
         Returns:
@@ -81,6 +83,27 @@ class Model:
             per document, where each label has a probability of its own.
         """
         return self.predictor.probabilities(texts, threads=threads)
+
+    def predict_columns(
+        self, texts: Sequence[str], *, top: int | None = None, threads: int | None = None
+    ) -> PredictionColumns:
+        """Predict many documents as arrays, without a Python object per document.
+
+        Args:
+            texts: As for :meth:`predict`.
+            top: How many of the most probable labels to include; None for none.
+            threads: Threads to use; None takes all cores.
+
+        Returns:
+            Labels, as positions in ``classes_``, with their probabilities; how many features of
+            each document are known; with several labels per document all that are assigned.
+
+        Raises:
+            SettingError: If ``top`` is less than 1.
+            TextError: If a document is not text.
+            PredictionError: If the logits of a document overflow.
+        """
+        return self.predictor.columns(texts, top, threads)
 
     def predict_top(
         self, texts: Sequence[str], k: int = 3, *, threads: int | None = None

@@ -8,14 +8,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import accumulate, chain
+from itertools import chain
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from satchel.errors import SettingError, TextError
 from satchel.features.kernels import CHARACTER_GRAMS, WORTH_STARTING
+from satchel.features.packed import LARGEST, PackedTexts
 from satchel.features.preprocess import check_string, check_text, prepare
 from satchel.features.spec import Features
 
@@ -31,11 +31,11 @@ class Chunk(NamedTuple):
 
     Attributes:
         first: The number of the first one in the stream.
-        texts: The documents.
+        texts: The documents: packed ones stay packed where nothing is to be prepared.
     """
 
     first: int
-    texts: list[str]
+    texts: Sequence[str]
 
 
 def chunks(
@@ -58,9 +58,12 @@ def chunks(
     """
     if isinstance(texts, (str, bytes)):
         raise TextError("expected a list of texts, found a single one: put it into a list")
+    most = min(documents or CHUNK_DOCUMENTS, CHUNK_DOCUMENTS)
+    if isinstance(texts, PackedTexts):
+        yield from _packed_chunks(texts, features, first, most)
+        return
     chunk: list[str] = []
     characters = 0
-    most = min(documents or CHUNK_DOCUMENTS, CHUNK_DOCUMENTS)
     changes = bool(features.strip or features.nfc)
     for number, text in enumerate(texts, start=first):
         ready = prepare(check_string(text, number), features) if changes else text
@@ -77,6 +80,22 @@ def chunks(
         yield Chunk(first, chunk)
 
 
+def _packed_chunks(
+    texts: PackedTexts, features: Features, first: int, most: int
+) -> Iterator[Chunk]:
+    """Do ``chunks`` for packed documents: slices of them, counted in bytes."""
+    start = 0
+    while start < len(texts):
+        full = np.searchsorted(texts.offsets, texts.offsets[start] + CHUNK_CHARACTERS)
+        stop = min(max(int(full), start + 1), start + most, len(texts))
+        own = texts[start:stop]
+        if features.strip or (features.nfc and not own.isascii()):
+            yield Chunk(first + start, [prepare(text, features) for text in own])
+        else:
+            yield Chunk(first + start, own)
+        start = stop
+
+
 def check_chunk(chunk: Chunk) -> None:
     """Refuse what UTF-8 cannot encode; ``pack`` does so too, without this check.
 
@@ -86,19 +105,28 @@ def check_chunk(chunk: Chunk) -> None:
     Raises:
         TextError: A document is not text.
     """
+    if isinstance(chunk.texts, PackedTexts):
+        return  # checked when they were packed
     for number, text in enumerate(chunk.texts, start=chunk.first):
         if not isinstance(text, str) or not text.isascii():
             check_text(text, number)
 
 
-def is_long(text: object) -> bool:
-    """Return whether a document is read in windows, even if the others are not."""
-    return isinstance(text, str) and len(text) > LONG
+def long_documents(texts: Sequence[str]) -> list[int]:
+    """Return the places of the documents that are read in windows, even if the others are not."""
+    if isinstance(texts, PackedTexts):
+        # A document has no more code points than bytes.
+        large = np.flatnonzero(texts.sizes > LONG).tolist()
+        return [place for place in large if texts[place : place + 1].characters() > LONG]
+    return [place for place, text in enumerate(texts) if isinstance(text, str) and len(text) > LONG]
 
 
-def work_in(texts: Iterable[str], features: Features) -> int:
+def work_in(texts: Sequence[str], features: Features) -> int:
     """Return the work in texts, for ``use_kernels``; other objects are ignored."""
-    characters = sum(len(text) for text in texts if isinstance(text, str))
+    if isinstance(texts, PackedTexts):
+        characters = texts.characters()
+    else:
+        characters = sum(len(text) for text in texts if isinstance(text, str))
     return characters * (CHARACTER_GRAMS if features.characters else 1)
 
 
@@ -122,53 +150,25 @@ def peek_work(stream: Iterator[Chunk], features: Features) -> tuple[int, Iterato
     return work, chain(seen, stream)
 
 
-# Positions in a document have 32 bits, and lower case may double its bytes.
-LARGEST = 1 << 30
-
-
-@dataclass(frozen=True)
-class Packed:
-    """Documents end to end in UTF-8.
-
-    Attributes:
-        data: uint8; all bytes.
-        offsets: int64 [n + 1]; document i is ``data[offsets[i]:offsets[i + 1]]``.
-    """
-
-    data: np.ndarray
-    offsets: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-
-def pack(texts: Sequence[str], first: int = 0) -> Packed:
-    """Concatenate documents.
+def pack(texts: Sequence[str], first: int = 0) -> PackedTexts:
+    """Return documents in the form that the kernels read; packed ones as they are.
 
     Args:
         texts: Documents.
         first: The number of the first one, for messages.
 
-    Returns:
-        Their UTF-8 bytes.
-
     Raises:
         TextError: A document is not text, or has more than a gigabyte.
     """
-    try:
-        parts = [text.encode() for text in texts]
-    except (UnicodeEncodeError, AttributeError):
-        parts = [
-            check_text(text, number).encode() for number, text in enumerate(texts, start=first)
-        ]
-    lengths = list(map(len, parts))
-    if lengths and max(lengths) > LARGEST:
+    packed = texts if isinstance(texts, PackedTexts) else PackedTexts.from_texts(texts, first)
+    sizes = packed.sizes
+    if sizes.max(initial=0) > LARGEST:
+        number = int(np.flatnonzero(sizes > LARGEST)[0])
         raise TextError(
-            f"expected documents of at most {LARGEST} bytes, found {max(lengths)} in document "
-            f"{first + lengths.index(max(lengths))}: split it into parts"
+            f"expected documents of at most {LARGEST} bytes, found {sizes[number]} in document "
+            f"{first + number}: split it into parts"
         )
-    offsets = np.fromiter(accumulate(lengths, initial=0), np.int64, len(lengths) + 1)
-    return Packed(np.frombuffer(b"".join(parts), np.uint8), offsets)
+    return packed
 
 
 Piece = TypeVar("Piece")

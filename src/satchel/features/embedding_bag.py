@@ -11,10 +11,11 @@ import msgspec
 import numpy as np
 
 from satchel.errors import SettingError
-from satchel.features.batches import chunks, is_long, work_in
+from satchel.features.batches import chunks, long_documents, work_in
 from satchel.features.csr import CSRMatrix, stack
 from satchel.features.hashing import NO_KEY
 from satchel.features.kernels import numba_available, use_kernels
+from satchel.features.packed import PackedTexts
 from satchel.features.preprocess import check_text
 from satchel.features.spec import Features
 from satchel.features.vocabulary import HashIndex, Vocabulary, transform, transform_plain
@@ -267,11 +268,15 @@ class TextEncoder:
         """Do `read` by the kernel, except long documents, or by the plain path."""
         if not fused:
             return self.read_plain(texts, first)
-        long = [index for index, text in enumerate(texts) if is_long(text)]
+        long = long_documents(texts)
         if not long:
             return self.read_fused(texts, threads, first)
         apart = [check_text(texts[index], first + index) for index in long]
-        short = ["" if is_long(text) else text for text in texts]
+        places = set(long)
+        if isinstance(texts, PackedTexts):
+            short: Sequence[str] = texts.emptied(np.array(long))
+        else:
+            short = ["" if index in places else text for index, text in enumerate(texts)]
         sums, known = self.read_fused(short, threads, first)
         long_sums, known[long] = self.read_plain(apart)
         for own, own_long in zip(sums, long_sums, strict=True):

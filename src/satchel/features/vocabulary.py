@@ -13,7 +13,7 @@ from satchel.features.batches import (
     Chunk,
     check_chunk,
     chunks,
-    is_long,
+    long_documents,
     pack,
     peek_work,
     thread_count,
@@ -237,7 +237,7 @@ def transform(
     characters, settings = tables(features.rules), settings_of(features)
 
     def look_up(_: None, chunk: Chunk) -> CSRMatrix:
-        if any(map(is_long, chunk.texts)):
+        if long_documents(chunk.texts):
             return transform_plain(chunk, features, [known])[0]
         packed = pack(chunk.texts, chunk.first)
         lengths, entries = look_up_chunk(

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from satchel.errors import PredictionError, SettingError, TextError
+from satchel.errors import PredictionError, SettingError
 from satchel.features.csr import CSRMatrix
 from satchel.features.embedding_bag import TextEncoder
+from satchel.features.packed import documents_of
+from satchel.inference.columns import PredictionColumns, columns_of, joined_columns
 from satchel.inference.explain import Explanation, explain
 from satchel.inference.structure import Ensemble
 
 Block = tuple[np.ndarray, np.ndarray]
 """Logits, float32 [n, classes], of some documents, and how many features of each are known."""
-
-MOST_HELD = 1_000
-"""The most labels assigned to one document; beyond that, only the most probable are."""
 
 _LARGEST = 1e38
 """Larger logits count as infinite: their differences leave the range of float32."""
@@ -46,7 +46,11 @@ class Predictor:
     """Computes the predictions of one model.
 
     Many documents are processed in blocks: besides the result, this takes a few hundred megabytes
-    of memory at most.
+    of memory at most. Documents are a list of strings, another iterable of them, or a column with
+    the Arrow interface (polars, pyarrow, DuckDB, pandas with pyarrow), whose texts are read without
+    a Python string for each; the predictions are the same to the bit.
+
+    Several threads may use one predictor at the same time.
 
     Args:
         model: The model.
@@ -89,7 +93,7 @@ class Predictor:
             TextError: A document is not text.
             PredictionError: The weights of the model overflow.
         """
-        documents = _documents(texts)
+        documents = documents_of(texts)
         blocks = self._blocks(documents, threads)
         if isinstance(blocks, list):
             return blocks[0][0]
@@ -130,19 +134,41 @@ class Predictor:
             PredictionError: The weights of the model overflow.
         """
         found: list[int | tuple[int, ...]] = []
-        for logits, _ in self._blocks(_documents(texts), threads):
-            probabilities = self.model.probabilities(logits)
-            if self.thresholds is None:
-                found += probabilities.argmax(axis=1).tolist()
-            else:
-                found += [tuple(np.sort(self._holding(row)).tolist()) for row in probabilities]
+        for block in self._column_blocks(texts, 0, threads):
+            if block.assigned is None:
+                found += block.label.tolist()
+                continue
+            labels = block.assigned.labels.tolist()
+            bounds = block.assigned.offsets.tolist()
+            found += [tuple(sorted(labels[start:stop])) for start, stop in pairwise(bounds)]
         return found  # type: ignore[return-value]  # the task decides which of the two
 
-    def _holding(self, row: np.ndarray) -> np.ndarray:
-        """Return the columns of a document's assigned labels, the most probable first."""
-        columns = np.flatnonzero(row >= self.thresholds)
-        holding: np.ndarray = columns[_ranked(row[columns], MOST_HELD)]
-        return holding
+    def columns(
+        self, texts: Iterable[str], top: int | None = None, threads: int | None = None
+    ) -> PredictionColumns:
+        """Return the predictions as columns: arrays, without a Python object per document.
+
+        Args:
+            texts: The documents.
+            top: How many of the most probable labels to include, all of them if the model has
+                fewer; None for none.
+            threads: How many threads may work on many documents; None for one per core.
+
+        Raises:
+            SettingError: ``top`` is less than 1.
+            TextError: A document is not text.
+            PredictionError: The weights of the model overflow.
+        """
+        if top is not None and top < 1:
+            raise SettingError(f"expected top to be 1 or more, or None, found {top}")
+        return joined_columns(list(self._column_blocks(texts, top or 0, threads)))
+
+    def _column_blocks(
+        self, texts: Iterable[str], top: int, threads: int | None
+    ) -> Iterator[PredictionColumns]:
+        """Yield the predictions, block by block; at least one block."""
+        for logits, known in self._blocks(documents_of(texts), threads):
+            yield columns_of(self.model.probabilities(logits), known, self.thresholds, top)
 
     def rank(self, texts: Iterable[str], k: int = 1, threads: int | None = None) -> list[Ranking]:
         """Return the most probable labels of each document.
@@ -163,18 +189,33 @@ class Predictor:
         if k < 1:
             raise SettingError(f"expected k to be 1 or more, found {k}")
         rankings = []
-        for logits, known in self._blocks(_documents(texts), threads):
-            rows = self.model.probabilities(logits)
-            for row, count in zip(rows, known.tolist(), strict=True):
-                holding = (
-                    self._named(row, self._holding(row)) if self.thresholds is not None else []
+        for block in self._column_blocks(texts, k, threads):
+            best = zip(block.top_labels.tolist(), block.top_probabilities.tolist(), strict=True)
+            known = block.known.tolist()
+            if block.assigned is None:
+                rankings += [
+                    Ranking(self._named(*row), [], count)
+                    for row, count in zip(best, known, strict=True)
+                ]
+                continue
+            labels = block.assigned.labels.tolist()
+            probabilities = block.assigned.probabilities.tolist()
+            bounds = block.assigned.offsets.tolist()
+            rankings += [
+                Ranking(
+                    self._named(*row),
+                    self._named(labels[start:stop], probabilities[start:stop]),
+                    count,
                 )
-                rankings.append(Ranking(self._named(row, _ranked(row, k)), holding, count))
+                for row, count, (start, stop) in zip(best, known, pairwise(bounds), strict=True)
+            ]
         return rankings
 
-    def _named(self, row: np.ndarray, columns: np.ndarray) -> list[tuple[str, float]]:
-        pairs = zip(columns.tolist(), row[columns].tolist(), strict=True)
-        return [(self.model.labels[column], probability) for column, probability in pairs]
+    def _named(
+        self, columns: Sequence[int], probabilities: Sequence[float]
+    ) -> list[tuple[str, float]]:
+        names = [self.model.labels[column] for column in columns]
+        return list(zip(names, probabilities, strict=True))
 
     def known(self, texts: Iterable[str]) -> np.ndarray:
         """Return how many distinct features of each document the model knows, integer [n].
@@ -200,7 +241,7 @@ class Predictor:
         Raises:
             TextError: A document is not text.
         """
-        return self._encoder.counts(_documents(texts))
+        return self._encoder.counts(documents_of(texts))
 
     def weighed(self, texts: Iterable[str]) -> list[CSRMatrix]:
         """Return the weighted and normalised values of the known features, for each view.
@@ -267,16 +308,6 @@ class Predictor:
             return _checked(logits, first), known
 
 
-def _ranked(row: np.ndarray, k: int) -> np.ndarray:
-    """Return the positions of the k largest numbers, in descending order; ties in order."""
-    if k < len(row):
-        least = np.partition(row, len(row) - k)[len(row) - k]
-        places = np.flatnonzero(row >= least)
-    else:
-        places = np.arange(len(row))
-    return places[np.argsort(-row[places], kind="stable")[:k]]
-
-
 def _checked(logits: np.ndarray, first: int = 0) -> np.ndarray:
     """Refuse logits that are not finite."""
     if math.isfinite(np.vdot(logits, logits)):
@@ -291,9 +322,3 @@ def _checked(logits: np.ndarray, first: int = 0) -> np.ndarray:
             document,
         )
     return logits
-
-
-def _documents(texts: Iterable[str]) -> Sequence[str]:
-    if isinstance(texts, (str, bytes)):
-        raise TextError("expected a list of texts, found a single one: put it into a list")
-    return texts if isinstance(texts, list) else list(texts)

@@ -317,7 +317,7 @@ def _read_tar(
             if number % _STEP == 0:
                 progress("reading", number, None, os.path.basename(path))
             if member.fault:
-                report.unreadable.append(Skipped(f"{member.name[:40]}…", member.fault))
+                report.reject(report.unreadable, Skipped(f"{member.name[:40]}…", member.fault))
                 continue
             if member.kind == "folder" or not (name := _name(member.name, report)):
                 continue
@@ -327,7 +327,7 @@ def _read_tar(
             if member.kind != "file":
                 report.special.append(Skipped(name, member.kind))
             elif member.size > MAX_DOCUMENT_BYTES:
-                report.unreadable.append(Skipped(name, too_large(member.size)))
+                report.reject(report.unreadable, Skipped(name, too_large(member.size)))
             else:
                 files[below] = bounded.read(member.size)
         if not bounded.last:
@@ -379,7 +379,7 @@ def _read_zip(
             raw = _zip_name(member)
             if len(raw) > MAX_NAME_BYTES:
                 fault = f"its name has {len(raw):,} characters; the limit is {MAX_NAME_BYTES:,}"
-                report.unreadable.append(Skipped(f"{raw[:40]}…", fault))
+                report.reject(report.unreadable, Skipped(f"{raw[:40]}…", fault))
                 continue
             if raw.endswith("/") or not (name := _name(raw, report)):
                 continue
@@ -391,13 +391,13 @@ def _read_zip(
                 what = "link" if stat.S_ISLNK(mode) else "not a regular file"
                 report.special.append(Skipped(name, what))
             elif member.flag_bits & 1:
-                report.unreadable.append(Skipped(name, "encrypted"))
+                report.reject(report.unreadable, Skipped(name, "encrypted"))
             elif member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                report.unreadable.append(
-                    Skipped(name, "compressed with a method other than deflate")
+                report.reject(
+                    report.unreadable, Skipped(name, "compressed with a method other than deflate")
                 )
             elif member.file_size > MAX_DOCUMENT_BYTES:
-                report.unreadable.append(Skipped(name, too_large(member.file_size)))
+                report.reject(report.unreadable, Skipped(name, too_large(member.file_size)))
             else:
                 # Given a size, it decompresses no more than that at once.
                 with archive.open(member) as file:

@@ -370,9 +370,9 @@ def _is_empty(text: str) -> bool:
 
 
 def _pairs(
-    names: list[str],
+    names: Sequence[str],
     chosen: np.ndarray,
-    other_names: list[str],
+    other_names: Sequence[str],
     others: np.ndarray,
     describe: Callable[[int], str] | None = None,
 ) -> tuple[str, ...]:

@@ -23,7 +23,8 @@ from typing import IO, TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from satchel.errors import MissingDependencyError, SourceError
 from satchel.escaping import printable
 from satchel.sources.arrow import Batches, read_batches
-from satchel.sources.columns import MAX_COLUMNS, Columns, RowCollector, unique_names
+from satchel.sources.collecting import Collector
+from satchel.sources.columns import MAX_COLUMNS, Columns, unique_names
 from satchel.sources.documents import BYTES_PER_ROW, Taken, bomb, expansion_limit, quoted
 from satchel.sources.parquet import read_footer
 
@@ -160,9 +161,9 @@ def read_columnar(
     path: str,
     format: ColumnarFormat,
     wanted: Columns,
-    rows: RowCollector,
+    rows: Collector,
     tick: Callable[[int], None],
-) -> None:
+) -> Generator[None, None, None]:
     """Read a Parquet or Arrow file's rows.
 
     Args:
@@ -171,6 +172,9 @@ def read_columnar(
         wanted: Which columns to read.
         rows: Takes the rows, numbered from 1.
         tick: Called with each row's number.
+
+    Yields:
+        None, whenever the batch of ``rows`` is full.
 
     Raises:
         SourceError: The file is damaged or looks like a decompression bomb, or a column is missing
@@ -195,6 +199,8 @@ def read_columnar(
                     _text(columns[taken.id][place]) if taken.id is not None else None,
                     {name: columns[name][place] for name in taken.kept} if taken.kept else None,
                 )
+                if rows.full:
+                    yield
 
 
 def read_frames(
@@ -263,8 +269,8 @@ def _process(task: dict[str, Any], seconds: int) -> Iterator[IO[bytes]]:
     """Start the process that unpacks a file; give what it writes, and end it in any case."""
     if not sys.executable:
         raise SourceError(
-            "expected sys.executable to name Python, which reads Parquet and Arrow in a separate process, "
-            "found it empty: convert the file to JSON lines or CSV"
+            "expected sys.executable to name Python, which reads Parquet and Arrow in a separate "
+            "process, found it empty: convert the file to JSON lines or CSV"
         )
     search = json.dumps([place for place in sys.path if isinstance(place, str)])
     process = subprocess.Popen(

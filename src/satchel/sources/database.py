@@ -1,7 +1,7 @@
 """SQLite databases: a table or the rows of a query, read one by one and never written to.
 
-A source names a table (``data.db::posts``), a query (``data.db::SELECT text, label FROM …``), or the
-file alone if it has a single table. See https://sqlite.org/security.html on files from strangers.
+A source names a table (``data.db::posts``), a query (``data.db::SELECT text, label FROM …``), or
+the file alone if it has a single table. See https://sqlite.org/security.html on files of others.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ import contextlib
 import os
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import quote
 
 from satchel.errors import SourceError
 from satchel.escaping import printable
-from satchel.sources.columns import Columns, RowCollector, unique_names
+from satchel.sources.collecting import Collector
+from satchel.sources.columns import Columns, unique_names
 from satchel.sources.documents import (
     BYTES_PER_ROW,
     MAX_DOCUMENT_BYTES,
@@ -69,9 +70,9 @@ def read_database(
     path: str,
     asked: str,
     wanted: Columns,
-    rows: RowCollector,
+    rows: Collector,
     tick: Callable[[int], None],
-) -> None:
+) -> Generator[None, None, None]:
     """Read the rows of a table or query; they are numbered from 1 in the order of the result.
 
     Args:
@@ -80,6 +81,9 @@ def read_database(
         wanted: Which columns to read.
         rows: Takes the rows.
         tick: Called with each row's number.
+
+    Yields:
+        None, whenever the batch of ``rows`` is full.
 
     Raises:
         SourceError: It is no database, or is damaged, encrypted or locked; the table, query or
@@ -117,10 +121,12 @@ def read_database(
                     f"perhaps without end. Write its result to a table or to a CSV file."
                 )
             _add(number, [_text(cell) for cell in cells], at, taken, rows)
+            if rows.full:
+                yield
 
 
 def _add(
-    number: int, cells: Sequence[Any], at: dict[str, int], taken: Taken, rows: RowCollector
+    number: int, cells: Sequence[Any], at: dict[str, int], taken: Taken, rows: Collector
 ) -> None:
     rows.add(
         number,

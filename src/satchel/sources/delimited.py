@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import itertools
@@ -9,11 +10,12 @@ import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import IO, TypeAlias
+from typing import IO, NamedTuple, TypeAlias
 
 from satchel.errors import SourceError
 from satchel.escaping import printable
-from satchel.sources.columns import Columns, RowCollector, recognised, unique_names
+from satchel.sources.collecting import Collector
+from satchel.sources.columns import Columns, recognised, unique_names
 from satchel.sources.documents import MAX_DOCUMENT_BYTES, Taken
 from satchel.sources.encodings import decode_name
 
@@ -134,8 +136,22 @@ _SAMPLE_LINES = 50
 # Excel's own first line, which names the delimiter.
 _EXCEL = re.compile(r'"?sep=([^\w\s"]|\t)"?\r?\n?', re.IGNORECASE)
 
-Row: TypeAlias = tuple[int, list[str]]
-"""A row's first line, from 1, and its cells."""
+
+class Row(NamedTuple):
+    """A row of a table.
+
+    Attributes:
+        line: Its first line, from 1.
+        byte: Where that line starts; None where lines have no such place.
+        raw: The row as it stands in the file.
+        cells: Its cells; none where it was rejected, which whoever collects must hear of.
+    """
+
+    line: int
+    byte: int | None
+    raw: str
+    cells: list[str]
+
 
 OpenText: TypeAlias = Callable[[], AbstractContextManager[IO[str]]]
 """Opens a table as text from its start, line ends untouched."""
@@ -154,15 +170,14 @@ class DelimitedRows:
         width: The number of cells that a row must have; 0 until the first row is known.
     """
 
-    def __init__(
-        self, open_text: OpenText, tabs: bool, wanted: Columns, rows: RowCollector
-    ) -> None:
+    def __init__(self, open_text: OpenText, tabs: bool, wanted: Columns, rows: Collector) -> None:
         self.width = 0
         self._open_text = open_text
         self._tabs = tabs
         self._wanted = wanted
         self._rows = rows
         self._quotes = 0  # in the row that is being read
+        self._lines: list[str] = []  # of the row that is being read
         self._quoting = False  # whether a cell began with a quote
         # The last row with quotes, where they enclose what should lie between cells: then there is
         # a quote too few or too many before it.
@@ -179,40 +194,62 @@ class DelimitedRows:
             lines = iter(stream)
             sample = list(itertools.islice(lines, _SAMPLE_LINES))
             excel = _EXCEL.fullmatch(sample[0]) if sample else None
-            skip = 1 if excel else 0
+            skipped = sample[:1] if excel else []
             if excel:
                 delimiter = excel[1]
             else:
                 delimiter = _delimiter(sample, "\t" if self._tabs else ",", self._wanted)
-            lines = itertools.chain(sample[skip:], lines)
+            lines = itertools.chain(sample[len(skipped) :], lines)
             if delimiter != "\t":
-                yield from self._quoted(lines, delimiter, skip)
+                yield from self._quoted(lines, delimiter, skipped)
                 return
             literal = _may_be_literal(lines)
         if literal:
             with self._open_text() as stream:
-                literal = not _is_quoted_throughout(itertools.islice(stream, skip, None))
+                literal = not _is_quoted_throughout(itertools.islice(stream, len(skipped), None))
         with self._open_text() as stream:
-            lines = itertools.islice(stream, skip, None)
-            yield from self._literal(lines, skip) if literal else self._quoted(lines, "\t", skip)
+            lines = itertools.islice(stream, len(skipped), None)
+            if literal:
+                yield from self._literal(lines, skipped)
+            else:
+                yield from self._quoted(lines, "\t", skipped)
 
-    def _literal(self, lines: Iterable[str], skipped: int) -> Iterator[Row]:
+    def _start(self, skipped: Sequence[str]) -> int | None:
+        """Return where the line after those skipped starts, in bytes."""
+        byte = self._rows.start
+        for line in skipped:
+            byte = after(byte, line)
+        return byte
+
+    def _literal(self, lines: Iterable[str], skipped: Sequence[str]) -> Iterator[Row]:
         """Yield the rows of a file of tabs where every line is one."""
-        for number, line in enumerate(lines, skipped + 1):
-            cells = [_unquoted(cell) for cell in line.rstrip("\r\n").split("\t")]
-            if not line.isspace() and self._fits(number, cells):
-                yield number, cells
+        end = self._start(skipped)
+        for number, line in enumerate(lines, len(skipped) + 1):
+            byte = end
+            end = after(byte, line)
+            row = Row(
+                number, byte, line, [_unquoted(cell) for cell in line.rstrip("\r\n").split("\t")]
+            )
+            if not line.isspace():
+                yield row if self._fits(row) else row._replace(cells=[])
 
-    def _quoted(self, lines: Iterable[str], delimiter: str, skipped: int) -> Iterator[Row]:
+    def _quoted(
+        self, lines: Iterable[str], delimiter: str, skipped: Sequence[str]
+    ) -> Iterator[Row]:
         """Yield the rows of a file whose cells may be quoted."""
         reader = csv.reader(self._watching(lines, delimiter), delimiter=delimiter, strict=True)
+        end = self._start(skipped)
         while True:
             self._quotes = 0
-            line = skipped + reader.line_num + 1
-            try:
-                cells = next(reader, None)
-            except csv.Error as error:
-                self._misplaced(line, skipped + reader.line_num, str(error))
+            self._lines.clear()
+            line = len(skipped) + reader.line_num + 1
+            byte = end
+            cells, error = _next_row(reader)
+            raw = self._lines[0] if len(self._lines) == 1 else "".join(self._lines)
+            end = after(byte, raw)
+            if error is not None:
+                self._misplaced(line, byte, raw, len(skipped) + reader.line_num, error)
+                yield Row(line, byte, raw, [])
                 continue
             if cells is None:
                 return
@@ -226,18 +263,21 @@ class DelimitedRows:
             if self._quotes:
                 odd = any(_is_between_cells(cell.strip('"'), delimiter) for cell in cells)
                 self._inverted = (line, "quotes enclose the ends of cells") if odd else None
-            if cells and self._fits(line, cells):
-                yield line, cells
+            row = Row(line, byte, raw, cells)
+            if cells:
+                yield row if self._fits(row) else row._replace(cells=[])
 
     def _watching(self, lines: Iterable[str], delimiter: str) -> Iterator[str]:
         for line in lines:
+            self._lines.append(line)
             self._quotes += line.count('"')
             if not self._quoting and '"' in line:
                 self._quoting = line[0] == '"' or f'{delimiter}"' in line
             yield line
 
-    def _fits(self, line: int, cells: list[str]) -> bool:
+    def _fits(self, row: Row) -> bool:
         """Return whether a row has the right number of cells; reject it if not."""
+        cells = row.cells
         found = len(cells)
         if not self.width or found == self.width:
             return True
@@ -245,14 +285,14 @@ class DelimitedRows:
             return False
         reason = f"expected {self.width:,} cells, found {found:,}"
         # A cell of several lines may begin here that should be quoted.
-        self._suspect = self._suspect or (line, reason)
+        self._suspect = self._suspect or (row.line, reason)
         if found > self.width and all(map(_is_blank, cells[self.width :])):
             del cells[self.width :]
             return True
-        self._rows.reject(line, reason)
+        self._rows.reject(row.line, reason, row.byte, row.raw)
         return False
 
-    def _misplaced(self, line: int, last: int, error: str) -> None:
+    def _misplaced(self, line: int, byte: int | None, raw: str, last: int, error: str) -> None:
         """Reject a row whose quotes are out of place, or stop."""
         source = printable(self._rows.source)
         if "end of data" in error:
@@ -273,7 +313,7 @@ class DelimitedRows:
                 f"{source}:{line}: expected column names, found that {reason}. Fix the line."
             )
         self._suspect = (line, reason)
-        self._rows.reject(line, reason)
+        self._rows.reject(line, reason, byte, raw)
 
     def _stop(self, line: int, reason: str) -> SourceError:
         first, why = self._suspect or (line, reason)
@@ -285,6 +325,32 @@ class DelimitedRows:
             f"Quote each cell that contains quotes or line breaks, and double each quote inside "
             f'("" for ").'
         )
+
+
+@contextlib.contextmanager
+def _long_cells() -> Iterator[None]:
+    """Allow cells as long as documents; the limit belongs to the whole process, so only here."""
+    before = csv.field_size_limit(MAX_DOCUMENT_BYTES)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+def _next_row(reader: Iterator[list[str]]) -> tuple[list[str] | None, str | None]:
+    """Return the next row, None at the end, or what is wrong with it."""
+    try:
+        with _long_cells():
+            return next(reader, None), None
+    except csv.Error as error:
+        return None, str(error)
+
+
+def after(byte: int | None, line: str) -> int | None:
+    """Return where the next line starts, in bytes; None where this one's place is unknown."""
+    if byte is None:
+        return None
+    return byte + (len(line) if line.isascii() else len(line.encode("utf-8", "surrogateescape")))
 
 
 def _is_between_cells(cell: str, delimiter: str) -> bool:
@@ -332,9 +398,10 @@ def _is_quoted_throughout(lines: Iterable[str]) -> bool:
     """Return whether a file of tabs can be read with quoted cells without any fault."""
     widths: set[int] = set()
     try:
-        for cells in csv.reader(lines, delimiter="\t", strict=True):
-            if cells:
-                widths.add(len(cells))
+        with _long_cells():
+            for cells in csv.reader(lines, delimiter="\t", strict=True):
+                if cells:
+                    widths.add(len(cells))
     except csv.Error:
         return False
     return len(widths) < 2
@@ -351,7 +418,8 @@ def _delimiter(sample: list[str], likely: str, wanted: Columns) -> str:
     best, most = likely, (0, 1)
     for delimiter in dict.fromkeys(likely + _DELIMITERS):
         try:
-            table = list(csv.reader(lines, delimiter=delimiter))
+            with _long_cells():
+                table = list(csv.reader(lines, delimiter=delimiter))
         except csv.Error:
             continue
         if not table:

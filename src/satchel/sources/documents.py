@@ -1,4 +1,4 @@
-"""The result of reading: documents, a report of all that was skipped or altered, and the limits.
+"""The result of reading: batches of documents, a report of all that was skipped, and the limits.
 
 Also the wording of that report, and the file suffixes that identify a format.
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import codecs
 import io
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import IO, Any, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import IO, Any, Final, TypeAlias, TypeVar
 
 from satchel.errors import SourceError
 from satchel.escaping import printable
@@ -49,15 +50,47 @@ class Skipped:
         name: The file or member.
         reason: Why it was not read.
         line: The line (row, for Parquet) at fault, from 1; 0 where the whole file is at fault.
+        byte: Where that line starts, in bytes from the start of the file (of its contents, where it
+            is compressed); None where lines have no such place.
+        raw: The line as it stands in the file; bytes that are not UTF-8 are surrogate escapes.
     """
 
     name: str
     reason: str
     line: int = 0
+    byte: int | None = None
+    raw: str = ""
 
     def __str__(self) -> str:
         place = f":{self.line}" if self.line else ""
         return f"{brief(self.name)}{place} ({self.reason})"
+
+
+MOST_LISTED: Final = 10_000
+"""The most names that a report lists of one kind; beyond that, it counts them."""
+_MOST_RAW: Final = 200  # characters of a row that the report itself keeps
+
+T = TypeVar("T")
+
+
+class Listed(list[T]):
+    """A list that keeps its first ``MOST_LISTED`` items and counts all, so that reports are small.
+
+    Attributes:
+        total: How many items were appended.
+    """
+
+    def __init__(self, items: Iterable[T] = ()) -> None:
+        super().__init__()
+        self.total = 0
+        for item in items:
+            self.append(item)
+
+    def append(self, item: T) -> None:
+        """Count an item, and keep it if it is among the first."""
+        self.total += 1
+        if len(self) < MOST_LISTED:
+            super().append(item)
 
 
 @dataclass
@@ -75,18 +108,60 @@ class ReadReport:
         rejected: Table rows that could not be used.
         unlabelled: Files outside any labelled folder.
         notes: Other messages, such as a folder that was descended into.
+        rejects: Receives every document that is rejected: unreadable and binary files, table rows,
+            files without a label; None for nobody.
     """
 
     hidden: list[str] = field(default_factory=list)
-    recoded: dict[str, list[str]] = field(default_factory=dict)
+    recoded: dict[str, Listed[str]] = field(default_factory=dict)
     replaced: dict[str, int] = field(default_factory=dict)
     not_western: bool = False
-    unreadable: list[Skipped] = field(default_factory=list)
-    binary: list[Skipped] = field(default_factory=list)
+    unreadable: Listed[Skipped] = field(default_factory=Listed)
+    binary: Listed[Skipped] = field(default_factory=Listed)
     special: list[Skipped] = field(default_factory=list)
-    rejected: list[Skipped] = field(default_factory=list)
-    unlabelled: list[str] = field(default_factory=list)
+    rejected: Listed[Skipped] = field(default_factory=Listed)
+    unlabelled: Listed[str] = field(default_factory=Listed)
     notes: list[str] = field(default_factory=list)
+    rejects: Callable[[Skipped], None] | None = field(default=None, repr=False, compare=False)
+    _more_replaced: list[int] = field(default_factory=lambda: [0, 0], repr=False)
+
+    def reject(self, kind: Listed[Skipped], skipped: Skipped) -> None:
+        """Note a document that cannot be used.
+
+        Args:
+            kind: One of this report's lists: ``unreadable``, ``binary`` or ``rejected``.
+            skipped: The document.
+        """
+        if self.rejects is not None:
+            self.rejects(skipped)
+        if len(skipped.raw) > _MOST_RAW:
+            skipped = replace(skipped, raw=skipped.raw[:_MOST_RAW])
+        kind.append(skipped)
+
+    def leave_out(self, name: str) -> None:
+        """Note a file outside any labelled folder."""
+        if self.rejects is not None:
+            self.rejects(Skipped(name, "outside any labelled folder"))
+        self.unlabelled.append(name)
+
+    @property
+    def documents_rejected(self) -> int:
+        """How many documents cannot be used: files and table rows."""
+        return sum(
+            each.total for each in (self.unreadable, self.binary, self.rejected, self.unlabelled)
+        )
+
+    def recode(self, encoding: str, name: str) -> None:
+        """Note a document that was decoded by another encoding than UTF-8."""
+        self.recoded.setdefault(encoding, Listed()).append(name)
+
+    def replace(self, name: str, number: int) -> None:
+        """Note how many broken sequences of a document became ``U+FFFD``."""
+        if name in self.replaced or len(self.replaced) < MOST_LISTED:
+            self.replaced[name] = self.replaced.get(name, 0) + number
+        else:
+            self._more_replaced[0] += 1
+            self._more_replaced[1] += number
 
     def lines(self) -> list[str]:
         """Return the report as short sentences; empty if there is nothing to report."""
@@ -98,10 +173,10 @@ class ReadReport:
                 f"{examples(self.hidden, number)}."
             )
         for encoding, names in sorted(self.recoded.items()):
-            were = "was" if len(names) == 1 else "were"
+            were = "was" if names.total == 1 else "were"
             lines.append(
-                f"{counted(len(names), 'document')} {were} read as {encoding}, not UTF-8: "
-                f"{examples(names, len(names))}."
+                f"{counted(names.total, 'document')} {were} read as {encoding}, not UTF-8: "
+                f"{examples(names, names.total)}."
             )
         if self.not_western:
             lines.append(
@@ -110,13 +185,14 @@ class ReadReport:
                 "or convert them to UTF-8."
             )
         if self.replaced:
+            documents = len(self.replaced) + self._more_replaced[0]
             lines.append(
-                f"{counted(sum(self.replaced.values()), 'broken character')} in "
-                f"{counted(len(self.replaced), 'document')} became U+FFFD: "
-                f"{examples(self.replaced, len(self.replaced))}."
+                f"{counted(self._all_replaced, 'broken character')} in "
+                f"{counted(documents, 'document')} became U+FFFD: "
+                f"{examples(self.replaced, documents)}."
             )
         if self.unlabelled:
-            number = len(self.unlabelled)
+            number = self.unlabelled.total
             lines.append(
                 f"Skipped {counted(number, 'file')} outside any labelled folder: "
                 f"{examples(self.unlabelled, number)}."
@@ -128,24 +204,28 @@ class ReadReport:
             ("Rejected", self.rejected),
         ):
             if skipped:
+                number = skipped.total if isinstance(skipped, Listed) else len(skipped)
                 noun = "row" if skipped is self.rejected else "file"
                 lines.append(
-                    f"{opening} {counted(len(skipped), noun)}: "
-                    f"{examples(map(str, skipped), len(skipped))}."
+                    f"{opening} {counted(number, noun)}: {examples(map(str, skipped), number)}."
                 )
         return lines
+
+    @property
+    def _all_replaced(self) -> int:
+        return sum(self.replaced.values()) + self._more_replaced[1]
 
     def to_dict(self) -> dict[str, Any]:
         """Return counts and sentences, ready for JSON."""
         return {
             "hidden": len(self.hidden),
-            "recoded": {name: len(names) for name, names in sorted(self.recoded.items())},
-            "replaced": sum(self.replaced.values()),
-            "unreadable": len(self.unreadable),
-            "binary": len(self.binary),
+            "recoded": {name: names.total for name, names in sorted(self.recoded.items())},
+            "replaced": self._all_replaced,
+            "unreadable": self.unreadable.total,
+            "binary": self.binary.total,
             "special": len(self.special),
-            "rejected": len(self.rejected),
-            "unlabelled": len(self.unlabelled),
+            "rejected": self.rejected.total,
+            "unlabelled": self.unlabelled.total,
             "lines": self.lines(),
         }
 
@@ -171,26 +251,29 @@ class Taken:
 
 @dataclass
 class Documents:
-    """Documents in a fixed order.
+    """Documents in a fixed order: those of a source, or a batch of them.
 
     Attributes:
         names: One per document: its path inside the source, or ``file:line`` for a table's row.
         texts: The texts, decoded, otherwise as they are.
         labels: One label per document, or a tuple of labels per document; None where unlabelled.
-        report: How the source was read.
+        report: How the source was read (so far, in a batch).
         ids: The table's own name for each document; None where it has no such column.
         columns: Column → one value per document, for the table's columns that were kept; None
             if there are none.
         taken: Which columns of a table are in texts, labels, ids and columns; None for files.
+        rejected: The documents that could not be used, each with the number of documents before it
+            here; only in batches of :func:`reading.stream_documents`.
     """
 
-    names: list[str]
-    texts: list[str]
+    names: Sequence[str]
+    texts: Sequence[str]
     labels: Labels | None
     report: ReadReport = field(default_factory=ReadReport)
     ids: list[str] | None = None
     columns: dict[str, list[Any]] | None = None
     taken: Taken | None = None
+    rejected: list[tuple[int, Skipped]] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -208,7 +291,7 @@ class Documents:
         """Return the documents at some indices, in that order, with the same report."""
         chosen = [int(i) for i in indices]
 
-        def pick(values: list[Any] | None) -> Any:
+        def pick(values: Sequence[Any] | None) -> Any:
             return None if values is None else [values[i] for i in chosen]
 
         columns = self.columns
@@ -221,6 +304,45 @@ class Documents:
             None if columns is None else {name: pick(each) for name, each in columns.items()},
             self.taken,
         )
+
+
+def join(parts: Sequence[Documents]) -> Documents:
+    """Return the documents of several batches or sources as one.
+
+    Where some have ids, several labels per document, or a column, and others have not, those get an
+    empty id, a tuple of one label, and None.
+
+    Args:
+        parts: At least one; all labelled, or all unlabelled.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    labels: Any = None
+    if parts[0].labels is not None:
+        multiple = any(part.multiple for part in parts)
+        labels = [
+            label
+            for part in parts
+            for label in (label_sets(part.labels or []) if multiple else part.labels or [])
+        ]
+    names = dict.fromkeys(name for part in parts for name in part.columns or ())
+    columns: dict[str, list[Any]] = {name: [] for name in names}
+    for part in parts:
+        for name, values in columns.items():
+            values += (part.columns or {}).get(name) or [None] * len(part)
+    ids = None
+    if any(part.ids is not None for part in parts):
+        ids = [each for part in parts for each in part.ids or [""] * len(part)]
+    taken = parts[0].taken
+    return Documents(
+        [name for part in parts for name in part.names],
+        [text for part in parts for text in part.texts],
+        labels,
+        parts[-1].report,
+        ids,
+        columns if any(part.columns is not None for part in parts) else None,
+        taken if all(one.taken == other.taken for one, other in pairwise(parts)) else None,
+    )
 
 
 def label_sets(labels: Sequence[str] | Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
@@ -329,15 +451,6 @@ class Bounded(io.RawIOBase):
 
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tar", ".zip")
-_ZIPPABLE = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
-TABLES = (
-    *_ZIPPABLE,
-    ".parquet",
-    ".arrow",
-    ".feather",
-    ".ipc",
-    *(f"{suffix}.gz" for suffix in _ZIPPABLE),
-)
 FASTTEXT_LABEL = "__label__"
 """What fastText writes before each label of a line."""
 
@@ -345,11 +458,6 @@ FASTTEXT_LABEL = "__label__"
 def is_archive(path: str) -> bool:
     """Return whether a file's suffix is that of an archive."""
     return path.lower().endswith(ARCHIVES)
-
-
-def is_table(path: str) -> bool:
-    """Return whether a file's suffix is that of a table."""
-    return path.lower().endswith(TABLES)
 
 
 def is_fasttext(path: str) -> bool:

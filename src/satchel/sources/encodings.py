@@ -177,8 +177,7 @@ class Decoder:
         for index, (name, data) in self._waiting.items():
             if index in damaged:
                 texts[index] = data.decode("utf-8", "replace")
-                before = self._report.replaced.get(name, 0)
-                self._report.replaced[name] = before + texts[index].count("\ufffd")
+                self._report.replace(name, texts[index].count("\ufffd"))
             elif fallback == "windows-1252":
                 texts[index] = _windows(data)
                 self._note(fallback, name, 0)
@@ -191,9 +190,9 @@ class Decoder:
     def _note(self, encoding: str, name: str, replaced: int) -> None:
         if (encoding, name) not in self._noted:
             self._noted.add((encoding, name))
-            self._report.recoded.setdefault(encoding, []).append(name)
+            self._report.recode(encoding, name)
         if replaced:
-            self._report.replaced[name] = self._report.replaced.get(name, 0) + replaced
+            self._report.replace(name, replaced)
 
 
 def decode_name(name: str, encoding: str | None) -> str:

@@ -144,7 +144,7 @@ def split_labels(
     for path in paths:
         first, slash, _ = path[len(prefix) :].partition("/")
         if not slash or not path.startswith(prefix):
-            report.unlabelled.append(path)
+            report.leave_out(path)
             continue
         if first not in cleaned:
             name = readable(first)
@@ -156,7 +156,7 @@ def split_labels(
             kept.append(path)
             labels.append(cleaned[first])
         else:
-            report.unlabelled.append(path)
+            report.leave_out(path)
     return kept, labels
 
 
@@ -232,7 +232,7 @@ def find_files(root: str, report: ReadReport) -> list[str]:
                 for entry in entries:
                     _classify(entry, prefix, found, folders, linked, report)
         except OSError as error:
-            report.unreadable.append(Skipped(prefix or root, reason(error)))
+            report.reject(report.unreadable, Skipped(prefix or root, reason(error)))
     found.sort(key=by_bytes)
     report.hidden.sort(key=by_bytes)
     for skipped in (report.special, report.unreadable):
@@ -264,7 +264,7 @@ def _classify(
         try:
             mode = entry.stat().st_mode
         except OSError as error:
-            report.unreadable.append(Skipped(name, f"broken link: {reason(error)}"))
+            report.reject(report.unreadable, Skipped(name, f"broken link: {reason(error)}"))
             return
         if stat.S_ISREG(mode):
             found.append(name)
@@ -274,37 +274,33 @@ def _classify(
             report.special.append(Skipped(name, kind(mode)))
 
 
-def read_file(path: str, name: str, report: ReadReport) -> bytes | None:
+def read_file(path: str, name: str) -> bytes | Skipped:
     """Read one regular file.
 
     Args:
         path: Where it is.
         name: Its name for the report.
-        report: Where it is noted if it cannot be read.
 
     Returns:
-        The bytes, or None where it is unreadable, special, or larger than a document may be.
+        The bytes, or why there are none: it is unreadable, special, or larger than a document may
+        be.
     """
     try:
         descriptor = os.open(path, _FLAGS)
     except OSError as error:
-        report.unreadable.append(Skipped(name, reason(error)))
-        return None
+        return Skipped(name, reason(error))
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            report.special.append(Skipped(name, kind(status.st_mode)))
-            return None
+            return Skipped(name, kind(status.st_mode))
         size = status.st_size
         if size > MAX_DOCUMENT_BYTES:
-            report.unreadable.append(Skipped(name, too_large(size)))
-            return None
+            return Skipped(name, too_large(size))
         data = os.read(descriptor, size + 1)
         while len(data) < size and (more := os.read(descriptor, size - len(data))):
             data += more
     except OSError as error:
-        report.unreadable.append(Skipped(name, reason(error)))
-        return None
+        return Skipped(name, reason(error))
     finally:
         os.close(descriptor)
     return data

@@ -7,12 +7,13 @@ import csv
 import glob
 import io
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, Final, Literal, get_args
+from typing import IO, Final, Literal, cast, get_args
 
 from satchel.errors import SettingError, SourceError, SourceNotFoundError
 from satchel.escaping import printable
@@ -46,9 +47,12 @@ SUFFIXES: Final[dict[str, Format]] = {
     ".arrow": "arrow",
     ".feather": "arrow",
     ".ipc": "arrow",
-    **dict.fromkeys(database.DATABASES, "sqlite"),  # type: ignore[dict-item]
+    **dict.fromkeys(database.DATABASES, "sqlite"),
 }
 """Suffix of a file → its format."""
+
+TABLES: Final = tuple(SUFFIXES)
+"""Suffixes of tables."""
 
 SEEKING: Final = frozenset({"parquet", "arrow", "sqlite"})
 """Formats that are not read from start to end, and are never compressed as a whole."""
@@ -60,6 +64,7 @@ MAX_COPY_BYTES: Final = 1 << 40
 _FREE_BYTES: Final = 1 << 30  # a temporary copy leaves as much of the disk free
 _CHUNK: Final = 1 << 20
 _START_BYTES: Final = 1 << 16
+_LONGEST_NAME: Final = 60
 
 
 @dataclass(frozen=True)
@@ -81,11 +86,14 @@ class TableFile:
     name: str = ""
 
     @contextmanager
-    def open(self, progress: Progress = silent) -> Iterator[io.BufferedReader]:
+    def open(self, progress: Progress = silent) -> Iterator[tuple[io.BufferedReader, int]]:
         """Open the table's bytes, decompressed and within the limits, at their start.
 
         Args:
             progress: Receives the bytes of a copy that a compressed file of unknown size needs.
+
+        Yields:
+            The bytes as a stream, and the size of the file in bytes if it is compressed, else 0.
 
         Raises:
             SourceError: The place cannot be reached; and later, on reading, where the file is
@@ -105,10 +113,11 @@ class TableFile:
             else:
                 raw = stack.enter_context(io.FileIO(self.place))
                 size = os.path.getsize(self.place)
-            stream = io.BufferedReader(raw, _CHUNK)
+            stream = cast("io.BufferedReader", io.BufferedReader(raw, _CHUNK))
             if self.packing:
-                stream = unpack(stream, self.packing, self.name, size or 0)
-            yield stream
+                yield unpack(stream, self.packing, self.name, size or 0), size or 0
+            else:
+                yield stream, 0
 
     @contextmanager
     def local(self, progress: Progress = silent) -> Iterator[str]:
@@ -126,12 +135,6 @@ class TableFile:
                 yield path
         else:
             yield self.place
-
-    def packed_size(self) -> int:
-        """Return the size in bytes of a compressed file; 0 where it is not compressed or known."""
-        if not self.packing or is_remote(self.place):
-            return 0
-        return os.path.getsize(self.place)
 
 
 def suffix_format(path: str) -> tuple[Format, str] | None:
@@ -253,7 +256,7 @@ def local_copy(address: str, progress: Progress = silent) -> Iterator[str]:
     """Copy the file at an address to a temporary file, which is deleted afterwards.
 
     Args:
-        address: The address; its last suffix, such as ``.zip``, is kept.
+        address: The address; the copy has the end of its name, and so its suffix.
         progress: Receives the number of bytes copied so far.
 
     Raises:
@@ -276,10 +279,8 @@ def _copy(
     """Copy a stream to a temporary file, which is deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="satchel-") as folder:
         limit = min(MAX_COPY_BYTES, shutil.disk_usage(folder).free - _FREE_BYTES)
-        suffixes = "".join(os.path.splitext(file_name)[1:])
-        if file_name.lower().endswith((".tar.gz", ".tar.bz2")):
-            suffixes = f".tar{suffixes}"
-        path = os.path.join(folder, f"copy{suffixes}")
+        # Its suffix says what it is; the rest of the name is for messages.
+        path = os.path.join(folder, re.sub(r"[^\w.\-]", "_", file_name)[-_LONGEST_NAME:] or "copy")
         if total is not None and total > limit:
             raise _no_room(name, total, limit, folder)
         done = 0
@@ -326,8 +327,8 @@ def spooled(
         with open(path, "rb") as file:
             packed = packing_of(file.read(8))
         table = TableFile(path, "csv", packed, "", name)
-        with table.open() as file:
-            start = file.read(_START_BYTES)
+        with table.open() as (unpacked, _):
+            start = unpacked.read(_START_BYTES)
         found = format or sniff(start, name)
         if found in SEEKING and packed:
             raise SourceError(

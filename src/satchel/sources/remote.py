@@ -139,8 +139,8 @@ def _system(address: str) -> tuple[Any, str]:
     known = protocol(address)
     if known not in fsspec.available_protocols():
         raise SourceError(
-            f"{printable(plain_address(address))}: expected a protocol such as s3://, gs://, az://, "
-            f"hf:// or https://, found {printable(known)}://, which fsspec does not know. "
+            f"{printable(plain_address(address))}: expected a protocol such as s3://, gs://, "
+            f"az://, hf:// or https://, found {printable(known)}://, which fsspec does not know. "
             f"Check the address."
         )
     options: dict[str, Any] = {}

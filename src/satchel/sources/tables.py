@@ -7,30 +7,25 @@ Parquet.
 from __future__ import annotations
 
 import contextlib
-import csv
 import functools
-import gzip
 import io
 import itertools
 import json
-import os
 import re
-import zlib
-from collections.abc import Callable, Iterator, Sequence
-from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeGuard, cast
 
 import msgspec
 
-from satchel.errors import LabelError, SourceError
+from satchel.errors import LabelError, SatchelError, SourceError
 from satchel.escaping import printable
 from satchel.progress import Progress
-from satchel.sources.columns import MAX_COLUMNS, Columns, RowCollector, undecoded, unique_names
-from satchel.sources.delimited import DelimitedRows, Header, Row, find_header
+from satchel.sources.collecting import Collector, Reading, undecoded
+from satchel.sources.columns import MAX_COLUMNS, Columns, unique_names
+from satchel.sources.delimited import DelimitedRows, Header, Row, after, find_header
 from satchel.sources.documents import (
     BYTES_PER_ROW,
     FASTTEXT_LABEL,
-    MAX_DOCUMENT_BYTES,
-    Bounded,
     Documents,
     ReadReport,
     Taken,
@@ -41,9 +36,12 @@ from satchel.sources.documents import (
 )
 from satchel.sources.encodings import mark
 from satchel.sources.files import reason
+from satchel.sources.opening import Format, TableFile
 
 if TYPE_CHECKING:
     import polars
+
+    from satchel.sources.columnar import ColumnarFormat
 
 
 _decode = msgspec.json.Decoder().decode
@@ -53,26 +51,44 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
+class JsonRow(NamedTuple):
+    """An object of a file of JSON.
+
+    Attributes:
+        line: Its line, from 1; its number where an array holds the objects.
+        byte: Where it starts; None in an array.
+        raw: The object as it stands in the file.
+        record: The object; None where there was none, and the line was rejected.
+    """
+
+    line: int
+    byte: int | None
+    raw: str
+    record: dict[str, Any] | None
+
+
 class JsonRows:
     """Reads the objects of one file.
 
     Args:
-        source: The file's name, for messages.
-        reject: Called with the line of what is not an object, and the reason.
+        rows: Where lines that hold no object are rejected.
     """
 
-    def __init__(self, source: str, reject: Callable[[int, str], None]) -> None:
-        self._source = printable(source)
-        self._reject = reject
+    def __init__(self, rows: Collector) -> None:
+        self._rows = rows
+        self._source = printable(rows.source)
 
-    def read(self, stream: IO[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield each object with its line, or with its number where an array holds them.
+    def read(self, stream: IO[str]) -> Iterator[JsonRow]:
+        """Yield each object, and each line that was rejected.
 
         Raises:
             SourceError: The file is one object of several lines, or an array that is damaged.
         """
         first = True
+        end = self._rows.start
         for line, text in enumerate(stream, 1):
+            byte = end
+            end = after(byte, text)
             if text.isspace():
                 continue
             if first and text.lstrip().startswith("["):
@@ -85,10 +101,9 @@ class JsonRows:
                     f"records."
                 )
             first = False
-            if (record := self._object(line, text)) is not None:
-                yield line, record
+            yield JsonRow(line, byte, text, self._object(line, byte, text))
 
-    def _array(self, text: str, line: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _array(self, text: str, line: int) -> Iterator[JsonRow]:
         scan = json.JSONDecoder().raw_decode
         place = text.index("[") + 1
         number = 0
@@ -101,8 +116,8 @@ class JsonRows:
                 _, end = scan(text, place)
             except (ValueError, RecursionError) as error:
                 raise self._damaged(text, line, place, f"{error} in record {number:,}") from error
-            if (record := self._object(number, text[place:end])) is not None:
-                yield number, record
+            raw = text[place:end]
+            yield JsonRow(number, None, raw, self._object(number, None, raw))
             place = _end_of_space(text, end)
             if text[place : place + 1] == "]":
                 break
@@ -120,16 +135,17 @@ class JsonRows:
             f"objects, found {brief(why, 200)}. Fix the line, or get a fresh copy."
         )
 
-    def _object(self, line: int, text: str) -> dict[str, Any] | None:
+    def _object(self, line: int, byte: int | None, text: str) -> dict[str, Any] | None:
         """Return an object, or None after rejecting what is not one."""
         try:
             record = _parse(text)
         except (ValueError, RecursionError) as error:
-            self._reject(line, f"invalid JSON: {brief(str(error), 200)}")
+            self._rows.reject(line, f"invalid JSON: {brief(str(error), 200)}", byte, text)
             return None
         if isinstance(record, dict):
             return record
-        self._reject(line, f"expected a JSON object, found a value of type {type(record).__name__}")
+        found = f"found a value of type {type(record).__name__}"
+        self._rows.reject(line, f"expected a JSON object, {found}", byte, text)
         return None
 
 
@@ -204,7 +220,7 @@ def frame_documents(frame: Any, wanted: Columns, name: str = "frame") -> Documen
         SourceError: A column is missing, or most rows cannot be used.
     """
     columns, repeated = unique_names([str(column) for column in frame.columns])
-    rows = RowCollector(name, wanted, ReadReport())
+    rows = Collector(name, Reading(wanted), ReadReport())
     rows.taken = taken = wanted.choose(columns, name, rows.report.notes, repeated)
     rows.splits = True
     own = dict(zip(columns, frame.columns, strict=True))
@@ -218,7 +234,8 @@ def frame_documents(frame: Any, wanted: Columns, name: str = "frame") -> Documen
             cells[taken.id][place] if taken.id is not None else None,
             {column: cells[column][place] for column in taken.kept} if taken.kept else None,
         )
-    return rows.finish()
+    rows.check()
+    return rows.take()
 
 
 def text_documents(texts: Any, labels: Any, name: str = "texts") -> Documents:
@@ -244,10 +261,11 @@ def text_documents(texts: Any, labels: Any, name: str = "texts") -> Documents:
             f"expected one label per text, found {counted(len(labels), 'label')} for "
             f"{counted(len(texts), 'text')}: give one for each"
         )
-    rows = RowCollector(name, Columns(), ReadReport())
+    rows = Collector(name, Reading(Columns()), ReadReport())
     for number, (text, label) in enumerate(zip(texts, labels, strict=True), 1):
         rows.add(number, [_cell(text)], _cell(label))
-    return rows.finish()
+    rows.check()
+    return rows.take()
 
 
 def _cell(cell: Any) -> Any:
@@ -269,112 +287,117 @@ Tick: TypeAlias = Callable[[int], None]
 
 
 def read_table(
-    path: str, wanted: Columns, report: ReadReport, progress: Progress, encoding: str | None = None
-) -> Documents:
-    """Read a table whose format its suffix names; a file without such a suffix is read as fastText.
+    table: TableFile, reading: Reading, report: ReadReport, progress: Progress
+) -> Generator[Documents, None, None]:
+    """Read a table.
 
     Args:
-        path: The file.
-        wanted: Which columns to read.
+        table: Where it is, and its format.
+        reading: Which columns are read, in which encoding, in batches of which size.
         report: Where rejected rows, guesses and other encodings are noted.
-        progress: Receives the number of rows read so far.
-        encoding: Encoding of rows that are not UTF-8; None decides from their bytes.
+        progress: Receives the number of rows read so far, and that of bytes copied.
 
-    Returns:
-        One document per row, in the table's order, named ``file:line``.
+    Yields:
+        Batches of one document per row, in the table's order, named ``file:line``.
 
     Raises:
-        SourceError: The file is truncated or not such a table, a column is missing, or most rows
-            cannot be used.
-        MissingDependencyError: Parquet needs polars.
+        SourceError: The file is truncated or not such a table, a column is missing, or too many
+            rows cannot be used.
+        MissingDependencyError: The format, compression or address needs a package.
     """
-    name = os.path.basename(path)
-    rows = RowCollector(name, wanted, report, encoding)
+    name = table.name
+    rows = Collector(name, reading, report)
 
     def tick(done: int) -> None:
         if done % _STEP == 0:
             progress("reading", done, None, name)
 
-    suffix = os.path.splitext(path.lower().removesuffix(".gz"))[1]
-    try:
-        _READERS.get(suffix, _read_fasttext)(path, wanted, rows, tick)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise SourceError(
-            f"{printable(path)}: expected an intact gzip file, found a damaged or truncated "
-            f"one ({error}). Get a fresh copy."
-        ) from error
-    except OSError as error:
-        raise SourceError(
-            f"{printable(path)}: expected a readable file, found that it cannot be read: "
-            f"{reason(error)}."
-        ) from error
-    return rows.finish()
+    with contextlib.ExitStack() as stack:
+        try:
+            if table.format in _READERS:
+                full = _READERS[table.format](table, reading.columns, rows, tick)
+            else:
+                path = stack.enter_context(table.local(progress))
+                full = _read_local(path, table, reading.columns, rows, tick)
+            # The file is closed here, not when the iterator is garbage-collected.
+            stack.enter_context(contextlib.closing(full))
+            for _ in full:
+                rows.check(at_end=False)
+                yield rows.take()
+        except OSError as error:
+            if isinstance(error, SatchelError):
+                raise
+            raise SourceError(
+                f"{printable(name)}: expected a readable file, found that it cannot be read: "
+                f"{reason(error)}."
+            ) from error
+    rows.check()
+    yield rows.take()
+
+
+Full: TypeAlias = Generator[None, None, None]
+"""What a reader yields whenever the batch is full; whoever reads takes it then."""
 
 
 @contextlib.contextmanager
-def _open_text(path: str, rows: RowCollector, newline: str) -> Iterator[IO[str]]:
+def _open_text(table: TableFile, rows: Collector, newline: str) -> Iterator[IO[str]]:
     """Open a table as text; bytes that are not UTF-8 pass as surrogate escapes."""
-    with open(path, "rb") as file:
-        stream: io.BufferedReader = file
-        if path.lower().endswith(".gz"):
-            unzipped = cast("IO[bytes]", gzip.GzipFile(fileobj=file))
-            rows.max_rows = expansion_limit(os.path.getsize(path)) // BYTES_PER_ROW
-            stream = io.BufferedReader(Bounded(unzipped, path, os.path.getsize(path)), 2**18)
+    with table.open() as (stream, packed_size):
+        if table.packing:
+            rows.max_rows = expansion_limit(packed_size) // BYTES_PER_ROW
         encoding, length = mark(stream.peek(4)[:4])
         stream.read(length)
         if encoding in ("", "utf-8"):
+            rows.start = length
             yield io.TextIOWrapper(stream, "utf-8", "surrogateescape", newline=newline)
         else:
             rows.recoded(encoding)
+            rows.start = None
             yield io.TextIOWrapper(stream, encoding, "replace", newline=newline)
 
 
-def _read_delimited(path: str, wanted: Columns, rows: RowCollector, tick: Tick) -> None:
-    before = csv.field_size_limit(MAX_DOCUMENT_BYTES)
-    try:
-        _read_cells(path, wanted, rows, tick)
-    finally:
-        csv.field_size_limit(before)
-
-
-def _read_cells(path: str, wanted: Columns, rows: RowCollector, tick: Tick) -> None:
-    tabs = path.lower().removesuffix(".gz").endswith(".tsv")
-    table = DelimitedRows(functools.partial(_open_text, path, rows, ""), tabs, wanted, rows)
-    # The file is closed here, not when the iterator is garbage-collected.
-    with contextlib.closing(iter(table)) as records:
+def _read_delimited(table: TableFile, wanted: Columns, rows: Collector, tick: Tick) -> Full:
+    open_text = functools.partial(_open_text, table, rows, "")
+    cells_of = DelimitedRows(open_text, table.format == "tsv", wanted, rows)
+    with contextlib.closing(iter(cells_of)) as records:
         first = next(records, None)
         if first is None:
             return
-        table.width = len(first[1])
-        if table.width > MAX_COLUMNS:
+        cells_of.width = len(first.cells)
+        if cells_of.width > MAX_COLUMNS:
             raise SourceError(
                 f"{printable(rows.source)}: expected at most {MAX_COLUMNS:,} columns, found "
-                f"{table.width:,}: it does not look like a table of documents."
+                f"{cells_of.width:,}: it does not look like a table of documents."
             )
         sample = [first, *_some(records)]
-        cells = [cells for _, cells in sample]
+        cells = [row.cells for row in sample if row.cells]
         header = find_header(cells, wanted, rows.source, rows.report.notes, rows.encoding)
         if not header.is_data:
             del sample[0]
-        _add_cells(itertools.chain(sample, records), header, rows, tick)
+        yield from _add_cells(itertools.chain(sample, records), header, rows, tick)
 
 
-def _add_cells(records: Iterator[Row], header: Header, rows: RowCollector, tick: Tick) -> None:
+def _add_cells(records: Iterator[Row], header: Header, rows: Collector, tick: Tick) -> Full:
     rows.taken = taken = header.taken
     rows.splits = True
     at = {name: place for place, name in enumerate(header.names)}
     text_at = [at[name] for name in taken.text]
     label_at, id_at = (at.get(name or "", -1) for name in (taken.label, taken.id))
     kept_at = [(name, at[name]) for name in taken.kept]
-    for number, (line, cells) in enumerate(records, 1):
+    for number, (line, byte, raw, cells) in enumerate(records, 1):
         tick(number)
-        rows.add(
-            line,
-            [cells[place] for place in text_at],
-            cells[label_at] if label_at >= 0 else None,
-            cells[id_at] if id_at >= 0 else None,
-            {name: cells[place] for name, place in kept_at} if kept_at else None,
-        )
+        if cells:
+            rows.add(
+                line,
+                [cells[place] for place in text_at],
+                cells[label_at] if label_at >= 0 else None,
+                cells[id_at] if id_at >= 0 else None,
+                {name: cells[place] for name, place in kept_at} if kept_at else None,
+                byte,
+                raw,
+            )
+        if rows.full:
+            yield
 
 
 def _some(records: Iterator[Row]) -> Iterator[Row]:
@@ -382,39 +405,41 @@ def _some(records: Iterator[Row]) -> Iterator[Row]:
     characters = 0
     for record in itertools.islice(records, _SAMPLE_ROWS):
         yield record
-        characters += sum(map(len, record[1]))
+        characters += sum(map(len, record.cells))
         if characters > _SAMPLE_CHARACTERS:
             return
 
 
-def _read_json(path: str, wanted: Columns, rows: RowCollector, tick: Tick) -> None:
-    with _open_text(path, rows, newline="\n") as stream:
-        objects = JsonRows(rows.source, rows.reject)
+def _read_json(table: TableFile, wanted: Columns, rows: Collector, tick: Tick) -> Full:
+    with _open_text(table, rows, newline="\n") as stream:
         taken: Taken | None = None
         missing: SourceError | None = None
-        for number, (line, record) in enumerate(objects.read(stream), 1):
+        for number, row in enumerate(JsonRows(rows).read(stream), 1):
             tick(number)
-            if taken is None:
+            if row.record is not None and taken is None:
                 try:
-                    taken = rows.taken = wanted.choose(list(record), rows.source, rows.report.notes)
+                    columns = list(row.record)
+                    taken = rows.taken = wanted.choose(columns, rows.source, rows.report.notes)
                 except SourceError as error:
                     missing = missing or error
-                    rows.reject(line, "the text or label is missing")
-                    continue
-            _add_object(line, record, wanted, taken, rows)
+                    rows.reject(row.line, "the text or label is missing", row.byte, row.raw)
+            if row.record is not None and taken is not None:
+                _add_object(row, row.record, wanted, taken, rows)
+            if rows.full:
+                yield
     if taken is None and missing is not None:
         raise missing
 
 
 def _add_object(
-    line: int, record: dict[str, Any], wanted: Columns, taken: Taken, rows: RowCollector
+    row: JsonRow, record: dict[str, Any], wanted: Columns, taken: Taken, rows: Collector
 ) -> None:
     label, text = taken.label, taken.text
     if label is not None and label not in record:
-        rows.reject(line, f"{quoted(label)} is missing")
+        rows.reject(row.line, f"{quoted(label)} is missing", row.byte, row.raw)
         return
     if len(text) == 1 and text[0] not in record:
-        rows.reject(line, f"{quoted(text[0])} is missing")
+        rows.reject(row.line, f"{quoted(text[0])} is missing", row.byte, row.raw)
         return
     kept = None
     if wanted.whole:
@@ -425,22 +450,27 @@ def _add_object(
     elif taken.kept:
         kept = {name: record.get(name) for name in taken.kept}
     rows.add(
-        line,
+        row.line,
         [record.get(name) for name in text],
         record[label] if label is not None else None,
         record.get(taken.id) if taken.id is not None else None,
         kept,
+        row.byte,
+        row.raw,
     )
 
 
-def _read_fasttext(path: str, wanted: Columns, rows: RowCollector, tick: Tick) -> None:  # noqa: ARG001
+def _read_fasttext(table: TableFile, wanted: Columns, rows: Collector, tick: Tick) -> Full:  # noqa: ARG001
     """Read lines of words, of which those that begin with ``__label__`` are labels."""
     rows.report.notes.append(
         f"{printable(rows.source)}: read as fastText; labels begin with {FASTTEXT_LABEL}."
     )
-    with _open_text(path, rows, newline="\n") as stream:
+    with _open_text(table, rows, newline="\n") as stream:
+        end = rows.start
         for number, line in enumerate(stream, 1):
             tick(number)
+            byte = end
+            end = after(byte, line)
             text = line.strip()
             if not text:
                 continue
@@ -457,29 +487,26 @@ def _read_fasttext(path: str, wanted: Columns, rows: RowCollector, tick: Tick) -
                     if word.startswith(FASTTEXT_LABEL)
                 ]
                 text = " ".join(word for word in words if not word.startswith(FASTTEXT_LABEL))
-            rows.add(number, [text], labels[0] if len(labels) == 1 else labels or None)
+            found = labels[0] if len(labels) == 1 else labels or None
+            rows.add(number, [text], found, byte=byte, raw=line)
+            if rows.full:
+                yield
 
 
-def _read_parquet(path: str, wanted: Columns, rows: RowCollector, tick: Tick) -> None:
+def _read_local(path: str, table: TableFile, wanted: Columns, rows: Collector, tick: Tick) -> Full:
+    """Read a table in a format that is not read from start to end."""
+    if table.format == "sqlite":
+        from satchel.sources.database import read_database
+
+        return read_database(path, table.query, wanted, rows, tick)
     from satchel.sources.columnar import read_columnar
 
-    read_columnar(path, "parquet", wanted, rows, tick)
+    return read_columnar(path, cast("ColumnarFormat", table.format), wanted, rows, tick)
 
 
-def _read_arrow(path: str, wanted: Columns, rows: RowCollector, tick: Tick) -> None:
-    from satchel.sources.columnar import read_columnar
-
-    read_columnar(path, "arrow", wanted, rows, tick)
-
-
-_READERS: dict[str, Callable[[str, Columns, RowCollector, Tick], None]] = {
-    ".csv": _read_delimited,
-    ".tsv": _read_delimited,
-    ".json": _read_json,
-    ".jsonl": _read_json,
-    ".ndjson": _read_json,
-    ".parquet": _read_parquet,
-    ".arrow": _read_arrow,
-    ".feather": _read_arrow,
-    ".ipc": _read_arrow,
+_READERS: dict[Format, Callable[[TableFile, Columns, Collector, Tick], Full]] = {
+    "csv": _read_delimited,
+    "tsv": _read_delimited,
+    "jsonl": _read_json,
+    "fasttext": _read_fasttext,
 }

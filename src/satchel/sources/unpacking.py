@@ -15,7 +15,7 @@ import os
 import sys
 import zlib
 from collections.abc import Callable
-from typing import IO, Any, Final, Protocol
+from typing import IO, Any, Final, Protocol, cast
 
 from satchel.errors import MissingDependencyError, SourceError
 from satchel.escaping import printable
@@ -63,7 +63,9 @@ def unpack(file: IO[bytes], suffix: str, name: str, size: int) -> io.BufferedRea
     Raises:
         MissingDependencyError: Zstandard needs a package before Python 3.14.
     """
-    return io.BufferedReader(Bounded(_Members(file, suffix, name), name, size), _BUFFER)
+    return io.BufferedReader(
+        Bounded(cast("IO[bytes]", _Members(file, suffix, name)), name, size), _BUFFER
+    )
 
 
 class _Decompressor(Protocol):
@@ -107,8 +109,11 @@ def _xz() -> _Decompressor:
     return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY_XZ)
 
 
-def _zstandard() -> Any:
+def zstandard(purpose: str = "reading .zst files") -> Any:
     """Return the module for Zstandard: Python's own, or the package that brings it to older ones.
+
+    Args:
+        purpose: What needs it, for the message.
 
     Raises:
         MissingDependencyError: That package is not installed.
@@ -117,7 +122,7 @@ def _zstandard() -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise MissingDependencyError(name, "tables", "reading .zst files") from error
+        raise MissingDependencyError(name, "tables", purpose) from error
 
 
 class _Members(io.RawIOBase):
@@ -140,12 +145,17 @@ class _Members(io.RawIOBase):
         self._faults: tuple[type[Exception], ...] = (EOFError, OSError, lzma.LZMAError, zlib.error)
         self._new: Callable[[], _Decompressor]
         if suffix == ".zst":
-            zstandard = _zstandard()
-            self._faults += (zstandard.ZstdError,)
-            options = {zstandard.DecompressionParameter.window_log_max: _WINDOW_ZSTANDARD}
-            self._new = lambda: zstandard.ZstdDecompressor(options=options)
+            zstd = zstandard()
+            self._faults += (zstd.ZstdError,)
+            options = {zstd.DecompressionParameter.window_log_max: _WINDOW_ZSTANDARD}
+            self._new = lambda: zstd.ZstdDecompressor(options=options)
         else:
-            self._new = {".gz": _Gzip, ".bz2": bz2.BZ2Decompressor, ".xz": _xz}[suffix]
+            makers: dict[str, Callable[[], _Decompressor]] = {
+                ".gz": _Gzip,
+                ".bz2": bz2.BZ2Decompressor,
+                ".xz": _xz,
+            }
+            self._new = makers[suffix]
         self._member: _Decompressor | None = None
         self._members = 0
         self._waiting = b""

@@ -1,0 +1,389 @@
+"""Collects documents into batches: decodes them, checks their labels, and notes what it rejects."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from satchel.errors import SourceError
+from satchel.escaping import printable
+from satchel.sources.columns import Columns
+from satchel.sources.documents import (
+    MAX_DOCUMENT_BYTES,
+    Documents,
+    ReadReport,
+    Skipped,
+    Taken,
+    counted,
+    too_large,
+)
+from satchel.sources.encodings import Decoder, not_text
+from satchel.sources.files import clean_label, label_fault
+
+SEPARATOR: Final = "|"
+"""Between the labels of one document in a cell of a column called ``labels``."""
+
+
+@dataclass(frozen=True)
+class BatchSize:
+    """When a batch is full.
+
+    Attributes:
+        documents: It has as many documents, rejected ones included.
+        characters: Its texts have as many characters.
+    """
+
+    documents: int = 16_384
+    characters: int = 1 << 24
+
+
+_HALF: Final = 0.5
+_ENOUGH_TO_STOP: Final = 10_000  # documents, before a large share of rejected ones ends the reading
+
+EVERYTHING: Final = BatchSize(sys.maxsize, sys.maxsize)
+"""One batch of the whole source."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a source is to be read.
+
+    Attributes:
+        columns: Which columns of a table.
+        encoding: Encoding of documents that are not UTF-8; None decides from their bytes.
+        batch: The size of a batch.
+        max_bad: The largest share of documents that may be rejected; None: half of a table's rows,
+            and any number of files.
+        format: The format of a table, one of ``opening.FORMATS``; None: what its suffix says, or
+            its first bytes where it comes from standard input.
+    """
+
+    columns: Columns
+    encoding: str | None = None
+    batch: BatchSize = EVERYTHING
+    max_bad: float | None = None
+    format: str | None = None
+
+
+class Collector:
+    """Collects the usable documents of one source, and notes why the others were rejected.
+
+    Args:
+        source: The name of the table; of files, that of the folder or archive.
+        reading: Which columns are read, in which encoding, in batches of which size.
+        report: Where rejected documents are noted.
+
+    Attributes:
+        source: The same.
+        report: The same.
+        encoding: Encoding of documents that are not UTF-8; None decides from their bytes.
+        taken: Which columns of a table were chosen; None until they are, and for files.
+        splits: Whether a text cell of a column ``labels`` is split into several labels.
+        start: Where the table's first line starts, in bytes; None where lines have no such place,
+            as in UTF-16.
+        max_rows: A compressed table with more rows than this counts as a decompression bomb.
+        used: How many documents were taken.
+        rejected: How many were rejected.
+    """
+
+    def __init__(self, source: str, reading: Reading, report: ReadReport) -> None:
+        self.source = source
+        self.report = report
+        self.encoding = reading.encoding
+        self.taken: Taken | None = None
+        self.splits = False
+        self.start: int | None = 0
+        self.max_rows = sys.maxsize
+        self.used = 0
+        self.rejected = 0
+        self._batch = reading.batch
+        self._max_bad = reading.max_bad
+        self._labelled = reading.columns.labelled
+        self._keeps = bool(reading.columns.keep) or reading.columns.whole
+        self._decoder = Decoder(report, reading.encoding)
+        self._first_rejected: list[Skipped] = []
+        self._clean: dict[str, str] = {}
+        self._multiple = False
+        self._files = False
+        self._start()
+
+    def _start(self) -> None:
+        """Begin a batch."""
+        self._names: list[str] = []
+        self._texts: list[str] = []
+        self._labels: list[str | tuple[str, ...]] = []
+        self._ids: list[str] = []
+        self._kept: dict[str, list[Any]] = {}
+        self._cells = 0
+        self._characters = 0
+        self._rejected: list[tuple[int, Skipped]] = []
+
+    @property
+    def full(self) -> bool:
+        """Whether the batch is full, and to be taken."""
+        return (
+            len(self._texts) + len(self._rejected) >= self._batch.documents
+            or self._characters >= self._batch.characters
+        )
+
+    def reject(self, line: int, reason: str, byte: int | None = None, raw: str = "") -> None:
+        """Note a row that cannot be used.
+
+        Args:
+            line: Its first line, from 1.
+            reason: Why it cannot be used.
+            byte: Where it starts; None where that is not known.
+            raw: The row as it stands in the file.
+        """
+        self._reject(self.report.rejected, Skipped(self.source, reason, line, byte, raw))
+
+    def _reject(self, kind: Any, skipped: Skipped) -> None:
+        self.report.reject(kind, skipped)
+        self.rejected += 1
+        self._rejected.append((len(self._texts), skipped))
+        if len(self._first_rejected) < 5:
+            self._first_rejected.append(skipped)
+
+    def recoded(self, encoding: str) -> None:
+        """Note that the table as a whole has another encoding than UTF-8."""
+        self.report.recode(encoding, self.source)
+
+    def add_file(self, name: str, data: bytes | Skipped, label: str | None) -> None:
+        """Take a file, or reject it.
+
+        Args:
+            name: Its path.
+            data: Its bytes, or why it cannot be read.
+            label: Its label; None where labels are not read.
+        """
+        self._files = True
+        if isinstance(data, Skipped):
+            self._reject(self.report.unreadable, data)
+            return
+        if why := not_text(data):
+            self._reject(self.report.binary, Skipped(name, why))
+            return
+        self._texts.append(self._decoder.decode(len(self._texts), name, data))
+        self._characters += len(data)
+        self._names.append(name)
+        self.used += 1
+        if label is not None:
+            self._labels.append(label)
+
+    def add(
+        self,
+        line: int,
+        texts: Sequence[Any],
+        label: Any = None,
+        id_: Any = None,
+        kept: dict[str, Any] | None = None,
+        byte: int | None = None,
+        raw: str = "",
+    ) -> None:
+        """Take a row, or reject it.
+
+        Args:
+            line: Its first line, from 1.
+            texts: The text cells: each a ``str`` (undecoded bytes are in it as surrogate
+                escapes) or None; those present are joined by a line feed.
+            label: The label cell: ``str``, ``int`` or ``bool``, or a list of those for several.
+            id_: The id cell; None where there is none.
+            kept: Column → cell, of the columns that are kept.
+            byte: Where it starts; None where that is not known.
+            raw: The row as it stands in the file, for whoever mends it.
+        """
+        if self.used >= self.max_rows:
+            raise SourceError(
+                f"{printable(self.source)}: expected at most {self.max_rows:,} rows from a "
+                f"compressed file of this size, found more: it looks like a decompression bomb. If "
+                f"it is not, unpack it and name the table."
+            )
+        text = texts[0] if len(texts) == 1 else _joined(texts)
+        if not isinstance(text, str):
+            self.reject(line, f"expected text, found {_kind(text)}", byte, raw)
+            return
+        # A character takes at most four bytes; few texts need the exact count.
+        if len(text) > MAX_DOCUMENT_BYTES // 4:
+            size = len(text.encode("utf-8", "surrogatepass"))
+            if size > MAX_DOCUMENT_BYTES:
+                self.reject(line, too_large(size), byte, raw)
+                return
+        if self._labelled and (fault := self._add_label(label)):
+            self.reject(line, fault, byte, raw)
+            return
+        self._names.append(f"{self.source}:{line}")
+        self._texts.append(text)
+        self._characters += len(text)
+        self.used += 1
+        if self.taken is not None and self.taken.id is not None:
+            self._ids.append("" if id_ is None else str(id_))
+        if kept is not None:
+            self._keep(kept)
+
+    def _add_label(self, label: Any) -> str:
+        """Take the label of a row; return why it is none, or an empty string."""
+        if self.splits and isinstance(label, str) and self.taken and self.taken.multi_label:
+            label = [each for each in label.split(SEPARATOR) if each.strip()]
+        if isinstance(label, str) and label in self._clean:
+            self._labels.append(self._clean[label])
+            return ""
+        is_list = isinstance(label, list | tuple)
+        labels = []
+        for cell in label if is_list else (label,):
+            if isinstance(cell, bool):
+                cell = "true" if cell else "false"
+            elif isinstance(cell, int):
+                cell = str(cell)
+            if not isinstance(cell, str) or not cell.strip():
+                return f"expected a label, found {_kind(cell)}"
+            if cell not in self._clean:
+                if fault := label_fault(cell):
+                    return fault
+                self._clean[cell] = clean_label(cell)
+            labels.append(self._clean[cell])
+        self._multiple |= is_list
+        # Each once, in the order given.
+        self._labels.append(tuple(dict.fromkeys(labels)) if is_list else labels[0])
+        return ""
+
+    def _keep(self, cells: dict[str, Any]) -> None:
+        """Take the kept cells of the row that was added last; rows may differ in their columns."""
+        self._cells += len(cells)
+        for name, cell in cells.items():
+            column = self._kept.setdefault(name, [])
+            column += [None] * (len(self._texts) - 1 - len(column))
+            column.append(cell)
+        if len(self._kept) * len(self._texts) > 10**6 + 50 * self._cells:
+            raise SourceError(
+                f"{printable(self.source)}: expected rows with the same columns, found "
+                f"{len(self._kept):,} different ones in {len(self._texts):,} rows, few in each: "
+                f"too many to keep. Name the columns to keep."
+            )
+
+    def check(self, *, at_end: bool = True) -> None:
+        """Stop if too large a share of the documents was rejected.
+
+        Args:
+            at_end: Whether all have been read; before, only a source of which much has been read
+                is stopped.
+
+        Raises:
+            SourceError: More were rejected than the limit allows.
+        """
+        total = self.used + self.rejected
+        limit = self._max_bad
+        if limit is None:
+            limit = 1.0 if self._files else _HALF
+        if self.rejected <= limit * total or not (at_end or total >= _ENOUGH_TO_STOP):
+            return
+        first = "\n".join(f"  {each}" for each in self._first_rejected)
+        what = f"rows with a text{' and a label' if self._labelled else ''}"
+        if self._files:
+            what = "files of text"
+        number = counted(total, "file" if self._files else "row")
+        so_far = "" if at_end else " read so far"
+        allowed = "" if self._max_bad is None else f"; at most {limit:.6g} of them may be rejected"
+        advice = "Fix them." if self._files else "Fix them, or name other columns."
+        raise SourceError(
+            f"{printable(self.source)}: expected {what}, found that {self.rejected:,} of "
+            f"{number}{so_far} cannot be used{allowed}:\n{first}\n{advice}"
+        )
+
+    def take(self) -> Documents:
+        """Decode what is not UTF-8, return the batch, and begin another.
+
+        Returns:
+            The documents in the order of the source. If any document of the source so far had a
+            list of labels, all get a tuple.
+        """
+        self._decode()
+        labels: Any = None
+        if self._labelled:
+            labels = self._labels
+            if self._multiple:
+                labels = [each if isinstance(each, tuple) else (each,) for each in labels]
+        ids = self._ids if self.taken is not None and self.taken.id is not None else None
+        size = len(self._texts)
+        for column in self._kept.values():
+            column += [None] * (size - len(column))
+        kept = None
+        if self._keeps and self.taken is not None:
+            kept = {name: self._kept.get(name, [None] * size) for name in self.taken.kept}
+            kept |= {name: column for name, column in self._kept.items() if name not in kept}
+        batch = Documents(
+            self._names,
+            self._texts,
+            labels,
+            self.report,
+            ids=ids,
+            columns=kept,
+            taken=self.taken,
+            rejected=self._rejected,
+        )
+        self._start()
+        return batch
+
+    def _decode(self) -> None:
+        """Decode files that wait, or cells that hold surrogate escapes, also of labels and ids."""
+        if self._files:
+            for row, text in self._decoder.finish().items():
+                self._texts[row] = text
+            return
+        columns = [self._texts, self._ids, *self._kept.values()]
+        pending: list[tuple[list[Any], int]] = []
+        for column in columns:
+            for row, cell in enumerate(column):
+                if not isinstance(cell, str) or cell.isascii():
+                    continue
+                if (raw := undecoded(cell)) is not None:
+                    self._decoder.wait(len(pending), self._names[row], raw)
+                    pending.append((column, row))
+        # A label's spelling must not depend on its row: all distinct ones are decoded as one.
+        spellings = {
+            label: raw
+            for label in self._clean.values()
+            if not label.isascii() and (raw := undecoded(label)) is not None
+        }
+        start = len(pending)
+        for place, (label, raw) in enumerate(spellings.items(), start):
+            self._decoder.wait(place, f"label {label.encode('utf-8', 'replace').decode()}", raw)
+        texts = self._decoder.finish()
+        for place, (column, row) in enumerate(pending):
+            column[row] = texts[place]
+        renamed = {label: clean_label(texts[place]) for place, label in enumerate(spellings, start)}
+        if renamed:
+            self._clean = {cell: renamed.get(label, label) for cell, label in self._clean.items()}
+            self._labels = [
+                tuple(renamed.get(label, label) for label in each)
+                if isinstance(each, tuple)
+                else renamed.get(each, each)
+                for each in self._labels
+            ]
+
+
+def undecoded(text: str) -> bytes | None:
+    """Return the bytes of a text that holds surrogate escapes; None where it is proper Unicode."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape")
+    return None
+
+
+def _joined(texts: Sequence[Any]) -> Any:
+    """Join text cells; return None if all are missing, or the first value that is not text."""
+    there = [text for text in texts if text is not None]
+    wrong = [text for text in there if not isinstance(text, str)]
+    if wrong or not there:
+        return wrong[0] if wrong else None
+    return "\n".join(filter(None, there))
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, str):
+        return "an empty cell"
+    return f"a value of type {type(value).__name__}"
