@@ -334,8 +334,10 @@ def check_types(frame: polars.DataFrame, taken: Taken, source: str) -> None:
         dtype = frame.schema[taken.label]
         if isinstance(dtype, polars.List | polars.Array):
             dtype = dtype.inner  # type: ignore[assignment]
-        if not (isinstance(dtype, (*texts, polars.Boolean)) or dtype.is_integer()):
-            reject(taken.label, "label", "text, whole numbers, truth values, or lists of those")
+        known = isinstance(dtype, (*texts, polars.Boolean))
+        if not (known or dtype.is_numeric() or dtype.is_temporal()):
+            what = "text, numbers, truth values, dates, or lists of those"
+            reject(taken.label, "label", what)
 
 
 def _text(cell: Any) -> Any:

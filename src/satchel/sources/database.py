@@ -28,13 +28,6 @@ from satchel.sources.documents import (
     quoted,
 )
 
-DATABASES: Final = (".db", ".sqlite", ".sqlite3")
-"""Suffixes of SQLite databases."""
-
-MARK: Final = b"SQLite format 3\0"
-SEPARATOR: Final = "::"
-"""Between a database and its table or query."""
-
 _QUERY = re.compile(r"\s*(select|with|values)\b", re.IGNORECASE)
 _ALLOWED: Final = frozenset(
     {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
@@ -45,25 +38,6 @@ _WAIT_SECONDS: Final = 5.0  # for another process that writes
 _STEP: Final = 1_000_000
 _BASE_STEPS: Final = 500
 _BYTES_PER_STEP: Final = 1_000
-
-
-def split_database(source: str) -> tuple[str, str]:
-    """Split a source into a path and the table or query of a database.
-
-    Args:
-        source: The source. What exists under the whole name is that; else the first ``::`` after
-            a file that exists, or after the suffix of a database, separates.
-
-    Returns:
-        The path, and the table or query; empty where there is none.
-    """
-    if SEPARATOR in source and not os.path.lexists(source):
-        places = [match.start() for match in re.finditer(f"(?={SEPARATOR})", source)]
-        for found in (os.path.isfile, lambda path: path.lower().endswith(DATABASES)):
-            for place in places:
-                if found(source[:place]):
-                    return source[:place], source[place + len(SEPARATOR) :]
-    return source, ""
 
 
 def read_database(
@@ -237,7 +211,7 @@ def _table(database: sqlite3.Connection, asked: str, name: str) -> str | None:
         raise SourceError(f"{printable(name)}: expected a database with a table, found none in it.")
     raise SourceError(
         f"{printable(name)}: expected the name of a table, as the database has several: {there}. "
-        f"Append {SEPARATOR} and one of them, or a query in quotes."
+        f"Append :: and one of them, or a query in quotes."
     )
 
 

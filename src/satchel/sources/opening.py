@@ -18,7 +18,7 @@ from typing import IO, Final, Literal, cast, get_args
 from satchel.errors import SettingError, SourceError, SourceNotFoundError
 from satchel.escaping import printable
 from satchel.progress import Progress, silent
-from satchel.sources import arrow, database
+from satchel.sources import arrow
 from satchel.sources.columns import recognised
 from satchel.sources.documents import FASTTEXT_LABEL, counted, is_fasttext
 from satchel.sources.encodings import mark
@@ -37,6 +37,9 @@ Format = Literal["csv", "tsv", "jsonl", "parquet", "arrow", "sqlite", "fasttext"
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 """The formats of a table."""
 
+_DATABASES: Final = (".db", ".sqlite", ".sqlite3")
+_QUERY_MARK: Final = "::"  # between a database and its table or query
+
 SUFFIXES: Final[dict[str, Format]] = {
     ".csv": "csv",
     ".tsv": "tsv",
@@ -47,7 +50,7 @@ SUFFIXES: Final[dict[str, Format]] = {
     ".arrow": "arrow",
     ".feather": "arrow",
     ".ipc": "arrow",
-    **dict.fromkeys(database.DATABASES, "sqlite"),
+    **dict.fromkeys(_DATABASES, "sqlite"),
 }
 """Suffix of a file → its format."""
 
@@ -137,6 +140,25 @@ class TableFile:
             yield self.place
 
 
+def split_database(source: str) -> tuple[str, str]:
+    """Split a source into a path and the table or query of a database.
+
+    Args:
+        source: The source. What exists under the whole name is that; else the first ``::`` after
+            a file that exists, or after the suffix of a database, separates.
+
+    Returns:
+        The path, and the table or query; empty where there is none.
+    """
+    if _QUERY_MARK in source and not os.path.lexists(source):
+        places = [match.start() for match in re.finditer(f"(?={_QUERY_MARK})", source)]
+        for found in (os.path.isfile, lambda path: path.lower().endswith(_DATABASES)):
+            for place in places:
+                if found(source[:place]):
+                    return source[:place], source[place + len(_QUERY_MARK) :]
+    return source, ""
+
+
 def suffix_format(path: str) -> tuple[Format, str] | None:
     """Return the format that a file's suffix names, and its compression; None if it names none."""
     packed = packing(path)
@@ -156,7 +178,7 @@ def find_table(source: str, format: Format | None = None) -> TableFile | None:
     Returns:
         The table; None where the source is something else, or nothing is there.
     """
-    place, query = database.split_database(source)
+    place, query = split_database(source)
     remote = is_remote(place)
     if not remote:
         place = os.path.expanduser(place)
@@ -213,7 +235,7 @@ def expand(sources: Sequence[str]) -> list[str]:
 
 
 def _matches(source: str) -> list[str]:
-    place, query = database.split_database(source)
+    place, query = split_database(source)
     # A web address may hold a question mark, and has no list of files to match.
     web = protocol(place) in ("http", "https")
     if source == STANDARD_INPUT or web or not glob.has_magic(place) or _inside_what_exists(place):
@@ -232,7 +254,7 @@ def _matches(source: str) -> list[str]:
             f"{printable(plain_address(place))}: expected files that match the pattern, found "
             f"{there}. {advice}"
         )
-    end = f"{database.SEPARATOR}{query}" if query else ""
+    end = f"{_QUERY_MARK}{query}" if query else ""
     return [path + end for path in sorted(found, key=by_bytes)]
 
 
@@ -376,5 +398,5 @@ _STARTS: Final[dict[bytes, Format]] = {
     b"PAR1": "parquet",
     arrow.MARK: "arrow",
     arrow.CONTINUATION: "arrow",
-    database.MARK: "sqlite",
+    b"SQLite format 3\0": "sqlite",
 }
