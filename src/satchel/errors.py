@@ -101,13 +101,14 @@ class MissingDependencyError(SatchelError, ImportError):
 
     Attributes:
         package: The package that is missing.
-        extra: The extra of Satchel that includes it.
+        extra: The extra of Satchel that includes it; empty if none does.
     """
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         self.package = package
         self.extra = extra
-        super().__init__(f"{purpose} needs {package}, which is not installed: {how_to_get(extra)}")
+        how = how_to_get(extra) if extra else f"run  pip install {package}"
+        super().__init__(f"{purpose} needs {package}, which is not installed: {how}")
 
 
 def how_to_get(extra: str) -> str:

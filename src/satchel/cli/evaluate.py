@@ -97,19 +97,19 @@ def save_report(
     context = evaluation.context or ReportContext()
     training = context.trained_on
     if trained_on is not None:
-        source = _last_part(trained_on)
+        source = last_part(trained_on)
         training = source if training is None else f"{training} ({source})"
     context = dataclasses.replace(
         context,
-        model=None if model is None else _last_part(str(model)),
-        data=None if data is None else _last_part(data),
+        model=None if model is None else last_part(str(model)),
+        data=None if data is None else last_part(data),
         trained_on=training,
         notes=tuple(notes),
     )
     terminal.remark(f"wrote the report: {evaluation.save_report(folder, context)}")
 
 
-def _last_part(path: str) -> str:
+def last_part(path: str) -> str:
     """Return the last part of a path: a report may be shared, so it names no local folder."""
     return Path(path).name or path
 
@@ -122,14 +122,14 @@ def print_evaluation(evaluation: Evaluation) -> None:
 
 @click.command("evaluate")
 @click.argument("model", type=click.Path(dir_okay=False))
-@click.argument("source")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @options.source_options
 @options.report_option
 @options.threads_option
 @options.json_option
 def evaluate_command(
     model: str,
-    source: str,
+    sources: tuple[str, ...],
     reading: SourceOptions,
     report: str | None,
     threads: int | None,
@@ -143,13 +143,13 @@ def evaluate_command(
         prepare_folder(report)
     classifier = load(model)
     with terminal.progress_bars() as progress:
-        with rejects_of(reading, model, source) as rejects:
-            documents = read_labelled(source, reading, rejects, progress)
+        with rejects_of(reading, model, *sources) as rejects:
+            documents = read_labelled(sources, reading, rejects, progress)
         evaluation = evaluate(classifier, documents, threads=threads)
     for line in documents.report.lines():
         terminal.remark(line)
     if report is not None:
-        save_report(evaluation, report, model=model, data=source)
+        save_report(evaluation, report, model=model, data=", ".join(map(last_part, sources)))
     if as_json:
         terminal.print_json(evaluation.to_dict())
     else:

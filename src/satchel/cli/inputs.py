@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -30,6 +30,7 @@ from satchel.sources.collecting import BatchSize, Reading
 from satchel.sources.columns import Columns
 from satchel.sources.documents import Documents, ReadReport, Skipped, counted
 from satchel.sources.encodings import Decoder
+from satchel.sources.opening import STANDARD_INPUT, expand, known_format
 from satchel.sources.reading import locate, read_documents, stream_documents
 from satchel.sources.rejects import rejects_file
 from satchel.sources.splitting import split, text_keys
@@ -182,7 +183,6 @@ def _as_tutorial(
     return order[:cut], order[cut:], aside
 
 
-STANDARD_INPUT = "-"
 _FIRST_ROWS = BatchSize(1_000, 1 << 22)
 Keep = tuple[str, ...] | Literal["all"]
 
@@ -207,7 +207,7 @@ def rejects_of(
 
 
 def read_labelled(
-    source: str,
+    source: str | Sequence[str],
     reading: SourceOptions,
     rejects: Callable[[Skipped], None] | None,
     progress: Progress,
@@ -225,10 +225,24 @@ def read_labelled(
         id=reading.id,
         keep=keep,
         encoding=reading.encoding,
+        format=reading.format,
         max_bad=reading.max_bad,
         rejects=rejects,
         progress=progress,
     )
+
+
+def expanded(sources: Sequence[str]) -> tuple[str, ...]:
+    """Replace patterns by the files that they match.
+
+    Raises:
+        SourceNotFoundError: A pattern matches no file.
+    """
+    found: list[str] = []
+    for source in sources:
+        with _explaining(source):
+            found += expand([source])
+    return tuple(dict.fromkeys(found))
 
 
 @dataclass(frozen=True)
@@ -271,7 +285,7 @@ class Inputs:
         ids, columns = False, dict[str, None]()
         for source in self.sources:
             if source == STANDARD_INPUT or self._kind(source) != "table":
-                continue
+                continue  # standard input cannot be read twice
             with closing(self._stream(source, ReadReport(), _FIRST_ROWS, silent)) as batches:
                 first = next(batches)
             ids |= first.ids is not None
@@ -295,13 +309,13 @@ class Inputs:
         """
         number = 0
         for source in self.sources:
-            if source == STANDARD_INPUT:
+            if self._is_text(source):
                 batches = _standard_input(report)
             else:
                 batches = self._stream(source, report, self.batch, progress)
             with closing(batches):
                 for documents in batches:
-                    if source != STANDARD_INPUT:
+                    if not self._is_text(source):
                         self._name(documents, source)
                     parts = _split_lines(documents, self.batch) if self.lines else [documents]
                     for part in parts:
@@ -310,19 +324,15 @@ class Inputs:
         if not number:
             raise InputError("expected at least one line to predict, found none")
 
+    def _is_text(self, source: str) -> bool:
+        """Return whether an input is a text on standard input, and not a table."""
+        return source == STANDARD_INPUT and self.reading.format is None
+
     def _kind(self, source: str) -> str:
-        if source == STANDARD_INPUT:
+        if self._is_text(source):
             return "file"
-        try:
-            return locate(source).kind
-        except SourceNotFoundError as error:
-            if not _may_be_text(source):
-                raise
-            shown = source if len(source) <= 60 else f"{source[:60]}…"
-            raise SourceNotFoundError(
-                f"expected a file at {shown!r}, found nothing: check the path; a text itself goes "
-                "in by a pipe,  echo 'some text' | satchel predict MODEL"
-            ) from error
+        with _explaining(source):
+            return locate(source, known_format(self.reading.format)).kind
 
     def _stream(
         self, source: str, report: ReadReport, batch: BatchSize, progress: Progress
@@ -331,7 +341,10 @@ class Inputs:
         keep = self.keep if self._kind(source) == "table" else ()
         columns = Columns(reading.text or (), reading.label, reading.id, labelled=False, keep=keep)
         return stream_documents(
-            source, Reading(columns, reading.encoding, batch, reading.max_bad), report, progress
+            source,
+            Reading(columns, reading.encoding, batch, reading.max_bad, reading.format),
+            report,
+            progress,
         )
 
     def _name(self, documents: Documents, source: str) -> None:
@@ -351,10 +364,20 @@ class Inputs:
         ]
 
 
-def _may_be_text(source: str) -> bool:
-    """Return whether what was given as a path looks like a text to label."""
-    bare = not os.path.splitext(source)[1] and os.sep not in source
-    return bare or any(map(str.isspace, source))
+@contextmanager
+def _explaining(source: str) -> Iterator[None]:
+    """Say where a text goes, if that is what was given as a path."""
+    try:
+        yield
+    except SourceNotFoundError as error:
+        bare = not os.path.splitext(source)[1] and os.sep not in source
+        if not bare and not any(map(str.isspace, source)):
+            raise
+        shown = source if len(source) <= 60 else f"{source[:60]}…"
+        raise SourceNotFoundError(
+            f"expected a file at {shown!r}, found nothing: check the path; a text itself goes "
+            "in by a pipe,  echo 'some text' | satchel predict MODEL"
+        ) from error
 
 
 def _standard_input(report: ReadReport) -> Generator[Documents, None, None]:

@@ -89,13 +89,13 @@ Exit status:
 
 
 @click.command("check", epilog=_STATUS)
-@click.argument("source")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option("--test", default=None, metavar="SOURCE", help="A test source to check against.")
 @click.option("--strict", is_flag=True, help="End with status 1 if there are warnings.")
 @options.source_options
 @options.json_option
 def check_command(
-    source: str,
+    sources: tuple[str, ...],
     test: str | None,
     strict: bool,
     reading: SourceOptions,
@@ -105,8 +105,8 @@ def check_command(
     from satchel.cli.inputs import read_labelled, rejects_of
     from satchel.sources.check import check_documents
 
-    with rejects_of(reading, source, test) as rejects, terminal.progress_bars() as progress:
-        documents = read_labelled(source, reading, rejects, progress)
+    with rejects_of(reading, test, *sources) as rejects, terminal.progress_bars() as progress:
+        documents = read_labelled(sources, reading, rejects, progress)
         held_out = None
         if test is not None:
             held_out = read_labelled(test, reading, rejects, progress)

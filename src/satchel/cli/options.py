@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 import click
 
 from satchel.cli import terminal
+from satchel.sources.opening import Format
 from satchel.training.backends import Backend
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class SourceOptions:
         text: Columns of the text; None takes those that are recognised.
         label: Column of the label; None takes the one that is recognised.
         id: Column of the ids; None takes ``id``, if any.
+        format: Format of tables; None: what the suffix says.
         encoding: Encoding of documents that are not UTF-8; None decides from their bytes.
         rejects: File for the documents that cannot be used; None for none.
         max_bad: The largest share of documents that may be rejected; None for the defaults.
@@ -62,6 +64,7 @@ class SourceOptions:
     text: tuple[str, ...] | None = None
     label: str | None = None
     id: str | None = None
+    format: str | None = None
     encoding: str | None = None
     rejects: str | None = None
     max_bad: float | None = None
@@ -92,6 +95,12 @@ def source_options(function: F) -> F:
             metavar="FILE",
             help="Write the documents that cannot be used to this .csv or .jsonl file: source, "
             "line, byte, reason, raw text.",
+        ),
+        click.option(
+            "--format",
+            type=click.Choice(get_args(Format)),
+            default=None,
+            help="Format of tables, and of standard input.  [default: what the suffix says]",
         ),
         click.option(
             "--encoding",

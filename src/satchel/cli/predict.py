@@ -86,14 +86,16 @@ def predict_command(
 ) -> None:
     """Label files, a folder, a table or standard input.
 
-    A FILE is one document; a folder, an archive or a table (CSV, TSV, JSONL, Parquet) holds one
-    document per file or row. Without FILE, or for -, standard input is read:
+    A FILE is one document; a folder, an archive or a table (CSV, TSV, JSONL, Parquet, Arrow,
+    SQLite) holds one document per file or row; 'data/*.csv' stands for all that match. Without
+    FILE, or for -, standard input is read, as one document or with --format as a table:
     echo 'some text' | satchel predict MODEL
     """
     from satchel.bulk.job import Request, Totals, counted, describe, write_file, write_folder
     from satchel.bulk.writers import format_of, json_pieces
-    from satchel.cli.inputs import STANDARD_INPUT, Inputs, load, rejects_of
+    from satchel.cli.inputs import Inputs, expanded, load, rejects_of
     from satchel.cli.output import prepare_file, prepare_parts
+    from satchel.sources.opening import STANDARD_INPUT
 
     if as_json and out is not None:
         raise click.UsageError(
@@ -113,7 +115,10 @@ def predict_command(
             "another file"
         )
     inputs = Inputs(
-        sources or (STANDARD_INPUT,), reading, "all" if keep == ("all",) else keep or (), lines
+        expanded(sources or (STANDARD_INPUT,)),
+        reading,
+        "all" if keep == ("all",) else keep or (),
+        lines,
     )
     if folder and STANDARD_INPUT in inputs.sources:
         raise click.UsageError(

@@ -61,7 +61,7 @@ into model files."""
 
 
 @click.command("train")
-@click.argument("source")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option(
     "-o",
     "--output",
@@ -132,7 +132,7 @@ into model files."""
 @options.threads_option
 @options.json_option
 def train_command(
-    source: str,
+    sources: tuple[str, ...],
     output: str,
     test: str | None,
     no_test: bool,
@@ -164,7 +164,13 @@ def train_command(
         raise click.UsageError(
             "expected an evaluation for --report, found --no-test: remove one of the two"
         )
-    from satchel.cli.evaluate import check_comparable, evaluate, print_evaluation, save_report
+    from satchel.cli.evaluate import (
+        check_comparable,
+        evaluate,
+        last_part,
+        print_evaluation,
+        save_report,
+    )
     from satchel.cli.inputs import divide, read_labelled, rejects_of
     from satchel.cli.options import warn_of_loss
     from satchel.cli.output import prepare_file, prepare_folder
@@ -174,6 +180,7 @@ def train_command(
     from satchel.search.targets import encode
 
     start = time.perf_counter()
+    named = ", ".join(map(last_part, sources))
     settings = Settings(
         effort=effort,
         preset=preset,
@@ -184,12 +191,12 @@ def train_command(
         seed=seed,
         threads=threads,
     )
-    prepare_file(output, inputs=(source, test))
+    prepare_file(output, inputs=(*sources, test))
     if report is not None:
         prepare_folder(report)
     with terminal.progress_bars() as progress:
-        with rejects_of(reading, source, test, output) as rejects:
-            documents = read_labelled(source, reading, rejects, progress)
+        with rejects_of(reading, test, output, *sources) as rejects:
+            documents = read_labelled(sources, reading, rejects, progress)
             given = None
             if test is not None:
                 given = read_labelled(test, reading, rejects, progress)
@@ -238,8 +245,8 @@ def train_command(
             evaluation,
             report,
             model=output,
-            data=test or f"{source} (held-out part)",
-            trained_on=source,
+            data=test or f"{named} (held-out part)",
+            trained_on=named,
             notes=[
                 _evaluation_note(
                     evaluation.n, evaluated_documents, model, given is not None, refitted

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, time, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 from satchel.errors import SourceError
@@ -56,12 +58,15 @@ class Reading:
         batch: The size of a batch.
         max_bad: The largest share of documents that may be rejected; None: half of a table's rows,
             and any number of files.
+        format: The format of a table, one of ``opening.FORMATS``; None: what its suffix says, or
+            its first bytes where it comes from standard input.
     """
 
     columns: Columns
     encoding: str | None = None
     batch: BatchSize = EVERYTHING
     max_bad: float | None = None
+    format: str | None = None
 
 
 class Collector:
@@ -103,6 +108,7 @@ class Collector:
         self._first_rejected: list[Skipped] = []
         self._clean: dict[str, str] = {}
         self._multiple = False
+        self._noted_floats = False
         self._files = False
         self._start()
 
@@ -185,7 +191,7 @@ class Collector:
             line: Its first line, from 1.
             texts: The text cells: each a ``str`` (undecoded bytes are in it as surrogate
                 escapes) or None; those present are joined by a line feed.
-            label: The label cell: ``str``, ``int`` or ``bool``, or a list of those for several.
+            label: The label cell, of which :func:`label_text` makes text, or a list of such cells.
             id_: The id cell; None where there is none.
             kept: Column → cell, of the columns that are kept.
             byte: Where it starts; None where that is not known.
@@ -228,13 +234,17 @@ class Collector:
             return ""
         is_list = isinstance(label, list | tuple)
         labels = []
-        for cell in label if is_list else (label,):
-            if isinstance(cell, bool):
-                cell = "true" if cell else "false"
-            elif isinstance(cell, int):
-                cell = str(cell)
-            if not isinstance(cell, str) or not cell.strip():
-                return f"expected a label, found {_kind(cell)}"
+        for value in label if is_list else (label,):
+            cell = label_text(value)
+            if cell is None or not cell.strip():
+                return f"expected a label, found {_kind(value)}"
+            if isinstance(value, float) and not self._noted_floats:
+                self._noted_floats = True
+                self.report.notes.append(
+                    f"{printable(self.source)}: the labels are floating-point numbers, so that "
+                    f"classes have names such as {cell}. If they should be whole numbers, convert "
+                    f"the column."
+                )
             if cell not in self._clean:
                 if fault := label_fault(cell):
                     return fault
@@ -358,6 +368,23 @@ class Collector:
                 else renamed.get(each, each)
                 for each in self._labels
             ]
+
+
+def label_text(cell: object) -> str | None:
+    """Return the label that a cell stands for; None where it is missing or of another kind.
+
+    Args:
+        cell: Text as it is; truth values as JSON writes them; numbers, dates and times as Python
+            writes them: ``1``, ``1.0``, ``2024-01-01``, ``2024-01-01 12:00:00``.
+    """
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if not isinstance(cell, int | float | Decimal | date | time | timedelta):
+        return None
+    # Not a number, or not a time, is how floats and pandas mark what is missing.
+    return None if cell != cell else str(cell)
 
 
 def undecoded(text: str) -> bytes | None:

@@ -451,8 +451,6 @@ class Bounded(io.RawIOBase):
 
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tar", ".zip")
-_ZIPPABLE = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
-TABLES = (*_ZIPPABLE, ".parquet", *(f"{suffix}.gz" for suffix in _ZIPPABLE))
 FASTTEXT_LABEL = "__label__"
 """What fastText writes before each label of a line."""
 
@@ -460,11 +458,6 @@ FASTTEXT_LABEL = "__label__"
 def is_archive(path: str) -> bool:
     """Return whether a file's suffix is that of an archive."""
     return path.lower().endswith(ARCHIVES)
-
-
-def is_table(path: str) -> bool:
-    """Return whether a file's suffix is that of a table."""
-    return path.lower().endswith(TABLES)
 
 
 def is_fasttext(path: str) -> bool:

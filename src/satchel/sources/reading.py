@@ -6,9 +6,11 @@ import contextlib
 import difflib
 import logging
 import os
+import sys
+from collections import defaultdict
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, replace
+from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
 
 from satchel.errors import MissingDependencyError, SourceError, SourceNotFoundError
 from satchel.escaping import printable
@@ -17,18 +19,29 @@ from satchel.sources.collecting import Collector, Reading
 from satchel.sources.columns import Columns
 from satchel.sources.documents import (
     ARCHIVES,
-    TABLES,
     Documents,
     ReadReport,
     Skipped,
     counted,
+    examples,
     is_archive,
-    is_fasttext,
-    is_table,
     join,
 )
 from satchel.sources.encodings import known_encoding
 from satchel.sources.files import find_files, find_root, kind, read_file, readable, split_labels
+from satchel.sources.opening import (
+    STANDARD_INPUT,
+    TABLES,
+    Format,
+    TableFile,
+    expand,
+    find_table,
+    known_format,
+    local_copy,
+    spooled,
+    suffix_format,
+)
+from satchel.sources.remote import base_name, is_remote, plain_address
 
 if TYPE_CHECKING:
     import polars
@@ -38,34 +51,54 @@ _LONGEST_PATH = 32_768  # no system accepts a longer one
 _LONGEST_NAME = 255
 
 
+Source: TypeAlias = str | os.PathLike[str]
+
+
 @dataclass(frozen=True)
 class SourceLocation:
     """Where a source is.
 
     Attributes:
         kind: What it is.
-        path: The folder or file on disk.
+        path: The folder or file on disk, or the address; ``-`` for standard input.
         inside: The path within the archive; empty for all of it.
+        table: What is known of a table; None for standard input, which is not yet read.
     """
 
     kind: Literal["folder", "archive", "table", "file"]
     path: str
     inside: str = ""
+    table: TableFile | None = None
 
 
-def locate(source: str | os.PathLike[str]) -> SourceLocation:
+def locate(source: Source, format: Format | None = None) -> SourceLocation:
     """Find out what a source is.
 
     Args:
-        source: A path; it may go on inside an archive, as in ``posts.tar.gz/train``.
+        source: A path; it may go on inside an archive, as in ``posts.tar.gz/train``, or, after
+            ``::``, with a table or query of a database. Or an address; or ``-``.
+        format: The format of a table; None: what its suffix says.
 
     Returns:
         Its kind and place.
 
     Raises:
         SourceNotFoundError: There is nothing at the path.
+        SourceError: It is a device, or an address that does not say what is there.
     """
     whole = os.path.expanduser(os.fspath(source))
+    if whole == STANDARD_INPUT:
+        return SourceLocation("table", whole)
+    if (table := find_table(whole, format)) is not None:
+        return SourceLocation("table", table.place, table=table)
+    if is_remote(whole):
+        if is_archive(base_name(whole)):
+            return SourceLocation("archive", whole)
+        raise SourceError(
+            f"{printable(plain_address(whole))}: expected the address of a table "
+            f"({', '.join(TABLES)}) or an archive ({', '.join(ARCHIVES)}), found another suffix. "
+            f"Say what it is by format= (--format)."
+        )
     if "\0" in whole or len(whole) > _LONGEST_PATH:
         raise SourceNotFoundError(
             f"{printable(whole[:60])}…: expected the path of a folder, an archive or a table, "
@@ -89,7 +122,7 @@ def locate(source: str | os.PathLike[str]) -> SourceLocation:
         if is_archive(path):
             return SourceLocation("archive", path, inside)
         if not inside:
-            return SourceLocation("table" if is_table(path) or is_fasttext(path) else "file", path)
+            return SourceLocation("file", path)
     raise SourceNotFoundError(_not_found(whole, path, inside))
 
 
@@ -111,50 +144,66 @@ def _not_found(whole: str, path: str, inside: str) -> str:
 
 
 def stream_documents(
-    source: str | os.PathLike[str],
+    source: Source | Sequence[Source],
     reading: Reading,
     report: ReadReport | None = None,
     progress: Progress = silent,
 ) -> Generator[Documents, None, None]:
-    """Read the documents of a source in batches of bounded size.
+    """Read the documents of a source, or of several, in batches of bounded size.
 
     Only one batch of a folder, a ZIP archive or a table is held in memory; a tar, which must be
     read from its start, is held as a whole. The encoding of what is not UTF-8 is decided from the
-    first batch that holds such documents.
+    first batch that holds such documents, in each source for itself.
 
     Args:
         source: As for :func:`read_documents`.
-        reading: Which columns are read, in which encoding, in batches of which size.
+        reading: Which columns are read, in which encoding and format, in batches of which size.
         report: Where all that was skipped, guessed or unusual is noted; None makes a new one.
         progress: Receives the number of documents read so far.
 
     Yields:
-        Batches of documents with those rejected between them; each but the last is full.
+        Batches of documents with those rejected between them; each but the last of a source is
+        full. If there are several sources, the names of the documents start with theirs.
 
     Raises:
         SourceNotFoundError: There is nothing at the path.
-        SourceError: The source yields no document, or is damaged, or its columns are unclear, or
+        SourceError: No source yields a document, or one is damaged, or its columns are unclear, or
             more documents were rejected than may be.
-        SettingError: The encoding is unknown.
-        MissingDependencyError: Parquet needs polars.
+        SettingError: The encoding or format is unknown.
+        MissingDependencyError: A format, compression or address needs a package.
     """
-    place = locate(source)
-    named = printable(os.fspath(source))
     known_encoding(reading.encoding)
+    known_format(reading.format)
+    given = [source] if isinstance(source, str | os.PathLike) else list(source)
     report = ReadReport() if report is None else report
     before = len(report.lines())
-    if place.kind == "table":
-        from satchel.sources.tables import read_table
-
-        batches = read_table(place.path, reading, report, progress)
-    else:
-        batches = _read_files(place, named, reading, report, progress)
+    sources = expand([os.fspath(each) for each in given])
+    several = len(sources) > 1
+    notes: defaultdict[str, list[str]] = defaultdict(list)  # what is noted → of which sources
     number = 0
-    with contextlib.closing(batches):
-        for batch in batches:
-            number += len(batch)
-            if batch.names or batch.rejected:
-                yield batch
+    for each in sources:
+        shown = printable(plain_address(each) if is_remote(each) else each)
+        noted = len(report.notes)
+        count = 0
+        with contextlib.closing(_read_one(each, shown, several, reading, report, progress)) as read:
+            for batch in read:
+                count += len(batch)
+                if batch.names or batch.rejected:
+                    yield batch
+        number += count
+        if several:
+            for note in report.notes[noted:]:
+                notes[note.removeprefix(f"{shown}: ")].append(shown)
+            if not count:
+                notes["No document."].append(shown)
+            del report.notes[noted:]
+    # A thousand tables have the same to say.
+    report.notes += [
+        f"{examples(names, len(names))}: {note}"
+        + (f" ({len(names):,} sources)" if len(names) > 1 else "")
+        for note, names in notes.items()
+    ]
+    named = ", ".join(printable(os.fspath(each)) for each in given[:3])
     if not number:
         lines = report.lines()[before:]
         why = "\n".join(f"  {line}" for line in lines) if lines else "  It is empty."
@@ -162,8 +211,48 @@ def stream_documents(
     progress("reading", number, number, named)
 
 
+def _read_one(
+    source: str,
+    shown: str,
+    several: bool,
+    reading: Reading,
+    report: ReadReport,
+    progress: Progress,
+) -> Generator[Documents, None, None]:
+    """Read one source; where it is one of several, the documents' names start with its own."""
+    format = known_format(reading.format)
+    place = locate(source, format)
+    with contextlib.ExitStack() as stack:
+        if place.kind == "table":
+            from satchel.sources.tables import read_table
+
+            table = place.table
+            if table is None:
+                table = stack.enter_context(spooled(_standard_input(), format, progress))
+            elif several:
+                table = replace(table, name=shown)
+            batches = read_table(table, reading, report, progress)
+            several = False
+        else:
+            if is_remote(place.path):
+                copy = stack.enter_context(local_copy(place.path, progress))
+                place = SourceLocation("archive", copy)
+            batches = _read_files(place, shown, reading, report, progress)
+        stack.enter_context(contextlib.closing(batches))
+        for batch in batches:
+            if several:
+                batch.names = [os.path.join(shown, name) for name in batch.names]
+            yield batch
+
+
+def _standard_input() -> IO[bytes]:
+    if sys.stdin is None:
+        raise SourceError("expected a table on standard input, found it closed: pipe one into it")
+    return sys.stdin.buffer
+
+
 def read_documents(
-    source: str | os.PathLike[str],
+    source: Source | Sequence[Source],
     *,
     text: str | Sequence[str] | None = None,
     label: str | None = None,
@@ -171,6 +260,7 @@ def read_documents(
     keep: Sequence[str] | Literal["all"] = (),
     labelled: bool = True,
     encoding: str | None = None,
+    format: str | None = None,
     max_bad: float | None = None,
     rejects: Callable[[Skipped], None] | None = None,
     progress: Progress = silent,
@@ -180,10 +270,13 @@ def read_documents(
     A source is a folder whose sub-folders are the labels (files of any name, at any depth: the
     label is the first folder), the same inside a ``.tar.gz``, ``.tgz``, ``.tar.bz2``, ``.tar`` or
     ``.zip``, or a table: ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson``, ``.json`` (an array of
-    objects; each also ``.gz``), ``.parquet``, or a file of any name that begins with a label as
-    fastText writes it, ``__label__spam``. Files come sorted by their path's bytes, rows in the
-    table's order. Empty documents are kept. Text is UTF-8, or what a byte-order mark says, or else
-    Latin-1 or windows-1252, decided for all documents together.
+    objects; each also ``.gz``, ``.bz2``, ``.xz`` or ``.zst``), ``.parquet``, ``.arrow``,
+    ``.feather``, ``.ipc``, a table or query of a SQLite database (``data.db::posts``,
+    ``data.db::SELECT …``), or a file of any name that begins with a label as fastText writes it,
+    ``__label__spam``. Tables and archives may be at an address that fsspec knows (``s3://``,
+    ``https://`` …), tables also on standard input (``-``). Files come sorted by their path's bytes,
+    rows in the table's order. Empty documents are kept. Text is UTF-8, or what a byte-order mark
+    says, or else Latin-1 or windows-1252, decided for all documents together.
 
     A table's columns are recognised by their names (``columns.TEXT_COLUMNS`` and
     ``columns.LABEL_COLUMNS``; docs/tables.md has the list), and the report says which were
@@ -194,7 +287,9 @@ def read_documents(
     whose cells separate them by ``|``. Documents may then have no label at all.
 
     Args:
-        source: The path; it may go on inside an archive, as in ``posts.tar.gz/train``.
+        source: The path; it may go on inside an archive, as in ``posts.tar.gz/train``. Or a
+            pattern, such as ``data/*.jsonl.gz``, for all files that it matches, or several of
+            those.
         text: A table's column that holds the text, or several columns, which are joined by a line
             feed; None takes the one that is recognised.
         label: A table's column that holds the label; None takes the one that is recognised.
@@ -203,6 +298,8 @@ def read_documents(
             that hold neither the text, nor the label where it is read, nor the id.
         labelled: Whether to read labels. If not, a single file or a flat folder is accepted too.
         encoding: Encoding of documents that are not UTF-8; None decides from their bytes.
+        format: The format of tables: ``csv``, ``tsv``, ``jsonl``, ``parquet``, ``arrow``,
+            ``sqlite`` or ``fasttext``; None: what the suffix says.
         max_bad: The largest share of documents that may be rejected; None: half of a table's rows,
             and any number of files.
         rejects: Receives each document that is rejected.
@@ -215,12 +312,13 @@ def read_documents(
         SourceNotFoundError: There is nothing at the path.
         SourceError: The source yields no document, or is damaged, or its columns are unclear, or
             more documents were rejected than may be; the message says why.
-        SettingError: The encoding is unknown.
-        MissingDependencyError: Parquet needs polars.
+        SettingError: The encoding or format is unknown.
+        MissingDependencyError: A format, compression or address needs a package.
     """
     texts = () if text is None else (text,) if isinstance(text, str) else tuple(text)
     kept: tuple[str, ...] | Literal["all"] = "all" if keep == "all" else tuple(keep)
-    reading = Reading(Columns(texts, label, id, labelled, kept), encoding=encoding, max_bad=max_bad)
+    columns = Columns(texts, label, id, labelled, kept)
+    reading = Reading(columns, encoding=encoding, max_bad=max_bad, format=format)
     report = ReadReport(rejects=rejects)
     return join(list(stream_documents(source, reading, report, progress)))
 
@@ -274,7 +372,7 @@ def _refuse_tables(paths: list[str], place: SourceLocation, named: str) -> None:
     """Raise if a folder holds tables but no labelled folder: one of the tables was meant."""
     if any("/" in path for path in paths):
         return
-    found = [path for path in paths if is_table(path)]
+    found = [path for path in paths if suffix_format(path)]
     if found:
         one = "one of them" if len(found) > 1 else "it"
         joined = ", ".join(printable(os.path.join(named, path)) for path in found[:10])
@@ -286,12 +384,13 @@ def _refuse_tables(paths: list[str], place: SourceLocation, named: str) -> None:
 
 
 def read(
-    source: str | os.PathLike[str],
+    source: Source | Sequence[Source],
     *,
     text: str | Sequence[str] | None = None,
     label: str | None = None,
     labelled: bool = True,
     encoding: str | None = None,
+    format: str | None = None,
     progress: Progress = silent,
 ) -> polars.DataFrame:
     """Read a source as a table.
@@ -305,6 +404,7 @@ def read(
         label: A table's column of the label: rows without one are left out.
         labelled: Whether to read labels.
         encoding: Encoding of documents that are not UTF-8; None decides from their bytes.
+        format: The format of tables; None: what the suffix says.
         progress: Receives the number of documents read so far.
 
     Returns:
@@ -326,10 +426,12 @@ def read(
 
     texts = () if text is None else (text,) if isinstance(text, str) else tuple(text)
     wanted = Columns(texts, label, labelled=labelled, whole=True)
-    reading = Reading(wanted, encoding=encoding)
+    reading = Reading(wanted, encoding=encoding, format=format)
     documents = join(list(stream_documents(source, reading, progress=progress)))
+    given = [source] if isinstance(source, str | os.PathLike) else list(source)
+    named = ", ".join(printable(os.fspath(each)) for each in given[:3])
     for line in documents.report.lines():
-        logging.getLogger("satchel").warning("%s: %s", printable(os.fspath(source)), line)
+        logging.getLogger("satchel").warning("%s: %s", named, line)
     labels: list[Any] | None = documents.labels
     if labels is not None and documents.multiple:
         labels = [list(each) for each in labels]

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import gzip
 import io
 import itertools
 import json
-import os
 import re
-import zlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeGuard, cast
 
 import msgspec
 
-from satchel.errors import LabelError, SourceError
+from satchel.errors import LabelError, SatchelError, SourceError
 from satchel.escaping import printable
 from satchel.progress import Progress
 from satchel.sources.collecting import Collector, Reading, undecoded
@@ -29,7 +26,6 @@ from satchel.sources.delimited import DelimitedRows, Header, Row, after, find_he
 from satchel.sources.documents import (
     BYTES_PER_ROW,
     FASTTEXT_LABEL,
-    Bounded,
     Documents,
     ReadReport,
     Taken,
@@ -40,9 +36,12 @@ from satchel.sources.documents import (
 )
 from satchel.sources.encodings import mark
 from satchel.sources.files import reason
+from satchel.sources.opening import Format, TableFile
 
 if TYPE_CHECKING:
     import polars
+
+    from satchel.sources.columnar import ColumnarFormat
 
 
 _decode = msgspec.json.Decoder().decode
@@ -288,15 +287,15 @@ Tick: TypeAlias = Callable[[int], None]
 
 
 def read_table(
-    path: str, reading: Reading, report: ReadReport, progress: Progress
+    table: TableFile, reading: Reading, report: ReadReport, progress: Progress
 ) -> Generator[Documents, None, None]:
-    """Read a table whose format its suffix names; a file without such a suffix is read as fastText.
+    """Read a table.
 
     Args:
-        path: The file.
+        table: Where it is, and its format.
         reading: Which columns are read, in which encoding, in batches of which size.
         report: Where rejected rows, guesses and other encodings are noted.
-        progress: Receives the number of rows read so far.
+        progress: Receives the number of rows read so far, and that of bytes copied.
 
     Yields:
         Batches of one document per row, in the table's order, named ``file:line``.
@@ -304,33 +303,34 @@ def read_table(
     Raises:
         SourceError: The file is truncated or not such a table, a column is missing, or too many
             rows cannot be used.
-        MissingDependencyError: Parquet needs polars.
+        MissingDependencyError: The format, compression or address needs a package.
     """
-    name = os.path.basename(path)
+    name = table.name
     rows = Collector(name, reading, report)
 
     def tick(done: int) -> None:
         if done % _STEP == 0:
             progress("reading", done, None, name)
 
-    suffix = os.path.splitext(path.lower().removesuffix(".gz"))[1]
-    reader = _READERS.get(suffix, _read_fasttext)
-    try:
-        # The file is closed here, not when the iterator is garbage-collected.
-        with contextlib.closing(reader(path, reading.columns, rows, tick)) as full:
+    with contextlib.ExitStack() as stack:
+        try:
+            if table.format in _READERS:
+                full = _READERS[table.format](table, reading.columns, rows, tick)
+            else:
+                path = stack.enter_context(table.local(progress))
+                full = _read_local(path, table, reading.columns, rows, tick)
+            # The file is closed here, not when the iterator is garbage-collected.
+            stack.enter_context(contextlib.closing(full))
             for _ in full:
                 rows.check(at_end=False)
                 yield rows.take()
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise SourceError(
-            f"{printable(path)}: expected an intact gzip file, found a damaged or truncated "
-            f"one ({error}). Get a fresh copy."
-        ) from error
-    except OSError as error:
-        raise SourceError(
-            f"{printable(path)}: expected a readable file, found that it cannot be read: "
-            f"{reason(error)}."
-        ) from error
+        except OSError as error:
+            if isinstance(error, SatchelError):
+                raise
+            raise SourceError(
+                f"{printable(name)}: expected a readable file, found that it cannot be read: "
+                f"{reason(error)}."
+            ) from error
     rows.check()
     yield rows.take()
 
@@ -340,14 +340,11 @@ Full: TypeAlias = Generator[None, None, None]
 
 
 @contextlib.contextmanager
-def _open_text(path: str, rows: Collector, newline: str) -> Iterator[IO[str]]:
+def _open_text(table: TableFile, rows: Collector, newline: str) -> Iterator[IO[str]]:
     """Open a table as text; bytes that are not UTF-8 pass as surrogate escapes."""
-    with open(path, "rb") as file:
-        stream: io.BufferedReader = file
-        if path.lower().endswith(".gz"):
-            unzipped = cast("IO[bytes]", gzip.GzipFile(fileobj=file))
-            rows.max_rows = expansion_limit(os.path.getsize(path)) // BYTES_PER_ROW
-            stream = io.BufferedReader(Bounded(unzipped, path, os.path.getsize(path)), 2**18)
+    with table.open() as (stream, packed_size):
+        if table.packing:
+            rows.max_rows = expansion_limit(packed_size) // BYTES_PER_ROW
         encoding, length = mark(stream.peek(4)[:4])
         stream.read(length)
         if encoding in ("", "utf-8"):
@@ -359,18 +356,18 @@ def _open_text(path: str, rows: Collector, newline: str) -> Iterator[IO[str]]:
             yield io.TextIOWrapper(stream, encoding, "replace", newline=newline)
 
 
-def _read_delimited(path: str, wanted: Columns, rows: Collector, tick: Tick) -> Full:
-    tabs = path.lower().removesuffix(".gz").endswith(".tsv")
-    table = DelimitedRows(functools.partial(_open_text, path, rows, ""), tabs, wanted, rows)
-    with contextlib.closing(iter(table)) as records:
+def _read_delimited(table: TableFile, wanted: Columns, rows: Collector, tick: Tick) -> Full:
+    open_text = functools.partial(_open_text, table, rows, "")
+    cells_of = DelimitedRows(open_text, table.format == "tsv", wanted, rows)
+    with contextlib.closing(iter(cells_of)) as records:
         first = next(records, None)
         if first is None:
             return
-        table.width = len(first.cells)
-        if table.width > MAX_COLUMNS:
+        cells_of.width = len(first.cells)
+        if cells_of.width > MAX_COLUMNS:
             raise SourceError(
                 f"{printable(rows.source)}: expected at most {MAX_COLUMNS:,} columns, found "
-                f"{table.width:,}: it does not look like a table of documents."
+                f"{cells_of.width:,}: it does not look like a table of documents."
             )
         sample = [first, *_some(records)]
         cells = [row.cells for row in sample if row.cells]
@@ -413,8 +410,8 @@ def _some(records: Iterator[Row]) -> Iterator[Row]:
             return
 
 
-def _read_json(path: str, wanted: Columns, rows: Collector, tick: Tick) -> Full:
-    with _open_text(path, rows, newline="\n") as stream:
+def _read_json(table: TableFile, wanted: Columns, rows: Collector, tick: Tick) -> Full:
+    with _open_text(table, rows, newline="\n") as stream:
         taken: Taken | None = None
         missing: SourceError | None = None
         for number, row in enumerate(JsonRows(rows).read(stream), 1):
@@ -463,12 +460,12 @@ def _add_object(
     )
 
 
-def _read_fasttext(path: str, wanted: Columns, rows: Collector, tick: Tick) -> Full:  # noqa: ARG001
+def _read_fasttext(table: TableFile, wanted: Columns, rows: Collector, tick: Tick) -> Full:  # noqa: ARG001
     """Read lines of words, of which those that begin with ``__label__`` are labels."""
     rows.report.notes.append(
         f"{printable(rows.source)}: read as fastText; labels begin with {FASTTEXT_LABEL}."
     )
-    with _open_text(path, rows, newline="\n") as stream:
+    with _open_text(table, rows, newline="\n") as stream:
         end = rows.start
         for number, line in enumerate(stream, 1):
             tick(number)
@@ -496,17 +493,20 @@ def _read_fasttext(path: str, wanted: Columns, rows: Collector, tick: Tick) -> F
                 yield
 
 
-def _read_parquet(path: str, wanted: Columns, rows: Collector, tick: Tick) -> Full:
-    from satchel.sources.parquet import read_parquet
+def _read_local(path: str, table: TableFile, wanted: Columns, rows: Collector, tick: Tick) -> Full:
+    """Read a table in a format that is not read from start to end."""
+    if table.format == "sqlite":
+        from satchel.sources.database import read_database
 
-    return read_parquet(path, wanted, rows, tick)
+        return read_database(path, table.query, wanted, rows, tick)
+    from satchel.sources.columnar import read_columnar
+
+    return read_columnar(path, cast("ColumnarFormat", table.format), wanted, rows, tick)
 
 
-_READERS: dict[str, Callable[[str, Columns, Collector, Tick], Full]] = {
-    ".csv": _read_delimited,
-    ".tsv": _read_delimited,
-    ".json": _read_json,
-    ".jsonl": _read_json,
-    ".ndjson": _read_json,
-    ".parquet": _read_parquet,
+_READERS: dict[Format, Callable[[TableFile, Columns, Collector, Tick], Full]] = {
+    "csv": _read_delimited,
+    "tsv": _read_delimited,
+    "jsonl": _read_json,
+    "fasttext": _read_fasttext,
 }

@@ -15,7 +15,7 @@ import os
 import sys
 import zlib
 from collections.abc import Callable
-from typing import IO, Any, Final, Protocol
+from typing import IO, Any, Final, Protocol, cast
 
 from satchel.errors import MissingDependencyError, SourceError
 from satchel.escaping import printable
@@ -63,7 +63,9 @@ def unpack(file: IO[bytes], suffix: str, name: str, size: int) -> io.BufferedRea
     Raises:
         MissingDependencyError: Zstandard needs a package before Python 3.14.
     """
-    return io.BufferedReader(Bounded(_Members(file, suffix, name), name, size), _BUFFER)
+    return io.BufferedReader(
+        Bounded(cast("IO[bytes]", _Members(file, suffix, name)), name, size), _BUFFER
+    )
 
 
 class _Decompressor(Protocol):
@@ -110,6 +112,9 @@ def _xz() -> _Decompressor:
 def zstandard(purpose: str = "reading .zst files") -> Any:
     """Return the module for Zstandard: Python's own, or the package that brings it to older ones.
 
+    Args:
+        purpose: What needs it, for the message.
+
     Raises:
         MissingDependencyError: That package is not installed.
     """
@@ -145,7 +150,12 @@ class _Members(io.RawIOBase):
             options = {zstd.DecompressionParameter.window_log_max: _WINDOW_ZSTANDARD}
             self._new = lambda: zstd.ZstdDecompressor(options=options)
         else:
-            self._new = {".gz": _Gzip, ".bz2": bz2.BZ2Decompressor, ".xz": _xz}[suffix]
+            makers: dict[str, Callable[[], _Decompressor]] = {
+                ".gz": _Gzip,
+                ".bz2": bz2.BZ2Decompressor,
+                ".xz": _xz,
+            }
+            self._new = makers[suffix]
         self._member: _Decompressor | None = None
         self._members = 0
         self._waiting = b""

@@ -1,4 +1,4 @@
-"""The process that unpacks a Parquet file, under limits of memory and time.
+"""The process that unpacks a Parquet or Arrow file, under limits of memory and time.
 
 It receives its task as JSON on standard input, and writes messages to standard output: a
 kind (``F``: rows as an Arrow stream; ``B``: more than the limit; ``E``: damage, with details;
@@ -20,6 +20,7 @@ import polars
 from satchel.sources.documents import BYTES_PER_ROW
 
 _PIECE_BYTES = 8 << 20
+_END = b"\xff\xff\xff\xff" + bytes(4)  # of an Arrow stream
 
 
 class _TooLargeError(Exception):
@@ -72,17 +73,12 @@ def _frames(task: dict[str, Any]) -> Iterator[polars.DataFrame]:
 
     Raises:
         _TooLargeError: The texts and rows take more than the limit.
-        ValueError: A row group has another number of rows than the footer says.
+        ValueError: A piece has another number of rows than the file's metadata says.
     """
-    # A plain select would read names as patterns.
-    columns = polars.selectors.by_name(*task["columns"])
-    table = polars.scan_parquet(task["path"], glob=False, hive_partitioning=False).select(columns)
-    start, left = 0, task["limit"]
-    for rows in filter(None, task["rows"]):
-        frame = table.slice(start, rows).collect()
-        start += rows
+    left = task["limit"]
+    for rows, frame in _stream(task) if task["schema"] else _slices(task):
         if len(frame) != rows:
-            raise ValueError(f"expected {rows:,} rows in a row group, found {len(frame):,}")
+            raise ValueError(f"expected {rows:,} rows in a batch, found {len(frame):,}")
         frame = frame.with_columns(
             polars.selectors.categorical().cast(polars.String),
             polars.selectors.enum().cast(polars.String),
@@ -92,6 +88,37 @@ def _frames(task: dict[str, Any]) -> Iterator[polars.DataFrame]:
         if left < 0:
             raise _TooLargeError
         yield from frame.iter_slices(max(1, rows * _PIECE_BYTES // size))
+
+
+def _slices(task: dict[str, Any]) -> Iterator[tuple[int, polars.DataFrame]]:
+    """Yield the pieces of a Parquet or Arrow file, and how many rows each should have."""
+    if task["format"] == "parquet":
+        table = polars.scan_parquet(task["path"], glob=False, hive_partitioning=False)
+    else:
+        table = polars.scan_ipc(task["path"], glob=False, hive_partitioning=False)
+    # A plain select would read names as patterns.
+    chosen = table.select(polars.selectors.by_name(*task["columns"]))
+    start = 0
+    for rows, *_ in task["pieces"]:
+        yield rows, chosen.slice(start, rows).collect()
+        start += rows
+
+
+def _stream(task: dict[str, Any]) -> Iterator[tuple[int, polars.DataFrame]]:
+    """Yield the pieces of an Arrow stream, each read as a short stream of its own."""
+    dictionaries: dict[int, bytes] = {}
+    with open(task["path"], "rb") as file:
+
+        def message(start: int, end: int) -> bytes:
+            file.seek(start)
+            return file.read(end - start)
+
+        schema = message(*task["schema"])
+        for rows, changed, batches in task["pieces"]:
+            dictionaries |= {number: message(start, end) for number, start, end in changed}
+            parts = (schema, *dictionaries.values(), *(message(*each) for each in batches), _END)
+            stream = io.BytesIO(b"".join(parts))
+            yield rows, polars.read_ipc_stream(stream, columns=task["columns"])
 
 
 def _size(values: polars.Series) -> int:
