@@ -242,6 +242,10 @@ def _read_one(
         for batch in batches:
             if several:
                 batch.names = [os.path.join(shown, name) for name in batch.names]
+                batch.rejected = [
+                    (number, replace(each, name=os.path.join(shown, each.name)))
+                    for number, each in batch.rejected
+                ]
             yield batch
 
 
