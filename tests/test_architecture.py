@@ -33,6 +33,7 @@ ORDER = [
     "evaluation",
     # Modules that bring the packages together.
     "model",
+    "bulk",
     "search",
     "containers",
     "classifier",
@@ -50,7 +51,7 @@ HOMES = {
     "tensorflow": ["training"],
     "numba": ["features/kernels", "training/linear_kernels.py", "training/bag_kernels.py"],
     "matplotlib": ["evaluation/pictures", "evaluation/result.py"],
-    "polars": ["sources"],
+    "polars": ["sources", "bulk/writers.py"],
     "fsspec": ["sources/remote.py"],
     "aiohttp": ["sources/remote.py"],
     "sqlite3": ["sources/database.py"],

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli_runs import refused, run, write_model
-from satchel.cli.predict import predictions
+from satchel.bulk.predictions import predict_batches, predictions
 from satchel.features.spec import Features
 from satchel.inference.structure import Task
 from satchel.model import Model, load
@@ -151,23 +151,19 @@ def test_the_best_labels_are_those_of_a_full_ranking(scores: list[float], k: int
     assert answer.best == answer.top[0]
 
 
-def test_answers_come_in_order_whatever_the_blocks(
-    single: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("size", [1, 7, 50])
+def test_answers_come_in_order_whatever_the_batches(size: int, single: Path) -> None:
     model = load(single)
     documents = Documents([str(n) for n in range(50)], (TEXTS * 6)[:50], None)
-    whole = list(predictions(model, documents))
-    monkeypatch.setattr("satchel.cli.predict._BLOCK_DOCUMENTS", 7)
-    reports: list[tuple] = []
-    parts = list(predictions(model, documents, progress=lambda *report: reports.append(report)))
+    whole = predictions(model, documents)
+    batches = [documents.take(range(n, min(n + size, 50))) for n in range(0, 50, size)]
+    parts = [row for batch in predict_batches(model, batches) for row in batch.rows()]
     assert [answer.file for answer in parts] == documents.names
     for one, other in zip(whole, parts, strict=True):
         assert one.best is not None
         assert other.best is not None
         assert (one.best.label, one.known) == (other.best.label, other.known)
         assert one.best.probability == pytest.approx(other.best.probability, abs=2e-6)
-    assert reports[0][:3] == ("predicting", 0, 50)
-    assert reports[-1][:3] == ("predicting", 50, 50)
 
 
 # Joining answers back to what was asked.
@@ -265,7 +261,7 @@ def test_columns_are_recognised_and_named_as_for_training(single: Path, tmp_path
     expected = [row["probability"] for row in read_of(single, joined, tmp_path / "j.json")]
     assert [row["probability"] for row in rows] == expected
     rows = read_of(single, table, tmp_path / "o.csv", "--text", "body", "--keep", "all")
-    assert list(rows[0])[5:] == ["Subject", "a,b", "c"]
+    assert list(rows[0])[6:] == ["Subject", "a,b", "c"]
 
 
 @pytest.mark.parametrize("option", ["--text", "--keep"])
@@ -308,7 +304,7 @@ def test_documents_have_names_that_differ(
     assert files("aa/0.txt", "posts.jsonl")[:2] == ["aa/0.txt", "posts.jsonl:1"]
     rows = json.loads(run("predict", single, "aa", table, "--keep", "date", "--json").stdout)
     assert [row.get("date") for row in rows[:3]] == [None, None, "2026-0"]
-    assert [row["id"] for row in rows[:4]] == ["", "", "0", "7"]
+    assert [row.get("id") for row in rows[:4]] == [None, None, "0", "7"]
 
 
 def test_lines_keep_the_id_of_their_row(single: Path, tmp_path: Path) -> None:

@@ -57,6 +57,34 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | Pieces) -> None
     _confirm(target.parent, f"{path} is written")
 
 
+def install(temporary: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:
+    """Give a finished file of the same file system its final name in one step.
+
+    Args:
+        temporary: The finished file; it is gone afterwards.
+        path: Its final name; an older file is replaced, and its permissions are kept.
+
+    Raises:
+        SaveError: As `write_atomically`.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        mode = _mode_of(target)
+        if mode is not None:
+            os.chmod(temporary, mode)
+        descriptor = os.open(temporary, os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, target)
+    except OSError as error:
+        if isinstance(error, SaveError):
+            raise
+        raise SaveError(f"cannot write {path}: {_why(error, target)}") from error
+    _confirm(target.parent, f"{path} is written")
+
+
 def write_folder_atomically(
     folder: str | os.PathLike[str], files: Mapping[str, bytes | Pieces]
 ) -> None:

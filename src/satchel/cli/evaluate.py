@@ -16,6 +16,7 @@ from satchel.evaluation.context import ReportContext
 from satchel.sources.splitting import text_keys
 
 if TYPE_CHECKING:
+    from satchel.cli.options import SourceOptions
     from satchel.evaluation.result import Evaluation
     from satchel.model import Model
     from satchel.sources.documents import Documents
@@ -122,29 +123,28 @@ def print_evaluation(evaluation: Evaluation) -> None:
 @click.command("evaluate")
 @click.argument("model", type=click.Path(dir_okay=False))
 @click.argument("source")
-@options.column_options
+@options.source_options
 @options.report_option
 @options.threads_option
 @options.json_option
 def evaluate_command(
     model: str,
     source: str,
-    text: tuple[str, ...] | None,
-    label: str | None,
+    reading: SourceOptions,
     report: str | None,
     threads: int | None,
     as_json: bool,
 ) -> None:
     """Evaluate MODEL on the labelled text of SOURCE: a folder of folders, an archive or a table."""
-    from satchel.cli.inputs import load
+    from satchel.cli.inputs import load, read_labelled, rejects_of
     from satchel.cli.output import prepare_folder
-    from satchel.sources.reading import read_documents
 
     if report is not None:
         prepare_folder(report)
     classifier = load(model)
     with terminal.progress_bars() as progress:
-        documents = read_documents(source, text=text, label=label, progress=progress)
+        with rejects_of(reading, model, source) as rejects:
+            documents = read_labelled(source, reading, rejects, progress)
         evaluation = evaluate(classifier, documents, threads=threads)
     for line in documents.report.lines():
         terminal.remark(line)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from satchel.bulk.predictions import BATCH
+from satchel.bulk.writers import Shape
 from satchel.cli import terminal
+from satchel.cli.options import SourceOptions
+from satchel.cli.output import prepare_file
 from satchel.cli.terminal import read_input
 from satchel.errors import (
     InputError,
@@ -20,10 +25,14 @@ from satchel.errors import (
     SourceError,
     SourceNotFoundError,
 )
-from satchel.progress import Progress
-from satchel.sources.documents import Documents, ReadReport
+from satchel.progress import Progress, silent
+from satchel.sources.collecting import BatchSize, Reading
+from satchel.sources.columns import Columns
+from satchel.sources.documents import Documents, ReadReport, Skipped, counted
 from satchel.sources.encodings import Decoder
-from satchel.sources.reading import locate, read_documents
+from satchel.sources.opening import STANDARD_INPUT, expand
+from satchel.sources.reading import locate, read_documents, stream_documents
+from satchel.sources.rejects import rejects_file
 from satchel.sources.splitting import split, text_keys
 
 if TYPE_CHECKING:
@@ -174,82 +183,183 @@ def _as_tutorial(
     return order[:cut], order[cut:], aside
 
 
-STANDARD_INPUT = "-"
-Keep = Sequence[str] | Literal["all"]
+_FIRST_ROWS = BatchSize(1_000, 1 << 22)
+Keep = tuple[str, ...] | Literal["all"]
 
 
-def read_inputs(
-    sources: Sequence[str],
-    text: tuple[str, ...] | None,
-    label: str | None,
-    keep: Keep,
-    lines: bool,
+@contextmanager
+def rejects_of(
+    reading: SourceOptions, *others: str | None
+) -> Iterator[Callable[[Skipped], None] | None]:
+    """Write rejected documents to the file that the user named, if any, and say so.
+
+    Args:
+        reading: Holds its path.
+        others: Files of the same command, which must not be overwritten.
+    """
+    if reading.rejects is None:
+        yield None
+        return
+    prepare_file(reading.rejects, inputs=others)
+    with rejects_file(reading.rejects) as rejects:
+        yield rejects
+    terminal.remark(f"wrote {counted(rejects.number, 'rejected document')} to {reading.rejects}")
+
+
+def read_labelled(
+    source: str,
+    reading: SourceOptions,
+    rejects: Callable[[Skipped], None] | None,
     progress: Progress,
-) -> tuple[Documents, list[str]]:
-    """Read every input in the order given.
+    keep: Keep = (),
+) -> Documents:
+    """Read the labelled documents of a source, all at once.
+
+    Raises:
+        SourceError: It cannot be read.
+    """
+    return read_documents(
+        source,
+        text=reading.text,
+        label=reading.label,
+        id=reading.id,
+        keep=keep,
+        encoding=reading.encoding,
+        format=reading.format,
+        max_bad=reading.max_bad,
+        rejects=rejects,
+        progress=progress,
+    )
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The inputs of a prediction: files, folders, archives, tables, or standard input.
 
     Documents get distinct names: a file keeps its path as given, and with more than one input,
     documents in a folder, an archive or a table are named with its path.
 
-    Args:
-        sources: Files, folders, archives, tables or ``-`` for standard input.
-        text: Text columns of tables; None takes those that are recognised.
-        label: Label column of tables, which prediction does not need.
-        keep: Columns of tables to copy to the output, besides ``id``.
+    Attributes:
+        sources: Paths, addresses, patterns; ``-`` for standard input, which is one document
+            unless the user says that it is a table, by its format.
+        reading: How they are read.
+        keep: Columns of tables to copy to the output, besides the id.
         lines: Whether every line is a separate document.
-        progress: Called with the progress of reading.
-
-    Returns:
-        The documents, and remarks on how they were read.
-
-    Raises:
-        InputError: If an input cannot be read or contains no document, or a column is missing.
+        batch: The size of a batch.
     """
-    parts: list[Documents] = []
-    remarks: list[str] = []
-    tables = 0
-    for source in sources:
-        if source == STANDARD_INPUT:
-            documents = _standard_input()
-        else:
-            documents = _read(source, text, label, keep, progress)
-            kind = locate(source).kind
-            tables += kind == "table"
-            if kind == "file":
-                documents.names = [source]
-            elif len(sources) > 1:
-                # The names of table rows already start with the name of the table.
-                place = os.path.dirname(source) if kind == "table" else source
-                documents.names = [os.path.join(place, name) for name in documents.names]
-        parts.append(documents)
-        remarks += documents.report.lines()
-    together = parts[0] if len(parts) == 1 else _joined(parts)
-    if keep and not tables:
-        raise InputError(
-            "expected a table among the inputs, as --keep names columns, found none: remove --keep"
-        )
-    return _split_lines(together) if lines else together, remarks
 
+    sources: tuple[str, ...]
+    reading: SourceOptions
+    keep: Keep = ()
+    lines: bool = False
+    batch: BatchSize = BATCH
 
-def _read(
-    source: str,
-    text: tuple[str, ...] | None,
-    label: str | None,
-    keep: Keep,
-    progress: Progress,
-) -> Documents:
-    try:
-        return read_documents(
-            source, text=text, label=label, labelled=False, keep=keep, progress=progress
+    def __post_init__(self) -> None:
+        # A text by mistake may have a question mark, and is better explained than a pattern.
+        sources = [
+            one
+            for source in self.sources
+            for one in ([source] if any(map(str.isspace, source)) else expand([source]))
+        ]
+        object.__setattr__(self, "sources", tuple(dict.fromkeys(sources)))
+
+    def check(self) -> None:
+        """Refuse inputs that are not there, or not what the options need.
+
+        Raises:
+            SourceNotFoundError: There is nothing at a path.
+            InputError: Columns are to be kept, and no input has any.
+        """
+        kinds = [self._kind(source) for source in self.sources]
+        if self.keep and "table" not in kinds:
+            raise InputError(
+                "expected a table among the inputs, as --keep names columns, found none: remove "
+                "--keep"
+            )
+
+    def shape(self, model: Model, top: int | None) -> Shape:
+        """Return which columns the predictions have, from the first rows of each input."""
+        ids, columns = False, dict[str, None]()
+        for source in self.sources:
+            if self._kind(source) != "table":
+                continue
+            with closing(self._stream(source, ReadReport(), _FIRST_ROWS, silent)) as batches:
+                first = next(batches)
+            ids |= first.ids is not None
+            columns |= dict.fromkeys(first.columns or ())
+        return Shape(
+            multiple=model.task == "multiple",
+            depth=min(top or 0, len(model.ensemble.labels)),
+            ids=ids,
+            columns=tuple(columns),
         )
-    except SourceNotFoundError as error:
-        if not _may_be_text(source):
-            raise
-        shown = source if len(source) <= 60 else f"{source[:60]}…"
-        raise SourceNotFoundError(
-            f"expected a file at {shown!r}, found nothing: check the path; a text itself goes in "
-            "by a pipe,  echo 'some text' | satchel predict MODEL"
-        ) from error
+
+    def stream(self, report: ReadReport, progress: Progress) -> Generator[Documents, None, None]:
+        """Read the documents in batches.
+
+        Args:
+            report: Where all that was skipped, guessed or unusual is noted.
+            progress: Called with the progress of reading.
+
+        Raises:
+            InputError: An input cannot be read or contains no document, or a column is missing.
+        """
+        number = 0
+        for source in self.sources:
+            is_text = source == STANDARD_INPUT and self.reading.format is None
+            if is_text:
+                batches = _standard_input(report)
+            else:
+                batches = self._stream(source, report, self.batch, progress)
+            with closing(batches):
+                for documents in batches:
+                    if not is_text:
+                        self._name(documents, source)
+                    parts = _split_lines(documents, self.batch) if self.lines else [documents]
+                    for part in parts:
+                        number += len(part)
+                        yield part
+        if not number:
+            raise InputError("expected at least one line to predict, found none")
+
+    def _kind(self, source: str) -> str:
+        if source == STANDARD_INPUT and self.reading.format is None:
+            return "file"
+        try:
+            return locate(source, self.reading.format).kind
+        except SourceNotFoundError as error:
+            if not _may_be_text(source):
+                raise
+            shown = source if len(source) <= 60 else f"{source[:60]}…"
+            raise SourceNotFoundError(
+                f"expected a file at {shown!r}, found nothing: check the path; a text itself goes "
+                "in by a pipe,  echo 'some text' | satchel predict MODEL"
+            ) from error
+
+    def _stream(
+        self, source: str, report: ReadReport, batch: BatchSize, progress: Progress
+    ) -> Generator[Documents, None, None]:
+        reading = self.reading
+        keep = self.keep if self._kind(source) == "table" else ()
+        columns = Columns(reading.text or (), reading.label, reading.id, labelled=False, keep=keep)
+        wanted = Reading(columns, reading.encoding, batch, reading.max_bad, reading.format)
+        return stream_documents(source, wanted, report, progress)
+
+    def _name(self, documents: Documents, source: str) -> None:
+        """Give documents names that differ from those of other inputs."""
+        kind = self._kind(source)
+        if kind != "file" and len(self.sources) == 1:
+            return
+        # The names of table rows already start with the name of the table.
+        place = os.path.dirname(source) if kind == "table" else source
+
+        def named(name: str) -> str:
+            return source if kind == "file" else os.path.join(place, name)
+
+        documents.names = [named(name) for name in documents.names]
+        documents.rejected = [
+            (number, replace(each, name=named(each.name))) for number, each in documents.rejected
+        ]
 
 
 def _may_be_text(source: str) -> bool:
@@ -258,45 +368,44 @@ def _may_be_text(source: str) -> bool:
     return bare or any(map(str.isspace, source))
 
 
-def _standard_input() -> Documents:
+def _standard_input(report: ReadReport) -> Generator[Documents, None, None]:
     if sys.stdin is not None and sys.stdin.isatty():
         end = "Ctrl-Z and Enter" if os.name == "nt" else "Ctrl-D"
         terminal.remark(f"reading a text from the terminal: end it with {end} on a line of its own")
-    remarks = ReadReport()
-    decoder = Decoder(remarks)
+    decoder = Decoder(report)
     text = decoder.decode(0, STANDARD_INPUT, read_input())
-    return Documents([STANDARD_INPUT], [decoder.finish().get(0, text)], None, remarks)
+    yield Documents([STANDARD_INPUT], [decoder.finish().get(0, text)], None, report)
 
 
-def _joined(parts: Sequence[Documents]) -> Documents:
-    """Return the documents of all inputs; values of columns that an input lacks are None."""
-    columns: dict[str, list[Any]] = {
-        name: [] for documents in parts for name in documents.columns or ()
-    }
-    for documents in parts:
-        for name, values in columns.items():
-            values += (documents.columns or {}).get(name) or [None] * len(documents)
-    has_ids = any(documents.ids is not None for documents in parts)
-    return Documents(
-        [name for documents in parts for name in documents.names],
-        [text for documents in parts for text in documents.texts],
-        None,
-        ids=[each for d in parts for each in d.ids or [""] * len(d)] if has_ids else None,
-        columns=columns if any(documents.columns is not None for documents in parts) else None,
-    )
+def _split_lines(documents: Documents, size: BatchSize) -> Iterator[Documents]:
+    """Yield every line as a document, with the id and the columns of its source document."""
+    places: list[int] = []
+    names: list[str] = []
+    texts: list[str] = []
+    rejected: list[tuple[int, Skipped]] = []
+    characters = 0
 
+    def batch() -> Documents:
+        part = documents.take(places)
+        part.names, part.texts, part.rejected = names, texts, rejected
+        return part
 
-def _split_lines(documents: Documents) -> Documents:
-    """Return every line as a document, with the id and the columns of its source document."""
-    places, numbers, texts = [], [], []
+    left = iter([*documents.rejected, (len(documents), None)])
+    before, skipped = next(left)
     for place, text in enumerate(documents.texts):
+        while before == place and skipped is not None:
+            rejected.append((len(texts), skipped))
+            before, skipped = next(left)
         for number, line in enumerate(text.splitlines(), start=1):
             places.append(place)
-            numbers.append(number)
+            names.append(f"{documents.names[place]}:{number}")
             texts.append(line)
-    if not texts:
-        raise InputError("expected at least one line to predict, found none")
-    parents = documents.take(places)
-    parents.names = [f"{name}:{n}" for name, n in zip(parents.names, numbers, strict=True)]
-    parents.texts = texts
-    return parents
+            characters += len(line)
+            if len(texts) >= size.documents or characters >= size.characters:
+                yield batch()
+                places, names, texts, rejected, characters = [], [], [], [], 0
+    while skipped is not None:
+        rejected.append((len(texts), skipped))
+        before, skipped = next(left)
+    if texts or rejected:
+        yield batch()

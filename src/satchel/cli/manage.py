@@ -16,6 +16,7 @@ from satchel.errors import MissingDependencyError
 from satchel.escaping import printable_lines
 
 if TYPE_CHECKING:
+    from satchel.cli.options import SourceOptions
     from satchel.sealed.schema import Manifest
     from satchel.training.backends import Backend
 
@@ -91,25 +92,24 @@ Exit status:
 @click.argument("source")
 @click.option("--test", default=None, metavar="SOURCE", help="A test source to check against.")
 @click.option("--strict", is_flag=True, help="End with status 1 if there are warnings.")
-@options.column_options
+@options.source_options
 @options.json_option
 def check_command(
     source: str,
     test: str | None,
     strict: bool,
-    text: tuple[str, ...] | None,
-    label: str | None,
+    reading: SourceOptions,
     as_json: bool,
 ) -> None:
     """Look for problems in the labelled text of SOURCE that harm training or inflate scores."""
+    from satchel.cli.inputs import read_labelled, rejects_of
     from satchel.sources.check import check_documents
-    from satchel.sources.reading import read_documents
 
-    with terminal.progress_bars() as progress:
-        documents = read_documents(source, text=text, label=label, progress=progress)
+    with rejects_of(reading, source, test) as rejects, terminal.progress_bars() as progress:
+        documents = read_labelled(source, reading, rejects, progress)
         held_out = None
         if test is not None:
-            held_out = read_documents(test, text=text, label=label, progress=progress)
+            held_out = read_labelled(test, reading, rejects, progress)
     result = check_documents(documents, held_out)
     status = result.exit_status(strict=strict)
     if as_json:
@@ -136,25 +136,23 @@ def check_command(
     metavar="SOURCE",
     help="Labelled text on which to measure the accuracy before and after.",
 )
-@options.column_options
+@options.source_options
 @options.json_option
 def compress_command(
     model: str,
     max_size: float,
     output: str | None,
     test: str | None,
-    text: tuple[str, ...] | None,
-    label: str | None,
+    reading: SourceOptions,
     as_json: bool,
 ) -> None:
     """Prune the vocabulary of MODEL by importance and store the weights in fewer bits."""
     from satchel.cli.evaluate import evaluate
-    from satchel.cli.inputs import load
+    from satchel.cli.inputs import load, read_labelled, rejects_of
     from satchel.cli.options import features, warn_of_loss
     from satchel.cli.output import prepare_file
     from satchel.model import Model
     from satchel.sealed.compress import compress
-    from satchel.sources.reading import read_documents
 
     named = f"{os.path.splitext(model)[0]}-{max_size / 1e6:g}MB.satchel"
     target = named if output is None else output
@@ -163,8 +161,8 @@ def compress_command(
     facts: dict[str, Any] = {"model": target, "bytes_before": os.path.getsize(model)}
     documents = None
     if test is not None:
-        with terminal.progress_bars() as progress:
-            documents = read_documents(test, text=text, label=label, progress=progress)
+        with rejects_of(reading, model, test) as rejects, terminal.progress_bars() as progress:
+            documents = read_labelled(test, reading, rejects, progress)
         facts["accuracy_before"] = evaluate(whole, documents).accuracy
     small = Model(compress(whole.ensemble, max_bytes=int(max_size)))
     if documents is not None:
@@ -307,10 +305,10 @@ SET_ASIDE = 5
 @options.backend_option
 def demo_command(folder: str, backend: Backend | None) -> None:
     """Train on 2,225 BBC articles, evaluate on a held-out fifth, and label a few unseen ones."""
+    from satchel.bulk.predictions import predictions
     from satchel.cli.evaluate import evaluate, print_evaluation, save_report
     from satchel.cli.inputs import divide, load
     from satchel.cli.output import prepare_file, prepare_folder
-    from satchel.cli.predict import predictions
     from satchel.cli.train import print_training
     from satchel.model import Model
     from satchel.search.fitting import fit

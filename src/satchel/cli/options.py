@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
+import functools
+import math
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
 from satchel.cli import terminal
+from satchel.sources.opening import FORMATS, Format
 from satchel.training.backends import Backend
 
 if TYPE_CHECKING:
@@ -42,25 +47,89 @@ report_option = click.option(
 )
 
 
-def column_options(function: F) -> F:
-    """Add ``--text`` and ``--label``, which name the columns of a table.
+@dataclass(frozen=True)
+class SourceOptions:
+    """How the user wants sources to be read.
 
-    ``text`` is a tuple of columns, or None where none was named.
+    Attributes:
+        text: Columns of the text; None takes those that are recognised.
+        label: Column of the label; None takes the one that is recognised.
+        id: Column of the ids; None takes ``id``, if any.
+        encoding: Encoding of documents that are not UTF-8; None decides from their bytes.
+        format: The format of tables; None: what their suffix says.
+        rejects: File for the documents that cannot be used; None for none.
+        max_bad: The largest share of documents that may be rejected; None for the defaults.
     """
-    function = click.option(
-        "--label",
-        default=None,
-        metavar="COLUMN",
-        help="Column of the label.  [default: label, category, labels or another usual name]",
-    )(function)
-    return click.option(
-        "--text",
-        multiple=True,
-        callback=_names,
-        metavar="COLUMNS",
-        help="Column of the text, or several to be joined: --text subject,body.  [default: text "
-        "or another usual name]",
-    )(function)
+
+    text: tuple[str, ...] | None = None
+    label: str | None = None
+    id: str | None = None
+    encoding: str | None = None
+    format: Format | None = None
+    rejects: str | None = None
+    max_bad: float | None = None
+
+
+def source_options(function: F) -> F:
+    """Add the options of reading, which reach the command as one ``reading: SourceOptions``."""
+
+    @functools.wraps(function)
+    def with_options(**values: Any) -> Any:
+        names = [field.name for field in dataclasses.fields(SourceOptions)]
+        reading = SourceOptions(**{name: values.pop(name) for name in names})
+        return function(reading=reading, **values)
+
+    for option in (
+        click.option(
+            "--max-bad",
+            type=SHARE,
+            default=None,
+            metavar="SHARE",
+            help="Stop if more of the documents cannot be used, such as 1%.  [default: half of the "
+            "rows of a table, any number of files]",
+        ),
+        click.option(
+            "--rejects",
+            type=click.Path(dir_okay=False),
+            default=None,
+            metavar="FILE",
+            help="Write the documents that cannot be used to this .csv or .jsonl file: source, "
+            "line, byte, reason, raw text.",
+        ),
+        click.option(
+            "--format",
+            type=click.Choice(FORMATS),
+            default=None,
+            help="Format of tables, such as one on standard input.  [default: what the suffix "
+            "says, or the first bytes of standard input]",
+        ),
+        click.option(
+            "--encoding",
+            default=None,
+            metavar="NAME",
+            help="Encoding of documents that are not UTF-8, such as cp1251.  [default: decided "
+            "from their bytes]",
+        ),
+        click.option(
+            "--id", default=None, metavar="COLUMN", help="Column of the ids.  [default: id]"
+        ),
+        click.option(
+            "--label",
+            default=None,
+            metavar="COLUMN",
+            help="Column of the label.  [default: label, category, labels or another usual name]",
+        ),
+        click.option(
+            "--text",
+            multiple=True,
+            callback=_names,
+            metavar="COLUMNS",
+            help="Column of the text, or several to be joined: --text subject,body.  [default: "
+            "text or another usual name]",
+        ),
+    ):
+        with_options = option(with_options)
+    return with_options  # type: ignore[return-value]
 
 
 def _names(
@@ -97,10 +166,13 @@ keep_option = click.option(
 class Quantity(click.ParamType):
     """A number with a unit, such as ``60s`` or ``2MB``, read as a number of the base unit."""
 
-    def __init__(self, name: str, units: dict[str, float], example: str) -> None:
+    def __init__(
+        self, name: str, units: dict[str, float], example: str, largest: float = math.inf
+    ) -> None:
         self.name = name
         self._units = units
         self._example = example
+        self._largest = largest
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -108,7 +180,7 @@ class Quantity(click.ParamType):
         """Read the number and multiply by its unit."""
         if isinstance(value, (int, float)):
             return value
-        match = re.fullmatch(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([A-Za-z]*)", value.strip())
+        match = re.fullmatch(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([A-Za-z%]*)", value.strip())
         if match is None or match[2].lower() not in self._units:
             units = ", ".join(unit for unit in self._units if unit)
             self.fail(
@@ -117,10 +189,14 @@ class Quantity(click.ParamType):
                 param,
                 ctx,
             )
-        return float(match[1]) * self._units[match[2].lower()]
+        number = float(match[1]) * self._units[match[2].lower()]
+        if number > self._largest:
+            self.fail(f"expected at most {self._largest:g}, found {value!r}", param, ctx)
+        return number
 
 
 DURATION = Quantity("duration", {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}, "60s")
+SHARE = Quantity("share", {"": 1, "%": 0.01}, "1% or 0.01", largest=1)
 SIZE = Quantity("size", {"b": 1, "kb": 1e3, "mb": 1e6, "kib": 1024, "mib": 1024**2}, "2MB")
 
 

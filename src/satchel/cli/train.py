@@ -11,6 +11,7 @@ import click
 from satchel.cli import options, terminal
 
 if TYPE_CHECKING:
+    from satchel.cli.options import SourceOptions
     from satchel.model import Model
     from satchel.search.settings import ClassWeight, Effort, Preset
     from satchel.sources.documents import Documents
@@ -126,7 +127,7 @@ into model files."""
     show_default=True,
     help="Same data, seed, versions and machine: the same file, byte for byte.",
 )
-@options.column_options
+@options.source_options
 @options.report_option
 @options.threads_option
 @options.json_option
@@ -145,8 +146,7 @@ def train_command(
     max_size: int | None,
     backend: Backend | None,
     seed: int,
-    text: tuple[str, ...] | None,
-    label: str | None,
+    reading: SourceOptions,
     report: str | None,
     threads: int | None,
     as_json: bool,
@@ -165,14 +165,13 @@ def train_command(
             "expected an evaluation for --report, found --no-test: remove one of the two"
         )
     from satchel.cli.evaluate import check_comparable, evaluate, print_evaluation, save_report
-    from satchel.cli.inputs import divide
+    from satchel.cli.inputs import divide, read_labelled, rejects_of
     from satchel.cli.options import warn_of_loss
     from satchel.cli.output import prepare_file, prepare_folder
     from satchel.model import Model
     from satchel.search.fitting import fit, refit
     from satchel.search.settings import Settings
     from satchel.search.targets import encode
-    from satchel.sources.reading import read_documents
 
     start = time.perf_counter()
     settings = Settings(
@@ -189,11 +188,12 @@ def train_command(
     if report is not None:
         prepare_folder(report)
     with terminal.progress_bars() as progress:
-        documents = read_documents(source, text=text, label=label, progress=progress)
-        given = None
-        if test is not None:
-            given = read_documents(test, text=text, label=label, progress=progress)
-            check_comparable(documents, given)
+        with rejects_of(reading, source, test, output) as rejects:
+            documents = read_labelled(source, reading, rejects, progress)
+            given = None
+            if test is not None:
+                given = read_labelled(test, reading, rejects, progress)
+                check_comparable(documents, given)
         share = 0.0 if given is not None or no_test else 0.2
         parts = divide(documents, share, hold_out, seed, as_tutorial=preset == "tutorial")
         tested = given if given is not None else parts.test
@@ -301,8 +301,8 @@ def _evaluation_note(
 def _predict_held_out(model: Model, held_out: Documents) -> list[dict[str, Any]]:
     if not held_out.texts:
         return []
-    from satchel.cli.output import plain_fields
-    from satchel.cli.predict import predictions
+    from satchel.bulk.predictions import predictions
+    from satchel.bulk.writers import plain_fields
 
     rows = []
     found = predictions(model, held_out)

@@ -259,8 +259,8 @@ class Documents:
         labels: One label per document, or a tuple of labels per document; None where unlabelled.
         report: How the source was read (so far, in a batch).
         ids: The table's own name for each document; None where it has no such column.
-        columns: Column → one value per document, for the table's columns that were kept; None
-            if there are none.
+        columns: Column → one value per document, for the table's columns that were kept: a list, or
+            the polars Series of a column with a type; None if there are none.
         taken: Which columns of a table are in texts, labels, ids and columns; None for files.
         rejected: The documents that could not be used, each with the number of documents before it
             here; only in batches of :func:`reading.stream_documents`.
@@ -271,7 +271,7 @@ class Documents:
     labels: Labels | None
     report: ReadReport = field(default_factory=ReadReport)
     ids: list[str] | None = None
-    columns: dict[str, list[Any]] | None = None
+    columns: dict[str, Any] | None = None
     taken: Taken | None = None
     rejected: list[tuple[int, Skipped]] = field(default_factory=list)
 

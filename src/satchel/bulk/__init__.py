@@ -1,0 +1,1 @@
+"""Predictions for whole sources in bounded memory: batches, output formats, jobs that resume."""
