@@ -30,7 +30,6 @@ from satchel.sources.collecting import BatchSize, Reading
 from satchel.sources.columns import Columns
 from satchel.sources.documents import Documents, ReadReport, Skipped, counted
 from satchel.sources.encodings import Decoder
-from satchel.sources.opening import STANDARD_INPUT, expand
 from satchel.sources.reading import locate, read_documents, stream_documents
 from satchel.sources.rejects import rejects_file
 from satchel.sources.splitting import split, text_keys
@@ -183,6 +182,7 @@ def _as_tutorial(
     return order[:cut], order[cut:], aside
 
 
+STANDARD_INPUT = "-"
 _FIRST_ROWS = BatchSize(1_000, 1 << 22)
 Keep = tuple[str, ...] | Literal["all"]
 
@@ -225,7 +225,6 @@ def read_labelled(
         id=reading.id,
         keep=keep,
         encoding=reading.encoding,
-        format=reading.format,
         max_bad=reading.max_bad,
         rejects=rejects,
         progress=progress,
@@ -240,8 +239,7 @@ class Inputs:
     documents in a folder, an archive or a table are named with its path.
 
     Attributes:
-        sources: Paths, addresses, patterns; ``-`` for standard input, which is one document
-            unless the user says that it is a table, by its format.
+        sources: Paths, or ``-`` for standard input.
         reading: How they are read.
         keep: Columns of tables to copy to the output, besides the id.
         lines: Whether every line is a separate document.
@@ -253,15 +251,6 @@ class Inputs:
     keep: Keep = ()
     lines: bool = False
     batch: BatchSize = BATCH
-
-    def __post_init__(self) -> None:
-        # A text by mistake may have a question mark, and is better explained than a pattern.
-        sources = [
-            one
-            for source in self.sources
-            for one in ([source] if any(map(str.isspace, source)) else expand([source]))
-        ]
-        object.__setattr__(self, "sources", tuple(dict.fromkeys(sources)))
 
     def check(self) -> None:
         """Refuse inputs that are not there, or not what the options need.
@@ -281,7 +270,7 @@ class Inputs:
         """Return which columns the predictions have, from the first rows of each input."""
         ids, columns = False, dict[str, None]()
         for source in self.sources:
-            if self._kind(source) != "table":
+            if source == STANDARD_INPUT or self._kind(source) != "table":
                 continue
             with closing(self._stream(source, ReadReport(), _FIRST_ROWS, silent)) as batches:
                 first = next(batches)
@@ -306,14 +295,13 @@ class Inputs:
         """
         number = 0
         for source in self.sources:
-            is_text = source == STANDARD_INPUT and self.reading.format is None
-            if is_text:
+            if source == STANDARD_INPUT:
                 batches = _standard_input(report)
             else:
                 batches = self._stream(source, report, self.batch, progress)
             with closing(batches):
                 for documents in batches:
-                    if not is_text:
+                    if source != STANDARD_INPUT:
                         self._name(documents, source)
                     parts = _split_lines(documents, self.batch) if self.lines else [documents]
                     for part in parts:
@@ -323,10 +311,10 @@ class Inputs:
             raise InputError("expected at least one line to predict, found none")
 
     def _kind(self, source: str) -> str:
-        if source == STANDARD_INPUT and self.reading.format is None:
+        if source == STANDARD_INPUT:
             return "file"
         try:
-            return locate(source, self.reading.format).kind
+            return locate(source).kind
         except SourceNotFoundError as error:
             if not _may_be_text(source):
                 raise
@@ -342,8 +330,9 @@ class Inputs:
         reading = self.reading
         keep = self.keep if self._kind(source) == "table" else ()
         columns = Columns(reading.text or (), reading.label, reading.id, labelled=False, keep=keep)
-        wanted = Reading(columns, reading.encoding, batch, reading.max_bad, reading.format)
-        return stream_documents(source, wanted, report, progress)
+        return stream_documents(
+            source, Reading(columns, reading.encoding, batch, reading.max_bad), report, progress
+        )
 
     def _name(self, documents: Documents, source: str) -> None:
         """Give documents names that differ from those of other inputs."""

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 import click
 
 from satchel.cli import terminal
-from satchel.sources.opening import FORMATS, Format
 from satchel.training.backends import Backend
 
 if TYPE_CHECKING:
@@ -56,7 +55,6 @@ class SourceOptions:
         label: Column of the label; None takes the one that is recognised.
         id: Column of the ids; None takes ``id``, if any.
         encoding: Encoding of documents that are not UTF-8; None decides from their bytes.
-        format: The format of tables; None: what their suffix says.
         rejects: File for the documents that cannot be used; None for none.
         max_bad: The largest share of documents that may be rejected; None for the defaults.
     """
@@ -65,7 +63,6 @@ class SourceOptions:
     label: str | None = None
     id: str | None = None
     encoding: str | None = None
-    format: Format | None = None
     rejects: str | None = None
     max_bad: float | None = None
 
@@ -95,13 +92,6 @@ def source_options(function: F) -> F:
             metavar="FILE",
             help="Write the documents that cannot be used to this .csv or .jsonl file: source, "
             "line, byte, reason, raw text.",
-        ),
-        click.option(
-            "--format",
-            type=click.Choice(FORMATS),
-            default=None,
-            help="Format of tables, such as one on standard input.  [default: what the suffix "
-            "says, or the first bytes of standard input]",
         ),
         click.option(
             "--encoding",
