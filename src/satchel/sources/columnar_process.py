@@ -79,10 +79,7 @@ def _frames(task: dict[str, Any]) -> Iterator[polars.DataFrame]:
     for rows, frame in _stream(task) if task["schema"] else _slices(task):
         if len(frame) != rows:
             raise ValueError(f"expected {rows:,} rows in a batch, found {len(frame):,}")
-        frame = frame.with_columns(
-            polars.selectors.categorical().cast(polars.String),
-            polars.selectors.enum().cast(polars.String),
-        )
+        frame = polars.DataFrame([_written_out(each) for each in frame.iter_columns()])
         size = rows * BYTES_PER_ROW + sum(map(_size, frame.iter_columns()))
         left -= size
         if left < 0:
@@ -119,6 +116,18 @@ def _stream(task: dict[str, Any]) -> Iterator[tuple[int, polars.DataFrame]]:
             parts = (schema, *dictionaries.values(), *(message(*each) for each in batches), _END)
             stream = io.BytesIO(b"".join(parts))
             yield rows, polars.read_ipc_stream(stream, columns=task["columns"])
+
+
+def _written_out(values: polars.Series) -> polars.Series:
+    """Return a column with the texts themselves where it refers to those of a dictionary."""
+    dtype = values.dtype
+    if isinstance(dtype, polars.Categorical | polars.Enum):
+        return values.cast(polars.String)
+    if isinstance(dtype, polars.List | polars.Array) and isinstance(
+        dtype.inner, polars.Categorical | polars.Enum
+    ):
+        return values.cast(polars.List(polars.String))
+    return values
 
 
 def _size(values: polars.Series) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import csv
 import glob
@@ -9,6 +10,7 @@ import io
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -324,40 +326,45 @@ def _no_room(name: str, size: int, limit: int, folder: str) -> SourceError:
     )
 
 
-@contextmanager
-def spooled(
-    stream: IO[bytes],
-    format: Format | None = None,
-    progress: Progress = silent,
-    name: str = _STANDARD_INPUT_NAME,
-) -> Iterator[TableFile]:
-    """Copy a table from a stream, such as standard input, to a temporary file.
+_copied: tuple[IO[bytes], contextlib.ExitStack, str] | None = None
+
+
+def standard_input(format: Format | None = None, progress: Progress = silent) -> TableFile:
+    """Return the table on standard input, of which a temporary copy is made.
+
+    The copy stays until Python ends, so that the table can be read several times, as a file can.
 
     Args:
-        stream: The stream; it may be compressed.
-        format: Its format; None: recognised by its first bytes.
+        format: Its format; None: recognised by its first bytes. It may be compressed.
         progress: Receives the number of bytes copied so far.
-        name: What to call it in messages and in the names of its rows.
-
-    Yields:
-        The table, whose file is deleted afterwards.
 
     Raises:
-        SourceError: It is no table that can be recognised, is empty, or the disk has no room.
+        SourceError: It is closed or empty, no table that can be recognised, or the disk has no
+            room.
     """
-    with _copy(stream, name, "", progress) as path:
-        with open(path, "rb") as file:
-            packed = packing_of(file.read(8))
-        table = TableFile(path, "csv", packed, "", name)
-        with table.open() as (unpacked, _):
-            start = unpacked.read(_START_BYTES)
-        found = format or sniff(start, name)
-        if found in SEEKING and packed:
-            raise SourceError(
-                f"{printable(name)}: expected a table that is read from its start, as it is "
-                f"compressed, found one in the format {found}. Unpack it first."
-            )
-        yield TableFile(path, found, packed, "", name)
+    global _copied
+    name = _STANDARD_INPUT_NAME
+    if sys.stdin is None:
+        raise SourceError(f"{name}: expected a table, found it closed. Pipe one into it.")
+    stream = sys.stdin.buffer
+    if _copied is None or _copied[0] is not stream:
+        if _copied is not None:
+            _copied[1].close()
+        stack = contextlib.ExitStack()
+        _copied = stream, stack, stack.enter_context(_copy(stream, name, "", progress))
+        atexit.register(stack.close)
+    path = _copied[2]
+    with open(path, "rb") as file:
+        packed = packing_of(file.read(8))
+    with TableFile(path, "csv", packed, "", name).open() as (unpacked, _):
+        start = unpacked.read(_START_BYTES)
+    found = format or sniff(start, name)
+    if found in SEEKING and packed:
+        raise SourceError(
+            f"{name}: expected a table that is read from its start, as it is compressed, found one "
+            f"in the format {found}. Unpack it first."
+        )
+    return TableFile(path, found, packed, "", name)
 
 
 def sniff(start: bytes, name: str) -> Format:

@@ -6,11 +6,10 @@ import contextlib
 import difflib
 import logging
 import os
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from satchel.errors import MissingDependencyError, SourceError, SourceNotFoundError
 from satchel.escaping import printable
@@ -38,7 +37,7 @@ from satchel.sources.opening import (
     find_table,
     known_format,
     local_copy,
-    spooled,
+    standard_input,
     suffix_format,
 )
 from satchel.sources.remote import base_name, is_remote, plain_address
@@ -228,7 +227,7 @@ def _read_one(
 
             table = place.table
             if table is None:
-                table = stack.enter_context(spooled(_standard_input(), format, progress))
+                table = standard_input(format, progress)
             elif several:
                 table = replace(table, name=shown)
             batches = read_table(table, reading, report, progress)
@@ -242,13 +241,11 @@ def _read_one(
         for batch in batches:
             if several:
                 batch.names = [os.path.join(shown, name) for name in batch.names]
+                batch.rejected = [
+                    (number, replace(each, name=os.path.join(shown, each.name)))
+                    for number, each in batch.rejected
+                ]
             yield batch
-
-
-def _standard_input() -> IO[bytes]:
-    if sys.stdin is None:
-        raise SourceError("expected a table on standard input, found it closed: pipe one into it")
-    return sys.stdin.buffer
 
 
 def read_documents(

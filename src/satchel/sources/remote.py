@@ -177,6 +177,10 @@ def _errors(address: str) -> Iterator[None]:
     except ImportError as error:
         raise _missing(protocol(address), error) from error
     except FileNotFoundError as error:
+        # fsspec says so of every answer of a web server that is no success, and of none.
+        cause = error.__cause__
+        if isinstance(cause, Exception) and getattr(cause, "status", 0) not in (404, 410):
+            raise _unreachable(cause, address) from error
         raise SourceNotFoundError(
             f"{name}: expected a file, found nothing there. Check the address."
         ) from error
@@ -187,10 +191,14 @@ def _errors(address: str) -> Iterator[None]:
         ) from error
     # Each package has errors of its own, which have no common root.
     except Exception as error:
-        raise SourceError(
-            f"{name}: expected a file that can be read, found that it cannot"
-            f"{_said(error, address)}. Check the address, the network and the credentials."
-        ) from error
+        raise _unreachable(error, address) from error
+
+
+def _unreachable(error: Exception, address: str) -> SourceError:
+    return SourceError(
+        f"{printable(plain_address(address))}: expected a file that can be read, found that it "
+        f"cannot{_said(error, address)}. Check the address, the network and the credentials."
+    )
 
 
 def _said(error: Exception, address: str) -> str:
