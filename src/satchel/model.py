@@ -11,6 +11,7 @@ import numpy as np
 
 from satchel import sealed
 from satchel.errors import LabelError, ModelFileError, SourceNotFoundError
+from satchel.features.packed import documents_of
 from satchel.inference.predictor import Predictor
 from satchel.inference.structure import Ensemble, Score, Task
 from satchel.sealed.labels import LabelValue, array_of, text_of, values_of
@@ -167,7 +168,7 @@ class Model:
             TextError: If a document is not text.
             PredictionError: If the logits of a document overflow.
         """
-        documents = list(texts)
+        documents = list(documents_of(texts))
         return evaluate_predictions(
             self,
             documents,

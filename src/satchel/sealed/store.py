@@ -9,7 +9,6 @@ the checks of their contents. Every failure is a `ModelFileError` that names the
 from __future__ import annotations
 
 import hashlib
-import mmap
 import os
 import stat
 from collections.abc import Iterator
@@ -67,6 +66,8 @@ class MappedSource(BytesSource):
     """
 
     def __init__(self, file: BinaryIO) -> None:
+        import mmap  # only here: models are rarely mapped
+
         size = os.fstat(file.fileno()).st_size
         # An empty file cannot be mapped.
         whole = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) if size else b""
