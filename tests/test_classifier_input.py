@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 
 import satchel
 from corpora import LABELS, corpus
 from satchel import TextClassifier
+from satchel.errors import TextError
 from satchel.search.settings import Effort
 from satchel.training.heads import default_head
 
@@ -55,6 +58,33 @@ def test_a_class_of_empty_documents_alone_does_not_crash(
     assert "silence" in classifier.classes_
     assert np.isfinite(classifier.predict_proba(NEW)).all()
     assert classifier.score(NEW, NEW_TRUE) > 0.9
+
+
+def test_columns_of_every_library_are_predicted_as_lists_are() -> None:
+    classifier = quick().fit(pl.Series(TEXTS), TRUE)
+    expected = classifier.predict_proba(NEW)
+    np.testing.assert_array_equal(quick().fit(TEXTS, TRUE).predict_proba(NEW), expected)
+    for column in (
+        pl.Series(NEW),
+        pl.Series(NEW, dtype=pl.Categorical),
+        pl.DataFrame({"text": NEW}),
+        pd.Series(NEW),
+        pd.Series(NEW, dtype="category"),
+        pd.DataFrame({"text": NEW}),
+        np.array(NEW)[:, None],
+    ):
+        np.testing.assert_array_equal(classifier.predict_proba(column), expected)
+    labels = classifier.predict(NEW).tolist()
+    assert classifier.predict(pl.Series(NEW)).tolist() == labels
+    assert classifier.score(pl.Series(NEW), labels) == 1.0
+    assert classifier.model_.evaluate(pl.Series(NEW), labels).accuracy == 1.0
+    with pytest.raises(TextError, match="document 2, found a missing value"):
+        classifier.predict(pl.Series([*NEW[:2], None]))
+    for wrong in (pl.Series([1, 2]), pl.DataFrame({"text": [1, 2]}), pd.Series([1, 2])):
+        with pytest.raises(TextError, match="string as document 0, found int"):
+            classifier.predict(wrong)
+    with pytest.raises(TextError, match="select the text column"):
+        classifier.predict(pl.DataFrame({"text": NEW, "other": NEW}))
 
 
 def test_unknown_words_give_the_prior() -> None:

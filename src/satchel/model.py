@@ -11,6 +11,7 @@ import numpy as np
 
 from satchel import sealed
 from satchel.errors import LabelError, ModelFileError, SourceNotFoundError
+from satchel.features.packed import documents_of
 from satchel.inference.predictor import Predictor
 from satchel.inference.structure import Ensemble, Score, Task
 from satchel.sealed.labels import LabelValue, array_of, text_of, values_of
@@ -167,7 +168,7 @@ class Model:
             TextError: If a document is not text.
             PredictionError: If the logits of a document overflow.
         """
-        documents = list(texts)
+        documents = list(documents_of(texts))
         return evaluate_predictions(
             self,
             documents,
@@ -326,11 +327,17 @@ def _check_labels_fit(model: Model, labels: Sequence[Any]) -> None:
             )
 
 
-def load(path: str | Path) -> Model:
+def load(path: str | Path, *, mapped: bool = False) -> Model:
     """Open a model file; nothing in it can run code, and nothing but NumPy is needed.
 
     Args:
         path: The ``.satchel`` file.
+        mapped: Whether to map the file into memory instead of reading it, so that all processes
+            that do so share one copy of the arrays. It is checked as usual, but must not be written
+            into while it is mapped: predictions would change, and if it became shorter, the system
+            would kill the process. Replacing it under its name, as ``Model.save`` does, is safe on
+            POSIX systems: the model keeps the old content. Windows refuses to replace it. A pickled
+            copy of the model is not mapped.
 
     Returns:
         The model, ready to predict.
@@ -340,7 +347,7 @@ def load(path: str | Path) -> Model:
         SourceNotFoundError: If there is no such file.
     """
     try:
-        return Model(sealed.read(path))
+        return Model(sealed.read(path, mapped=mapped))
     except FileNotFoundError:
         raise SourceNotFoundError(
             f"expected a model file at {path}, found nothing: check the path"

@@ -241,10 +241,12 @@ def _of_dictionary(schema: Any, array: Any, start: int, length: int, first: int)
 
 def _of_views(array: Any, start: int, length: int) -> Texts:
     """Copy texts of the view layout: a short one lies in its view, a long one in a buffer."""
+    count = array.n_buffers - 3  # validity, views, the buffers, their sizes
+    if count < 0:
+        raise TextError(f"expected 3 buffers or more in an Arrow column, found {array.n_buffers}")
     views = _buffer(array, 1, np.uint8, start * _VIEW, length * _VIEW)
     fields = views.view(np.int32).reshape(length, 4)  # size, prefix, buffer, offset
     sizes = fields[:, 0].astype(np.int64)
-    count = array.n_buffers - 3  # validity, views, the buffers, their sizes
     bounds = _buffer(array, array.n_buffers - 1, np.int64, 0, count)
     if sizes.min() < 0 or (bounds < 0).any():
         raise TextError("expected sizes of 0 or more in an Arrow column, found negative ones")
@@ -260,15 +262,13 @@ def _of_views(array: Any, start: int, length: int) -> Texts:
             "expected texts of an Arrow column inside its buffers, found document "
             f"{int(outside.argmax())} of a chunk outside"
         )
-    sources = [(views, np.flatnonzero(~long))]
-    if long.all() and count == 1:
-        sources = [(_buffer(array, 2, np.uint8, 0, int(bounds[0])), np.arange(length))]
-    else:
-        sources += [
-            (_buffer(array, 2 + number, np.uint8, 0, int(bounds[number])), own)
-            for number in np.unique(owners[long]).tolist()
-            for own in [np.flatnonzero(owners == number)]
-        ]
+    # Stably sorted by owner, in one pass however many buffers there are.
+    order = np.argsort(owners, kind="stable")
+    used, firsts = np.unique(owners[order], return_index=True)
+    sources = [
+        (views if number < 0 else _buffer(array, 2 + number, np.uint8, 0, int(bounds[number])), own)
+        for number, own in zip(used.tolist(), np.split(order, firsts[1:]), strict=True)
+    ]
     return gathered(sources, starts, sizes)
 
 

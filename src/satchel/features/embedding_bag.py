@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from threading import Lock
 from typing import Protocol
 
 import msgspec
@@ -160,6 +161,8 @@ class _Group:
     features: Features
     indices: list[int]
     views: list[View]
+    _packing: Lock = field(default_factory=Lock, repr=False)
+    _fused: _Packed | None = field(default=None, repr=False)
 
     @cached_property
     def joined(self) -> HashIndex:
@@ -168,12 +171,15 @@ class _Group:
             return self.views[0].vocabulary.index
         return HashIndex(np.unique(np.concatenate([view.vocabulary.hashes for view in self.views])))
 
-    @cached_property
+    @property
     def fused(self) -> _Packed:
-        """The views packed for the kernel."""
+        """The views packed for the kernel, once, whichever thread asks first."""
         from satchel.features.kernels.transform import PackedEmbeddings
 
-        return PackedEmbeddings(self.features, self.views, self.joined)
+        with self._packing:
+            if self._fused is None:
+                self._fused = PackedEmbeddings(self.features, self.views, self.joined)
+            return self._fused
 
     def counts(self, texts: Sequence[str]) -> list[CSRMatrix]:
         """Return the counts of each view's features, by the kernels."""

@@ -51,9 +51,31 @@ class BytesSource:
         """Return some bytes."""
         return bytes(self._data[offset : offset + length])
 
-    def read_into(self, offset: int, target: memoryview) -> None:
-        """Fill a buffer."""
-        target[:] = self._data[offset : offset + len(target)]
+    def member(self, offset: int, length: int) -> memoryview:
+        """Return a copy of some bytes, at an aligned address."""
+        target = _aligned(length)
+        target[:] = self._data[offset : offset + length]
+        return target.toreadonly()
+
+
+class MappedSource(BytesSource):
+    """A source that maps an open file into memory: members are views of the mapping, not copies.
+
+    The mapping lasts as long as any view of it, and keeps the content of the file even when the
+    name is given to another one.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        import mmap  # only here: models are rarely mapped
+
+        size = os.fstat(file.fileno()).st_size
+        # An empty file cannot be mapped.
+        whole = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) if size else b""
+        super().__init__(memoryview(whole))
+
+    def member(self, offset: int, length: int) -> memoryview:
+        """Return some bytes; aligned if their offset is, as a mapping starts at a page."""
+        return self._data[offset : offset + length]
 
 
 class FileSource:
@@ -70,11 +92,16 @@ class FileSource:
     def read_at(self, offset: int, length: int) -> bytes:
         """Return some bytes."""
         data = bytearray(length)
-        self.read_into(offset, memoryview(data))
+        self._read_into(offset, memoryview(data))
         return bytes(data)
 
-    def read_into(self, offset: int, target: memoryview) -> None:
-        """Fill a buffer."""
+    def member(self, offset: int, length: int) -> memoryview:
+        """Return some bytes, at an aligned address."""
+        target = _aligned(length)
+        self._read_into(offset, target)
+        return target.toreadonly()
+
+    def _read_into(self, offset: int, target: memoryview) -> None:
         self._file.seek(offset)
         while target:
             count = self._file.readinto(target)  # type: ignore[attr-defined]
@@ -86,6 +113,13 @@ class FileSource:
 
 
 Source = BytesSource | FileSource
+
+
+def _aligned(size: int) -> memoryview:
+    """Return a new buffer of some bytes that starts at an aligned address."""
+    buffer = np.empty(size + ALIGNMENT, dtype=np.uint8)
+    start = -buffer.ctypes.data % ALIGNMENT
+    return buffer.data[start : start + size]
 
 
 CARD = "card.md"
@@ -157,12 +191,12 @@ def _encode_card(card: str) -> bytes:
     return data
 
 
-def read(path: str | os.PathLike[str]) -> Ensemble:
+def read(path: str | os.PathLike[str], *, mapped: bool = False) -> Ensemble:
     """Read a model from an untrusted file; see `read_contents`."""
-    return ensemble_of(read_contents(path))
+    return ensemble_of(read_contents(path, mapped=mapped))
 
 
-def read_contents(path: str | os.PathLike[str]) -> Contents:
+def read_contents(path: str | os.PathLike[str], *, mapped: bool = False) -> Contents:
     """Read the contents of an untrusted model file.
 
     Opens that one file and no other. Memory grows by no more than the size of the file, 32 times
@@ -170,9 +204,13 @@ def read_contents(path: str | os.PathLike[str]) -> Contents:
 
     Args:
         path: The file.
+        mapped: Whether to map the file into memory instead of reading it. All checks are the same,
+            but they hold only as long as nobody writes into the file: then the arrays change, and
+            where it becomes shorter, the system kills the process that reads them. To replace it
+            by renaming another one to its name, as `write` does, is safe.
 
     Returns:
-        Its contents; the arrays are read-only views of one buffer.
+        Its contents; the arrays are read-only views of one buffer, or of the mapping.
 
     Raises:
         ModelFileError: The file is damaged, foreign or hostile.
@@ -184,7 +222,7 @@ def read_contents(path: str | os.PathLike[str]) -> Contents:
     ):  # checked before opening, since a pipe would wait for its writer
         raise ModelFileError(f"expected a regular file, found something else at {path}")
     with path.open("rb", buffering=0) as file:
-        return _read(FileSource(file))
+        return _read(MappedSource(file) if mapped else FileSource(file))
 
 
 def loads(data: Buffer) -> Ensemble:
@@ -209,7 +247,10 @@ def _read(source: Source) -> Contents:
     spans = container.locate(source.total, source.read_at)
     manifest = read_manifest(spans[MANIFEST], source.read_at)
     _check_sizes(manifest, spans)
-    data = {file.name: _member(source, spans[file.name]) for file in manifest.files}
+    data = {
+        file.name: source.member(spans[file.name].offset, spans[file.name].size)
+        for file in manifest.files
+    }
     digest = _Digest(data[ARRAYS])
     try:
         contents = _checked(manifest, data)
@@ -276,15 +317,6 @@ def _check_sizes(manifest: Manifest, spans: dict[str, Span]) -> None:
         raise ModelFileError(
             f"expected at most {MAX_CARD_BYTES} bytes, found {spans[CARD].size}", CARD
         )
-
-
-def _member(source: Source, span: Span) -> memoryview:
-    """Return the bytes of a member, in a buffer that starts at an aligned address."""
-    buffer = np.empty(span.size + ALIGNMENT, dtype=np.uint8)
-    start = -buffer.ctypes.data % ALIGNMENT
-    target = buffer.data[start : start + span.size]
-    source.read_into(span.offset, target)
-    return target.toreadonly()
 
 
 def _decode_card(data: Buffer) -> str:
