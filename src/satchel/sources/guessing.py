@@ -14,11 +14,12 @@ documents, in whole lines that are not ASCII where they are not too long. charse
 it, among the encodings of such a group only. Double-byte documents which that one cannot decode are
 decided again without the others.
 
-A Latin group is ``latin-1`` or ``windows-1252``, which differ only in bytes 0x80 to 0x9F, where
-Windows puts typographic quotes, dashes and the euro: it is Windows' if most of those bytes stand
-where such a character would stand. It is a Central European or Turkish encoding only if
-charset-normalizer names a language of such an encoding, and the letters beyond ASCII become letters
-of that language by it, and more of them than as Western text.
+A Latin group is decided by its letters beyond ASCII, as charset-normalizer takes Spanish for Czech
+and Czech for Finnish: the table below has those of each language, and a Central European or Turkish
+encoding is taken only if it makes nearly all bytes letters of one of its languages, and no Western
+language does as well. Otherwise the group is ``latin-1`` or ``windows-1252``, which differ only in
+bytes 0x80 to 0x9F, where Windows puts typographic quotes, dashes and the euro: it is Windows' if
+most of those bytes stand where such a character would stand.
 
 Where charset-normalizer names nothing, the group is read as a Latin one, which the report says.
 A document with too little beyond ASCII to tell, and a small group of another alphabet beside other
@@ -67,6 +68,7 @@ _TYPOGRAPHIC = re.compile(
     rb"|[\x8a\x8c\x8e\x9a\x9c\x9e](?=[a-z\xdf-\xff])|(?<=[a-z\xdf-\xff])[\x9a\x9c\x9e]"
     rb"|\x80(?=\s?[0-9])|(?<=[0-9])\s?\x80"
 )
+_SPACED_QUOTE = re.compile(rb"\xab\xa0|\xa0\xbb")  # as French has them
 _STRETCH = re.compile(r"[^\x00-\x7f]+")
 _SEQUENCE = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
@@ -100,21 +102,36 @@ _ALPHABETS = (
     *("windows-1255", "windows-1256", "cp874"),
 )
 _CENTRAL = ("windows-1250", "iso-8859-2")
-_TURKISH = ("windows-1254",)
-_LATIN = ("windows-1252", *_CENTRAL, *_TURKISH, "windows-1257")
-# The letters beyond ASCII of languages that are written in encodings which are much alike.
-_LETTERS: dict[str, tuple[tuple[str, ...], str]] = {
-    "Croatian": (_CENTRAL, "čćđšž"),
-    "Czech": (_CENTRAL, "áčďéěíňóřšťúůýž"),
-    "Greek": (("windows-1253", "iso-8859-7"), "αβγδεζηθικλμνξοπρςστυφχψωάέήίόύώϊϋΐΰ"),
-    "Hungarian": (_CENTRAL, "áéíóöőúüű"),
-    "Polish": (_CENTRAL, "ąćęłńóśźż"),
-    "Romanian": (_CENTRAL, "ăâîşţ"),
-    "Slovak": (_CENTRAL, "áäčďéíĺľňóôŕšťúýž"),
-    "Slovene": (_CENTRAL, "čšž"),
-    "Turkish": (_TURKISH, "çğıöşüâîû"),
-}
+_GREEK = ("windows-1253", "iso-8859-7")
+# The letters beyond ASCII of languages written in Latin letters. Western ones come first.
+_WESTERN_LETTERS = (
+    "äöüß",  # German
+    "àâæçéèêëîïôœùûüÿ",  # French
+    "áéíñóúüªº",  # Spanish
+    "àèéìíòóùú",  # Italian
+    "áâãàçéêíóôõúü",  # Portuguese
+    "àçèéíïòóúü",  # Catalan
+    "áäèéëïíóöúüâêîôû",  # Dutch
+    "äåéöšž",  # Swedish, Finnish
+    "åæéøóòôàü",  # Danish, Norwegian
+    "áæéíðóöúýþ",  # Icelandic
+    "äõöüšž",  # Estonian
+)
+_OTHER_LETTERS = (
+    (_CENTRAL, "ąćęłńóśźż"),  # Polish
+    (_CENTRAL, "áčďéěíňóřšťúůýž"),  # Czech
+    (_CENTRAL, "áäčďéíĺľňóôŕšťúýž"),  # Slovak
+    (_CENTRAL, "áéíóöőúüű"),  # Hungarian
+    (_CENTRAL, "ăâîşţ"),  # Romanian
+    (_CENTRAL, "čćđšž"),  # Croatian, Slovene
+    (("windows-1254",), "çğıöşüâîû"),  # Turkish
+)
+_GREEK_LETTERS = "αβγδεζηθικλμνξοπρςστυφχψωάέήίόύώϊϋΐΰ"
+_NEARLY_ALL = 0.95
 _NEUTRAL = frozenset("‘’‚“”„‹›«»–—…€•·§©®™°\xa0\xadİ")
+# A sign that no letter stands on both sides of: Western text has it, while elsewhere its byte is a
+# letter.
+_SIGN = re.compile(r"(?<![^\W\d_])[¡-¿×÷]|[¡-¿×÷](?![^\W\d_])")
 
 
 def is_damaged_utf_8(data: bytes) -> bool:
@@ -164,12 +181,12 @@ class Evidence:
         fits = tuple(encoding for encoding in _DOUBLE if _fits(window, encoding))
         # Other alphabets are valid double bytes only where each word happens to have an even
         # number of letters.
-        certain = bool(fits) and (len(runs) >= 10 or high >= 10 * len(runs))
+        certain = bool(fits) and (len(runs) >= 10 or high >= 16 * len(runs))
         look: Look | None = None
         if certain:
             look = "double"
         elif len(runs) >= 3 or high >= 8:
-            look = _alphabet(runs, high, b"".join(runs))
+            look = _alphabet(window)
             if fits and look != "latin":
                 look = None
         lines = [line for line in window.split(b"\n") if not line.isascii()]
@@ -190,7 +207,11 @@ def _window(data: bytes) -> bytes:
     return window if end < 0 or window[:end].isascii() else window[:end]
 
 
-def _alphabet(runs: Sequence[bytes], high: int, letters: bytes) -> Look:
+def _alphabet(window: bytes) -> Look:
+    """Return the look of bytes that are not double ones."""
+    runs = _HIGH_RUN.findall(_SPACED_QUOTE.sub(b" ", window))
+    letters = b"".join(runs)
+    high = len(letters)
     if 2 * sum(len(run) for run in runs if len(run) > 2) <= high:
         return "latin"
     low, middle = (
@@ -254,8 +275,8 @@ def sample(documents: Sequence[Evidence], encodings: Sequence[str] = ()) -> byte
     return b"\n".join(pieces)
 
 
-def _named(data: bytes, encodings: Sequence[str]) -> tuple[str, str]:
-    """Return the encoding and language that charset-normalizer finds; both empty if it does not.
+def _named(data: bytes, encodings: Sequence[str]) -> str:
+    """Return the encoding that charset-normalizer finds; empty where it finds no language.
 
     Ties go to the encoding that is listed first.
     """
@@ -271,42 +292,41 @@ def _named(data: bytes, encodings: Sequence[str]) -> tuple[str, str]:
         preemptive_behaviour=False,
     ).best()
     if found is None or found.language == "Unknown":
-        return "", ""
+        return ""
     same = {codes[code] for code in found.could_be_from_charset if code in codes}
-    return next((name for name in encodings if name in same), ""), found.language
+    return next((name for name in encodings if name in same), "")
 
 
-def _by_letters(data: bytes, language: str) -> tuple[str, float]:
-    """Return which encoding of a language makes most of its letters; and their share of all."""
-    encodings, letters = _LETTERS[language]
-    shares = {encoding: _share(data, encoding, letters) for encoding in encodings}
-    best = max(encodings, key=lambda encoding: shares[encoding])
-    return best, shares[best]
-
-
-def _share(data: bytes, encoding: str, letters: str) -> float:
+def _share(text: str, letters: str) -> float:
     """Return the share of letters among the characters beyond ASCII that are not punctuation."""
-    text = data.decode(encoding, "replace")
     counts = Counter(each for each in text if each > "\x7f" and each not in _NEUTRAL)
     alphabet = set(letters + letters.upper())
     ours = sum(count for each, count in counts.items() if each in alphabet)
-    return ours / max(1, counts.total())
+    return ours / counts.total() if counts else 1.0
 
 
 def _latin(documents: Sequence[Evidence]) -> str:
     data = sample(documents)
-    _, language = _named(data, _LATIN)
-    if language in _LETTERS and language != "Greek":
-        encoding, share = _by_letters(data, language)
-        if share >= 0.8 and share > _share(data, "cp1252", _LETTERS[language][1]):
-            return encoding
+    text = _SIGN.sub("", data.decode("cp1252", "replace"))
+    most_western = max(_share(text, letters) for letters in _WESTERN_LETTERS)
+    texts = {name: data.decode(name, "replace") for name in (*_CENTRAL, "windows-1254")}
+    shares = [
+        (_share(texts[name], letters), name)
+        for encodings, letters in _OTHER_LETTERS
+        for name in encodings
+    ]
+    share, encoding = max(shares, key=lambda each: each[0])
+    if share >= _NEARLY_ALL and share > most_western:
+        return encoding
     return western(b"\n".join(each.lines for each in documents))
 
 
 def _alphabetic(documents: Sequence[Evidence]) -> str:
     data = sample(documents)
-    encoding, language = _named(data, _ALPHABETS)
-    return _by_letters(data, language)[0] if language == "Greek" else encoding
+    encoding = _named(data, _ALPHABETS)
+    if encoding in _GREEK:
+        return max(_GREEK, key=lambda name: _share(data.decode(name, "replace"), _GREEK_LETTERS))
+    return encoding
 
 
 def _doubles(documents: Sequence[Evidence]) -> list[str]:
@@ -327,7 +347,7 @@ def _doubles(documents: Sequence[Evidence]) -> list[str]:
             shared = [each for each in rest if likely[0] in each.fits]
         name = likely[0]
         if len(likely) > 1:
-            name = _named(sample(shared, likely), likely)[0] or name
+            name = _named(sample(shared, likely), likely) or name
         found.append(name)
         rest = [each for each in rest if name not in each.fits]
     return found
@@ -356,8 +376,10 @@ class Decision:
         for each in documents:
             if each.look is not None:
                 groups.setdefault(each.look, []).append(each)
+        unclear = [each for each in documents if each.look is None]
         if not groups and not self.encodings:
-            groups = {_joint_look(documents): list(documents)}
+            groups = {_joint_look(documents): unclear}
+            unclear = []
         sizes = {look: sum(each.high for each in groups[look]) for look in groups}
         decided = dict(self.encodings)
         unsure = self.unsure
@@ -370,7 +392,7 @@ class Decision:
             elif look in decided:
                 continue
             elif look == "latin":
-                decided[look] = (_latin(group),)
+                decided[look] = (_latin(group if decided else [*group, *unclear]),)
             else:
                 least = _CLEAR if decided.keys() & _ALPHABETIC else _LEAST
                 name = _alphabetic(group) if not decided or sizes[look] >= least else ""
@@ -393,6 +415,8 @@ class Decision:
         looks = list(self.encodings)
         if look in _ALPHABETIC:
             looks.sort(key=lambda each: each not in _ALPHABETIC)
+        elif evidence.fits:
+            looks.sort(key=lambda each: each != "double")
         names = [name for each in looks for name in self.encodings[each]]
         strict = next((name for name in names if _decodes(name, data)), "")
         return strict or (names[0] if look in _ALPHABETIC else western(evidence.lines))
@@ -405,8 +429,7 @@ def _joint_look(documents: Sequence[Evidence]) -> Look:
         return joined.look
     if joined.fits:
         return "double"
-    runs = _HIGH_RUN.findall(joined.lines)
-    return _alphabet(runs, joined.high, b"".join(runs))
+    return _alphabet(joined.lines)
 
 
 def _decodes(encoding: str, data: bytes) -> bool:
