@@ -387,6 +387,13 @@ class Decision:
             group = groups[look]
             if look == "double":
                 known = decided.get(look, ())
+                if (
+                    not known
+                    and sizes[look] < _CLEAR
+                    and decided.keys() & _ALPHABETIC
+                    and _named(sample(group), (*_DOUBLE, *_ALPHABETS)) not in _DOUBLE
+                ):
+                    continue  # words that all happen to have an even number of letters
                 others = [each for each in group if not set(known) & set(each.fits)]
                 decided[look] = (*known, *_doubles(others))
             elif look in decided:
@@ -406,7 +413,7 @@ class Decision:
     def encoding(self, evidence: Evidence, data: bytes) -> str:
         """Return the encoding of a document, from what was seen of it and its bytes."""
         look = evidence.look
-        if look == "double":
+        if look == "double" and look in self.encodings:
             own = self.encodings[look]
             likely = [name for name in own if name in evidence.fits]
             return next((name for name in likely if _decodes(name, data)), (likely or own)[0])
