@@ -23,7 +23,7 @@ most of those bytes stand where such a character would stand.
 
 Where charset-normalizer names nothing, the group is read as a Latin one, which the report says.
 A document with too little beyond ASCII to tell, and a small group of another alphabet beside other
-groups, follow the group with most such bytes whose encoding decodes them without error.
+groups, follow the group of that look, or else that of most documents whose encoding decodes them.
 """
 
 from __future__ import annotations
@@ -163,6 +163,8 @@ class Evidence:
         high: How many bytes beyond ASCII were seen.
         lines: The lines that are not ASCII, of no more than 16 KiB of the document.
         fits: The East Asian encodings in which it is valid, nearly, and mostly common.
+        certain: Whether words of another alphabet cannot have made it fit by chance.
+        otherwise: The look that its bytes have if they are not double ones.
         key: A digest of what was seen, by which documents are put in order.
     """
 
@@ -170,6 +172,8 @@ class Evidence:
     high: int
     lines: bytes
     fits: tuple[str, ...]
+    certain: bool
+    otherwise: Look
     key: bytes
 
     @classmethod
@@ -179,19 +183,18 @@ class Evidence:
         runs = _HIGH_RUN.findall(window)
         high = sum(map(len, runs))
         fits = tuple(encoding for encoding in _DOUBLE if _fits(window, encoding))
-        # Other alphabets are valid double bytes only where each word happens to have an even
-        # number of letters.
+        # Other alphabets are valid double bytes where each word happens to have an even number of
+        # letters.
         certain = bool(fits) and (len(runs) >= 10 or high >= 16 * len(runs))
+        otherwise = _alphabet(window)
         look: Look | None = None
         if certain:
             look = "double"
         elif len(runs) >= 3 or high >= 8:
-            look = _alphabet(window)
-            if fits and look != "latin":
-                look = None
+            look = "double" if fits and otherwise != "latin" else otherwise
         lines = [line for line in window.split(b"\n") if not line.isascii()]
         key = hashlib.blake2b(window, digest_size=16).digest()
-        return cls(look, high, b"\n".join(lines), fits, key)
+        return cls(look, high, b"\n".join(lines), fits, certain, otherwise, key)
 
 
 def _window(data: bytes) -> bytes:
@@ -359,7 +362,7 @@ class Decision:
 
     Attributes:
         encodings: Look → the encodings of such documents, tried in this order; looks come in the
-            order of how many bytes beyond ASCII they had.
+            order of how many documents had them.
         unsure: Whether some group got no encoding and is read as a Latin one.
     """
 
@@ -372,34 +375,21 @@ class Decision:
         Args:
             documents: What was seen of the documents; at least one.
         """
-        groups: dict[Look, list[Evidence]] = {}
-        for each in documents:
-            if each.look is not None:
-                groups.setdefault(each.look, []).append(each)
-        unclear = [each for each in documents if each.look is None]
-        if not groups and not self.encodings:
-            groups = {_joint_look(documents): unclear}
-            unclear = []
+        groups = self._grouped(documents)
         sizes = {look: sum(each.high for each in groups[look]) for look in groups}
+        unclear = [each for each in documents if each.look is None and each.otherwise == "latin"]
         decided = dict(self.encodings)
         unsure = self.unsure
-        for look in sorted(groups, key=lambda look: (-sizes[look], _LOOKS.index(look))):
+        for look in sorted(groups, key=lambda look: (-len(groups[look]), _LOOKS.index(look))):
             group = groups[look]
             if look == "double":
                 known = decided.get(look, ())
-                if (
-                    not known
-                    and sizes[look] < _CLEAR
-                    and decided.keys() & _ALPHABETIC
-                    and _named(sample(group), (*_DOUBLE, *_ALPHABETS)) not in _DOUBLE
-                ):
-                    continue  # words that all happen to have an even number of letters
                 others = [each for each in group if not set(known) & set(each.fits)]
                 decided[look] = (*known, *_doubles(others))
             elif look in decided:
                 continue
             elif look == "latin":
-                decided[look] = (_latin(group if decided else [*group, *unclear]),)
+                decided[look] = (_latin([*group, *unclear]),)
             else:
                 least = _CLEAR if decided.keys() & _ALPHABETIC else _LEAST
                 name = _alphabetic(group) if not decided or sizes[look] >= least else ""
@@ -410,10 +400,35 @@ class Decision:
                     unsure = True
         return Decision(decided, unsure)
 
+    def _grouped(self, documents: Sequence[Evidence]) -> dict[Look, list[Evidence]]:
+        """Return the documents by look, without those that have too little to tell."""
+        groups: dict[Look, list[Evidence]] = {}
+        for each in documents:
+            if each.look is not None:
+                groups.setdefault(each.look, []).append(each)
+        doubles = groups.get("double", [])
+        if doubles and "double" not in self.encodings:
+            size = sum(each.high for each in doubles)
+            certain = sum(each.high for each in doubles if each.certain)
+            if (2 * certain <= size or (size < _CLEAR and groups.keys() & _ALPHABETIC)) and _named(
+                sample(doubles), (*_DOUBLE, *_ALPHABETS)
+            ) in _ALPHABETS:
+                for each in groups.pop("double"):
+                    groups.setdefault(each.otherwise, []).append(each)
+        unclear = [each for each in documents if each.look is None]
+        latin = [each for each in unclear if each.otherwise == "latin"]
+        if not groups and not self.encodings:
+            return {_joint_look(unclear): unclear}
+        if not self.encodings and len(latin) > max(map(len, groups.values())):
+            groups.setdefault("latin", []).extend(latin)
+        return groups
+
     def encoding(self, evidence: Evidence, data: bytes) -> str:
         """Return the encoding of a document, from what was seen of it and its bytes."""
         look = evidence.look
-        if look == "double" and look in self.encodings:
+        if look == "double" and look not in self.encodings:
+            look = evidence.otherwise
+        if look == "double":
             own = self.encodings[look]
             likely = [name for name in own if name in evidence.fits]
             return next((name for name in likely if _decodes(name, data)), (likely or own)[0])
@@ -424,6 +439,8 @@ class Decision:
             looks.sort(key=lambda each: each not in _ALPHABETIC)
         elif evidence.fits:
             looks.sort(key=lambda each: each != "double")
+        else:
+            looks.sort(key=lambda each: each != evidence.otherwise)
         names = [name for each in looks for name in self.encodings[each]]
         strict = next((name for name in names if _decodes(name, data)), "")
         return strict or (names[0] if look in _ALPHABETIC else western(evidence.lines))
@@ -434,9 +451,9 @@ def _joint_look(documents: Sequence[Evidence]) -> Look:
     joined = Evidence.of(sample(documents))
     if joined.look is not None:
         return joined.look
-    if joined.fits:
+    if joined.fits and joined.otherwise != "latin":
         return "double"
-    return _alphabet(joined.lines)
+    return joined.otherwise
 
 
 def _decodes(encoding: str, data: bytes) -> bool:
