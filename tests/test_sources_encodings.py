@@ -26,7 +26,8 @@ def decode(*documents: bytes, encoding: str | None = None) -> tuple[list[str], R
     return texts, remarks
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"])))
+# Letters and NULs in turn are UTF-16, and have a test of their own.
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
 def test_utf_8_is_read_as_it_is_and_without_a_remark(text: str) -> None:
     texts, remarks = decode(text.encode())
     assert texts == [text.removeprefix("\ufeff")]

@@ -165,13 +165,21 @@ def unmarked(data: bytes) -> str:
     """Return which UTF-16 or UTF-32 bytes without a byte-order mark are; empty where they are not.
 
     Nothing is taken for it on NULs alone: the first 8 KiB must decode, in one byte order only, to
-    letters, digits and blanks of few alphabets, without one control character. Where no byte is
-    NUL, all must be East Asian, and some byte one that no other text has.
+    letters, digits and blanks of few alphabets, without one control character. What is UTF-8 too
+    must be ASCII with a NUL at two in five bytes. Where no byte is NUL, all must be East Asian, and
+    some byte one that no other text has.
     """
     head = data[:_HEAD]
     has_nul = b"\0" in head
     if not has_nul and len(head) == len(head.translate(None, _CONTROL)):
         return ""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        pass
+    else:
+        if not head.isascii() or 5 * head.count(b"\0") < 2 * len(head):
+            return ""
     found = []
     for encoding in ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be"):
         try:
