@@ -61,6 +61,7 @@ HOMES = {
     "scipy": ["features/csr.py"],
     "sklearn": ["classifier.py"],
     "zipfile": ["sources"],
+    "charset_normalizer": ["sources/guessing.py"],
 }
 FILES = sorted(ROOT.rglob("*.py"))
 
@@ -234,7 +235,10 @@ def loaded_by(code: str) -> set[str]:
     return set(answer.stdout.split())
 
 
-HEAVY = {"keras", "jax", "torch", "tensorflow", "numba", "sklearn", "scipy", "polars", "matplotlib"}
+HEAVY = {
+    *("keras", "jax", "torch", "tensorflow", "numba", "sklearn", "scipy", "polars", "matplotlib"),
+    "charset_normalizer",
+}
 
 
 def test_importing_satchel_loads_nothing_heavy() -> None:

@@ -191,7 +191,7 @@ def test_binary_files_are_skipped_and_named(folder: Path) -> None:
     documents = read_documents(folder)
     assert documents.names == list(GOOD)
     (line,) = documents.report.lines()
-    assert line.startswith("Skipped as not text: 2 files: a/2.png (NUL bytes: a binary file")
+    assert line.startswith("Skipped as not text: 2 files: a/2.png (a PNG image")
     assert line.endswith("), a/3 (mostly control characters).")
 
 

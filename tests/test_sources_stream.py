@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -146,3 +147,45 @@ def test_a_source_that_is_hopeless_stops_before_its_end(tmp_path: Path) -> None:
     read = stream_documents(path, reading)
     with pytest.raises(SourceError, match=r"of 10,\d{3} rows read so far cannot be used"):
         list(read)
+
+
+@pytest.mark.parametrize("kind", ["files", "csv"])
+@pytest.mark.parametrize("size", [BatchSize(1), BatchSize(3), BatchSize(100)])
+def test_documents_that_cannot_be_decoded_are_left_out_in_their_places(
+    kind: str, size: BatchSize, tmp_path: Path
+) -> None:
+    texts = [f"text {n}".encode() for n in range(8)]
+    for broken in (0, 3, 4):
+        texts[broken] += b" \xff\x81"
+    if kind == "csv":
+        path = tmp_path / "t.csv"
+        path.write_bytes(b"text,id\n" + b"".join(b"%s,%d\n" % (t, n) for n, t in enumerate(texts)))
+        names = [f"t.csv:{n + 2}" for n in range(8)]
+    else:
+        path = tmp_path / "files"
+        path.mkdir()
+        names = [str(n) for n in range(8)]
+        for name, text in zip(names, texts, strict=True):
+            (path / name).write_bytes(text)
+    reading = Reading(Columns(labelled=False), encoding="cp932", batch=size, on_bad_encoding="skip")
+    report = ReadReport()
+    found: list[Skipped] = []
+    report.rejects = found.append
+    parts = list(stream_documents(path, reading, report))
+    used = [name for n, name in enumerate(names) if n not in (0, 3, 4)]
+    assert [name for part in parts for name in part.names] == used
+    order: list[str] = []
+    for part in parts:
+        left = list(part.rejected)
+        for number, name in enumerate([*part.names, ""]):
+            while left and left[0][0] == number:
+                skipped = left.pop(0)[1]
+                order.append(f"{skipped.name}:{skipped.line}" if skipped.line else skipped.name)
+            order.append(name)
+    assert list(filter(None, order)) == names
+    assert report.undecodable.total == report.documents_rejected == len(found) == 3
+    if kind == "csv":
+        assert [each.byte for each in found] == [8, 38, 50]
+        assert found[0].raw.encode("utf-8", "surrogateescape") == b"text 0 \xff\x81,0\n"
+    with pytest.raises(SourceError, match="is not cp932"):
+        list(stream_documents(path, replace(reading, on_bad_encoding="error")))

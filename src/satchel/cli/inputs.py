@@ -26,10 +26,9 @@ from satchel.errors import (
     SourceNotFoundError,
 )
 from satchel.progress import Progress, silent
-from satchel.sources.collecting import BatchSize, Reading
+from satchel.sources.collecting import BatchSize, Collector, Reading
 from satchel.sources.columns import Columns
 from satchel.sources.documents import Documents, ReadReport, Skipped, counted
-from satchel.sources.encodings import Decoder
 from satchel.sources.opening import STANDARD_INPUT, expand, known_format
 from satchel.sources.reading import locate, read_documents, stream_documents
 from satchel.sources.rejects import rejects_file
@@ -225,6 +224,7 @@ def read_labelled(
         id=reading.id,
         keep=keep,
         encoding=reading.encoding,
+        on_bad_encoding=reading.on_bad_encoding,
         format=reading.format,
         max_bad=reading.max_bad,
         rejects=rejects,
@@ -310,7 +310,7 @@ class Inputs:
         number = 0
         for source in self.sources:
             if self._is_text(source):
-                batches = _standard_input(report)
+                batches = _standard_input(self._reading(()), report)
             else:
                 batches = self._stream(source, report, self.batch, progress)
             with closing(batches):
@@ -322,7 +322,9 @@ class Inputs:
                         number += len(part)
                         yield part
         if not number:
-            raise InputError("expected at least one line to predict, found none")
+            what = "line" if self.lines else "document"
+            why = "".join(f"; {line}" for line in report.lines())
+            raise InputError(f"expected at least one {what} to predict, found none{why}")
 
     def _is_text(self, source: str) -> bool:
         """Return whether an input is a text on standard input, and not a table."""
@@ -337,14 +339,19 @@ class Inputs:
     def _stream(
         self, source: str, report: ReadReport, batch: BatchSize, progress: Progress
     ) -> Generator[Documents, None, None]:
-        reading = self.reading
         keep = self.keep if self._kind(source) == "table" else ()
-        columns = Columns(reading.text or (), reading.label, reading.id, labelled=False, keep=keep)
-        return stream_documents(
-            source,
-            Reading(columns, reading.encoding, batch, reading.max_bad, reading.format),
-            report,
-            progress,
+        reading = replace(self._reading(keep), batch=batch)
+        return stream_documents(source, reading, report, progress)
+
+    def _reading(self, keep: Keep) -> Reading:
+        given = self.reading
+        return Reading(
+            Columns(given.text or (), given.label, given.id, labelled=False, keep=keep),
+            given.encoding,
+            self.batch,
+            given.on_bad_encoding,
+            given.max_bad,
+            given.format,
         )
 
     def _name(self, documents: Documents, source: str) -> None:
@@ -380,13 +387,14 @@ def _explaining(source: str) -> Iterator[None]:
         ) from error
 
 
-def _standard_input(report: ReadReport) -> Generator[Documents, None, None]:
+def _standard_input(reading: Reading, report: ReadReport) -> Generator[Documents, None, None]:
     if sys.stdin is not None and sys.stdin.isatty():
         end = "Ctrl-Z and Enter" if os.name == "nt" else "Ctrl-D"
         terminal.remark(f"reading a text from the terminal: end it with {end} on a line of its own")
-    decoder = Decoder(report)
-    text = decoder.decode(0, STANDARD_INPUT, read_input())
-    yield Documents([STANDARD_INPUT], [decoder.finish().get(0, text)], None, report)
+    texts = Collector(STANDARD_INPUT, reading, report)
+    texts.add_file(STANDARD_INPUT, read_input(), None)
+    texts.check()
+    yield texts.take()
 
 
 def _split_lines(documents: Documents, size: BatchSize) -> Iterator[Documents]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 import click
 
 from satchel.cli import terminal
+from satchel.sources.encodings import OnBad
 from satchel.sources.opening import Format
 from satchel.training.backends import Backend
 
@@ -57,6 +58,7 @@ class SourceOptions:
         id: Column of the ids; None takes ``id``, if any.
         format: Format of tables; None: what the suffix says.
         encoding: Encoding of documents that are not UTF-8; None decides from their bytes.
+        on_bad_encoding: What becomes of documents that cannot be decoded without loss.
         rejects: File for the documents that cannot be used; None for none.
         max_bad: The largest share of documents that may be rejected; None for the defaults.
     """
@@ -66,6 +68,7 @@ class SourceOptions:
     id: str | None = None
     format: str | None = None
     encoding: str | None = None
+    on_bad_encoding: OnBad = "replace"
     rejects: str | None = None
     max_bad: float | None = None
 
@@ -101,6 +104,14 @@ def source_options(function: F) -> F:
             type=click.Choice(get_args(Format)),
             default=None,
             help="Format of tables, and of standard input.  [default: what the suffix says]",
+        ),
+        click.option(
+            "--on-bad-encoding",
+            type=click.Choice(get_args(OnBad)),
+            default="replace",
+            show_default=True,
+            help="What becomes of documents that cannot be decoded without loss: an end of the "
+            "work, U+FFFD for what is broken, or a rejected document.",
         ),
         click.option(
             "--encoding",

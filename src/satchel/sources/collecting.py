@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, time, timedelta
@@ -21,7 +22,7 @@ from satchel.sources.documents import (
     counted,
     too_large,
 )
-from satchel.sources.encodings import Decoder, not_text
+from satchel.sources.encodings import Decoder, OnBad, not_text
 from satchel.sources.files import clean_label, label_fault
 
 SEPARATOR: Final = "|"
@@ -56,6 +57,8 @@ class Reading:
         columns: Which columns of a table.
         encoding: Encoding of documents that are not UTF-8; None decides from their bytes.
         batch: The size of a batch.
+        on_bad_encoding: What becomes of a document that its encoding cannot decode without loss:
+            ``replace`` puts U+FFFD where it is broken, ``skip`` rejects it, ``error`` stops.
         max_bad: The largest share of documents that may be rejected; None: half of a table's rows,
             and any number of files.
         format: The format of a table, one of ``opening.FORMATS``; None: what its suffix says, or
@@ -65,6 +68,7 @@ class Reading:
     columns: Columns
     encoding: str | None = None
     batch: BatchSize = EVERYTHING
+    on_bad_encoding: OnBad = "replace"
     max_bad: float | None = None
     format: str | None = None
 
@@ -104,7 +108,8 @@ class Collector:
         self._max_bad = reading.max_bad
         self._labelled = reading.columns.labelled
         self._keeps = bool(reading.columns.keep) or reading.columns.whole
-        self._decoder = Decoder(report, reading.encoding)
+        self._decoder = Decoder(report, reading.encoding, reading.on_bad_encoding)
+        self._skips = reading.on_bad_encoding == "skip"
         self._first_rejected: list[Skipped] = []
         self._clean: dict[str, str] = {}
         self._multiple = False
@@ -122,6 +127,8 @@ class Collector:
         self._cells = 0
         self._characters = 0
         self._rejected: list[tuple[int, Skipped]] = []
+        # Line, byte and raw text of each row, where it may still be rejected for its encoding.
+        self._rows: list[tuple[int, int | None, str]] = []
 
     @property
     def full(self) -> bool:
@@ -216,6 +223,8 @@ class Collector:
         if self._labelled and (fault := self._add_label(label)):
             self.reject(line, fault, byte, raw)
             return
+        if self._skips:
+            self._rows.append((line, byte, raw))
         self._names.append(f"{self.source}:{line}")
         self._texts.append(text)
         self._characters += len(text)
@@ -305,7 +314,7 @@ class Collector:
             The documents in the order of the source. If any document of the source so far had a
             list of labels, all get a tuple.
         """
-        self._decode()
+        bad = self._decode()
         labels: Any = None
         if self._labelled:
             labels = self._labels
@@ -329,15 +338,44 @@ class Collector:
             taken=self.taken,
             rejected=self._rejected,
         )
+        if bad:
+            batch = self._without(batch, bad)
         self._start()
         return batch
 
-    def _decode(self) -> None:
-        """Decode files that wait, or cells that hold surrogate escapes, also of labels and ids."""
+    def _without(self, batch: Documents, bad: dict[int, str]) -> Documents:
+        """Reject documents of a batch that could not be decoded: row → why."""
+        used = batch.take([row for row in range(len(batch)) if row not in bad])
+        order = [((place, 0), skipped) for place, skipped in batch.rejected]
+        for row, why in bad.items():
+            skipped = Skipped(batch.names[row], why)
+            if self._rows:
+                line, byte, raw = self._rows[row]
+                skipped = Skipped(self.source, why, line, byte, raw)
+            self.report.reject(self.report.undecodable, skipped)
+            self._first_rejected = [*self._first_rejected, skipped][:5]
+            order.append(((row, 1), skipped))
+        self.used -= len(bad)
+        self.rejected += len(bad)
+        rows = sorted(bad)
+        used.rejected = [
+            (place - bisect_left(rows, place), skipped)
+            for (place, _), skipped in sorted(order, key=lambda each: each[0])
+        ]
+        return used
+
+    def _decode(self) -> dict[int, str]:
+        """Decode files that wait, or cells that hold surrogate escapes, also of labels and ids.
+
+        Returns:
+            Row → why it is to be left out.
+        """
+        bad = self._decoder.bad
+        bad.clear()
         if self._files:
             for row, text in self._decoder.finish().items():
                 self._texts[row] = text
-            return
+            return {row: bad[row].reason for row in sorted(bad)}
         columns = [self._texts, self._ids, *self._kept.values()]
         pending: list[tuple[list[Any], int]] = []
         for column in columns:
@@ -357,9 +395,21 @@ class Collector:
         for place, (label, raw) in enumerate(spellings.items(), start):
             self._decoder.wait(place, f"label {label.encode('utf-8', 'replace').decode()}", raw)
         texts = self._decoder.finish()
+        faults = {row: bad[place].reason for place, (_, row) in enumerate(pending) if place in bad}
         for place, (column, row) in enumerate(pending):
             column[row] = texts[place]
-        renamed = {label: clean_label(texts[place]) for place, label in enumerate(spellings, start)}
+        unreadable = {
+            label: bad[place].reason for place, label in enumerate(spellings, start) if place in bad
+        }
+        for row, own in enumerate(self._labels if unreadable else ()):
+            for label in own if isinstance(own, tuple) else (own,):
+                if label in unreadable:
+                    faults.setdefault(row, f"of the label, {unreadable[label]}")
+        renamed = {
+            label: clean_label(texts[place])
+            for place, label in enumerate(spellings, start)
+            if label not in unreadable
+        }
         if renamed:
             self._clean = {cell: renamed.get(label, label) for cell, label in self._clean.items()}
             self._labels = [
@@ -368,6 +418,7 @@ class Collector:
                 else renamed.get(each, each)
                 for each in self._labels
             ]
+        return faults
 
 
 def label_text(cell: object) -> str | None:

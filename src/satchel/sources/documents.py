@@ -106,6 +106,7 @@ class ReadReport:
         binary: Files that are not text.
         special: FIFOs, sockets, devices; and links or unsafe names in archives. Never opened.
         rejected: Table rows that could not be used.
+        undecodable: Documents that were left out because their encoding cannot decode them.
         unlabelled: Files outside any labelled folder.
         notes: Other messages, such as a folder that was descended into.
         rejects: Receives every document that is rejected: unreadable and binary files, table rows,
@@ -120,6 +121,7 @@ class ReadReport:
     binary: Listed[Skipped] = field(default_factory=Listed)
     special: list[Skipped] = field(default_factory=list)
     rejected: Listed[Skipped] = field(default_factory=Listed)
+    undecodable: Listed[Skipped] = field(default_factory=Listed)
     unlabelled: Listed[str] = field(default_factory=Listed)
     notes: list[str] = field(default_factory=list)
     rejects: Callable[[Skipped], None] | None = field(default=None, repr=False, compare=False)
@@ -148,7 +150,11 @@ class ReadReport:
     def documents_rejected(self) -> int:
         """How many documents cannot be used: files and table rows."""
         return sum(
-            each.total for each in (self.unreadable, self.binary, self.rejected, self.unlabelled)
+            each.total
+            for each in (
+                *(self.unreadable, self.binary, self.rejected, self.undecodable),
+                self.unlabelled,
+            )
         )
 
     def recode(self, encoding: str, name: str) -> None:
@@ -201,11 +207,14 @@ class ReadReport:
             ("Could not read", self.unreadable),
             ("Skipped as not text:", self.binary),
             ("Skipped, not regular files:", self.special),
+            ("Left out, not decodable:", self.undecodable),
             ("Rejected", self.rejected),
         ):
             if skipped:
                 number = skipped.total if isinstance(skipped, Listed) else len(skipped)
                 noun = "row" if skipped is self.rejected else "file"
+                if skipped is self.undecodable:
+                    noun = "document"
                 lines.append(
                     f"{opening} {counted(number, noun)}: {examples(map(str, skipped), number)}."
                 )
@@ -225,6 +234,7 @@ class ReadReport:
             "binary": self.binary.total,
             "special": len(self.special),
             "rejected": self.rejected.total,
+            "undecodable": self.undecodable.total,
             "unlabelled": self.unlabelled.total,
             "lines": self.lines(),
         }

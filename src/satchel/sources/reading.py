@@ -26,7 +26,7 @@ from satchel.sources.documents import (
     is_archive,
     join,
 )
-from satchel.sources.encodings import known_encoding
+from satchel.sources.encodings import OnBad, known_encoding
 from satchel.sources.files import find_files, find_root, kind, read_file, readable, split_labels
 from satchel.sources.opening import (
     STANDARD_INPUT,
@@ -257,6 +257,7 @@ def read_documents(
     keep: Sequence[str] | Literal["all"] = (),
     labelled: bool = True,
     encoding: str | None = None,
+    on_bad_encoding: OnBad = "replace",
     format: str | None = None,
     max_bad: float | None = None,
     rejects: Callable[[Skipped], None] | None = None,
@@ -295,6 +296,8 @@ def read_documents(
             that hold neither the text, nor the label where it is read, nor the id.
         labelled: Whether to read labels. If not, a single file or a flat folder is accepted too.
         encoding: Encoding of documents that are not UTF-8; None decides from their bytes.
+        on_bad_encoding: What becomes of a document that its encoding cannot decode without loss:
+            ``replace`` puts U+FFFD where it is broken, ``skip`` rejects it, ``error`` stops.
         format: The format of tables: ``csv``, ``tsv``, ``jsonl``, ``parquet``, ``arrow``,
             ``sqlite`` or ``fasttext``; None: what the suffix says.
         max_bad: The largest share of documents that may be rejected; None: half of a table's rows,
@@ -315,7 +318,13 @@ def read_documents(
     texts = () if text is None else (text,) if isinstance(text, str) else tuple(text)
     kept: tuple[str, ...] | Literal["all"] = "all" if keep == "all" else tuple(keep)
     columns = Columns(texts, label, id, labelled, kept)
-    reading = Reading(columns, encoding=encoding, max_bad=max_bad, format=format)
+    reading = Reading(
+        columns,
+        encoding=encoding,
+        on_bad_encoding=on_bad_encoding,
+        max_bad=max_bad,
+        format=format,
+    )
     report = ReadReport(rejects=rejects)
     return join(list(stream_documents(source, reading, report, progress)))
 
