@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from satchel.errors import SourceError
 from satchel.escaping import printable
+from satchel.features.packed import PackedTexts
 from satchel.sources.columns import Columns
 from satchel.sources.documents import (
     MAX_DOCUMENT_BYTES,
     Documents,
     ReadReport,
+    RowNames,
     Skipped,
     Taken,
     counted,
@@ -24,6 +28,9 @@ from satchel.sources.documents import (
 )
 from satchel.sources.encodings import Decoder, OnBad, not_text
 from satchel.sources.files import clean_label, label_fault
+
+if TYPE_CHECKING:
+    import polars
 
 SEPARATOR: Final = "|"
 """Between the labels of one document in a cell of a column called ``labels``."""
@@ -90,6 +97,7 @@ class Collector:
         start: Where the table's first line starts, in bytes; None where lines have no such place,
             as in UTF-16.
         max_rows: A compressed table with more rows than this counts as a decompression bomb.
+        share: Returns which share of the source has been read; 0 where that is not known.
         used: How many documents were taken.
         rejected: How many were rejected.
     """
@@ -102,6 +110,7 @@ class Collector:
         self.splits = False
         self.start: int | None = 0
         self.max_rows = sys.maxsize
+        self.share: Callable[[], float] = float
         self.used = 0
         self.rejected = 0
         self._batch = reading.batch
@@ -129,12 +138,14 @@ class Collector:
         self._rejected: list[tuple[int, Skipped]] = []
         # Line, byte and raw text of each row, where it may still be rejected for its encoding.
         self._rows: list[tuple[int, int | None, str]] = []
+        self._columns: Documents | None = None
 
     @property
     def full(self) -> bool:
         """Whether the batch is full, and to be taken."""
         return (
-            len(self._texts) + len(self._rejected) >= self._batch.documents
+            self._columns is not None
+            or len(self._texts) + len(self._rejected) >= self._batch.documents
             or self._characters >= self._batch.characters
         )
 
@@ -181,6 +192,55 @@ class Collector:
         self.used += 1
         if label is not None:
             self._labels.append(label)
+
+    @property
+    def by_column(self) -> int:
+        """How many rows at most :meth:`add_columns` may take at a time; 0 if it may take none."""
+        return 0 if self._labelled or self._batch is EVERYTHING else self._batch.documents
+
+    def add_columns(
+        self,
+        first: int,
+        texts: polars.Series,
+        ids: polars.Series | None,
+        kept: dict[str, polars.Series],
+    ) -> None:
+        """Take rows of a table with types as a batch of its own, without a Python object for each.
+
+        Args:
+            first: The number of the first row, from 1.
+            texts: Their texts, of type String.
+            ids: Their ids, of type String or of whole numbers.
+            kept: Column → cells, of the columns that are kept.
+        """
+        import polars
+
+        sizes = texts.str.len_bytes().fill_null(0).to_numpy()
+        missing = texts.is_null().to_numpy()
+        bad = np.flatnonzero(missing | (sizes > MAX_DOCUMENT_BYTES))
+        for place, row in enumerate(bad.tolist()):
+            why = "expected text, found nothing" if missing[row] else too_large(int(sizes[row]))
+            skipped = Skipped(self.source, why, first + row)
+            self._reject(self.report.rejected, skipped)
+            self._rejected[-1] = (row - place, skipped)
+        numbers = np.arange(first, first + len(texts))
+        if len(bad):
+            usable = np.delete(np.arange(len(texts)), bad)
+            numbers = numbers[usable]
+            texts = texts.gather(usable)
+            ids = None if ids is None else ids.gather(usable)
+            kept = {name: cells.gather(usable) for name, cells in kept.items()}
+        self.used += len(texts)
+        self._columns = Documents(
+            RowNames(self.source, numbers),
+            PackedTexts.from_arrow(texts),
+            None,
+            self.report,
+            None if ids is None else ids.cast(polars.String).fill_null("").to_list(),
+            dict(kept) if self._keeps else None,
+            self.taken,
+            self._rejected,
+        )
 
     def add(
         self,
@@ -314,6 +374,10 @@ class Collector:
             The documents in the order of the source. If any document of the source so far had a
             list of labels, all get a tuple.
         """
+        if self._columns is not None:
+            batch = self._columns
+            self._start()
+            return batch
         bad = self._decode()
         labels: Any = None
         if self._labelled:

@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from satchel.errors import MissingDependencyError, SourceError
 from satchel.escaping import printable
@@ -183,11 +183,25 @@ def read_columnar(
     """
     found = contents(path, rows.source, format, rows.report.notes)
     rows.taken = taken = wanted.choose(found.columns, rows.source, rows.report.notes)
+    total = sum(piece.rows for piece in found.pieces)
     number = 0
+    rows.share = lambda: number / total if total else 0.0
     with contextlib.closing(read_frames(path, rows.source, found, taken)) as frames:
         for frame in frames:
             if not number:
                 check_types(frame, taken, rows.source)
+            if rows.by_column and _has_columns(frame, taken):
+                for part in frame.iter_slices(rows.by_column):
+                    rows.add_columns(
+                        number + 1,
+                        part[taken.text[0]],
+                        part[taken.id] if taken.id is not None else None,
+                        {name: part[name] for name in taken.kept},
+                    )
+                    number += len(part)
+                    tick(number)
+                    yield
+                continue
             columns = {name: frame[name].to_list() for name in frame.columns}
             for place in range(len(frame)):
                 number += 1
@@ -244,8 +258,8 @@ def read_frames(
         "seconds": seconds,
     }
     name = _NAMES[found.format]
-    with _process(task, 3 * seconds) as output:
-        for kind, data in _messages(output):
+    with _process(task) as process:
+        for kind, data in _messages(process, 3 * seconds):
             if kind == b"F":
                 yield polars.read_ipc_stream(io.BytesIO(data))
             elif kind == b"B":
@@ -265,8 +279,8 @@ def read_frames(
 
 
 @contextmanager
-def _process(task: dict[str, Any], seconds: int) -> Iterator[IO[bytes]]:
-    """Start the process that unpacks a file; give what it writes, and end it in any case."""
+def _process(task: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the process that unpacks a file, and end it in any case."""
     if not sys.executable:
         raise SourceError(
             "expected sys.executable to name Python, which reads Parquet and Arrow in a separate "
@@ -283,9 +297,6 @@ def _process(task: dict[str, Any], seconds: int) -> Iterator[IO[bytes]]:
         # where this process ignores it, as in the background of a shell.
         start_new_session=True,
     )
-    timer = threading.Timer(seconds, process.kill)
-    timer.daemon = True
-    timer.start()
     try:
         given, output = process.stdin, process.stdout
         assert given is not None
@@ -294,21 +305,46 @@ def _process(task: dict[str, Any], seconds: int) -> Iterator[IO[bytes]]:
             # Where the process has ended already, its output says so.
             with contextlib.suppress(BrokenPipeError), given:
                 given.write(json.dumps(task).encode())
-            yield output
+            yield process
     finally:
-        timer.cancel()
         process.kill()
         process.wait()
 
 
-def _messages(output: IO[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the messages of the process until it ends: kind and data."""
-    while len(head := output.read(9)) == 9:
-        kind, length = struct.unpack("<cQ", head)
-        data = output.read(length)
+def _messages(process: subprocess.Popen[bytes], seconds: int) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the messages of the process until it ends: kind and data.
+
+    It is given up if a message takes too long; the time in which nobody waits for one is not
+    counted. The process limits its own processor time for all of them.
+    """
+    output = process.stdout
+    assert output is not None
+    while True:
+        timer = threading.Timer(seconds, process.kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            head = output.read(9)
+            if len(head) < 9:
+                return
+            kind, length = struct.unpack("<cQ", head)
+            data = output.read(length)
+        finally:
+            timer.cancel()
         if len(data) < length:
             return
         yield kind, data
+
+
+def _has_columns(frame: polars.DataFrame, taken: Taken) -> bool:
+    """Return whether text and ids are of types that need no look at each cell."""
+    import polars
+
+    def plain(name: str) -> bool:
+        return frame.schema[name] == polars.String or frame.schema[name].is_integer()
+
+    text_is_one = len(taken.text) == 1 and frame.schema[taken.text[0]] == polars.String
+    return text_is_one and (taken.id is None or plain(taken.id))
 
 
 def check_types(frame: polars.DataFrame, taken: Taken, source: str) -> None:

@@ -10,7 +10,9 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import IO, Any, Final, TypeAlias, TypeVar
+from typing import IO, Any, Final, TypeAlias, TypeVar, overload
+
+import numpy as np
 
 from satchel.errors import SourceError
 from satchel.escaping import printable
@@ -64,6 +66,33 @@ class Skipped:
     def __str__(self) -> str:
         place = f":{self.line}" if self.line else ""
         return f"{brief(self.name)}{place} ({self.reason})"
+
+
+class RowNames(Sequence[str]):
+    """The names of a table's rows, made when they are asked for.
+
+    Args:
+        source: The table's name.
+        numbers: The rows' numbers, an array of integers.
+    """
+
+    def __init__(self, source: str, numbers: np.ndarray) -> None:
+        self._source = source
+        self._numbers = numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> RowNames: ...
+
+    def __getitem__(self, index: int | slice) -> str | RowNames:
+        if isinstance(index, slice):
+            return RowNames(self._source, self._numbers[index])
+        return f"{self._source}:{self._numbers[index]}"
 
 
 MOST_LISTED: Final = 10_000

@@ -12,7 +12,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Final, Literal, cast, get_args
@@ -73,6 +73,21 @@ _LONGEST_NAME: Final = 60
 
 
 @dataclass(frozen=True)
+class OpenTable:
+    """The bytes of a table.
+
+    Attributes:
+        stream: The bytes, decompressed and within the limits.
+        size: The size of the file as it is, in bytes; None where an address does not tell.
+        position: Returns how many of those bytes have been read.
+    """
+
+    stream: io.BufferedReader
+    size: int | None
+    position: Callable[[], int]
+
+
+@dataclass(frozen=True)
 class TableFile:
     """A table: where its bytes are and how they are to be read.
 
@@ -91,14 +106,11 @@ class TableFile:
     name: str = ""
 
     @contextmanager
-    def open(self, progress: Progress = silent) -> Iterator[tuple[io.BufferedReader, int]]:
+    def open(self, progress: Progress = silent) -> Iterator[OpenTable]:
         """Open the table's bytes, decompressed and within the limits, at their start.
 
         Args:
             progress: Receives the bytes of a copy that a compressed file of unknown size needs.
-
-        Yields:
-            The bytes as a stream, and the size of the file in bytes if it is compressed, else 0.
 
         Raises:
             SourceError: The place cannot be reached; and later, on reading, where the file is
@@ -120,9 +132,8 @@ class TableFile:
                 size = os.path.getsize(self.place)
             stream = cast("io.BufferedReader", io.BufferedReader(raw, _CHUNK))
             if self.packing:
-                yield unpack(stream, self.packing, self.name, size or 0), size or 0
-            else:
-                yield stream, 0
+                stream = unpack(stream, self.packing, self.name, size or 0)
+            yield OpenTable(stream, size, raw.tell)
 
     @contextmanager
     def local(self, progress: Progress = silent) -> Iterator[str]:
@@ -356,8 +367,8 @@ def standard_input(format: Format | None = None, progress: Progress = silent) ->
     path = _copied[2]
     with open(path, "rb") as file:
         packed = packing_of(file.read(8))
-    with TableFile(path, "csv", packed, "", name).open() as (unpacked, _):
-        start = unpacked.read(_START_BYTES)
+    with TableFile(path, "csv", packed, "", name).open() as opened:
+        start = opened.stream.read(_START_BYTES)
     found = format or sniff(start, name)
     if found in SEEKING and packed:
         raise SourceError(

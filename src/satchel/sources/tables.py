@@ -308,9 +308,14 @@ def read_table(
     name = table.name
     rows = Collector(name, reading, report)
 
+    told = 0
+
     def tick(done: int) -> None:
-        if done % _STEP == 0:
-            progress("reading", done, None, name)
+        nonlocal told
+        if done - told >= _STEP:
+            told = done
+            share = rows.share()
+            progress("reading", done, max(done, round(done / share)) if share else None, name)
 
     with contextlib.ExitStack() as stack:
         try:
@@ -342,9 +347,12 @@ Full: TypeAlias = Generator[None, None, None]
 @contextlib.contextmanager
 def _open_text(table: TableFile, rows: Collector, newline: str) -> Iterator[IO[str]]:
     """Open a table as text; bytes that are not UTF-8 pass as surrogate escapes."""
-    with table.open() as (stream, packed_size):
+    with table.open() as opened:
+        stream = opened.stream
         if table.packing:
-            rows.max_rows = expansion_limit(packed_size) // BYTES_PER_ROW
+            rows.max_rows = expansion_limit(opened.size or 0) // BYTES_PER_ROW
+        if size := opened.size:
+            rows.share = lambda: opened.position() / size
         encoding, length = mark(stream.peek(4)[:4])
         stream.read(length)
         if encoding in ("", "utf-8"):
