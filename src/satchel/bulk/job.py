@@ -67,17 +67,24 @@ class Totals:
         self.documents += part.documents
         self.rejected += part.rejected
         self.unknown += part.without_known_features
+        self.first_unknown = self.first_unknown or part.first_of_those
         self.parts += 1
         self.resumed += 1
 
     def add(self, batch: PredictedBatch) -> None:
         """Count a batch."""
-        nothing = batch.columns.known == 0
+        unknown, first = _unknown(batch)
         self.documents += len(batch.documents)
         self.rejected += len(batch.documents.rejected)
-        self.unknown += int(nothing.sum())
-        if not self.first_unknown and nothing.any():
-            self.first_unknown = batch.documents.names[int(nothing.argmax())]
+        self.unknown += unknown
+        self.first_unknown = self.first_unknown or first
+
+
+def _unknown(batch: PredictedBatch) -> tuple[int, str]:
+    """Return how many documents have no feature that the model knows, and the first of them."""
+    nothing = batch.columns.known == 0
+    first = batch.documents.names[int(nothing.argmax())] if nothing.any() else ""
+    return int(nothing.sum()), first
 
 
 @dataclass(frozen=True)
@@ -272,7 +279,7 @@ def write_folder(
                     len(data),
                     len(batch.documents),
                     len(batch.documents.rejected),
-                    int((batch.columns.known == 0).sum()),
+                    *_unknown(batch),
                 )
                 files.write_atomically(place / part.file, data)
                 log.write(msgspec.json.encode(part) + b"\n")
@@ -301,6 +308,7 @@ class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     documents: int
     rejected: int
     without_known_features: int
+    first_of_those: str
 
 
 def _pretty(document: dict[str, Any]) -> bytes:
