@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from satchel.errors import SettingError
+from confined import assert_confined
+from satchel.errors import SettingError, SourceError
 from satchel.sources.documents import ReadReport
-from satchel.sources.encodings import Decoder, not_text
-from satchel.sources.guessing import western
+from satchel.sources.encodings import BadDocument, Decoder, mark, not_text
+from satchel.sources.guessing import SAMPLE_BYTES, Evidence, sample, western
 from satchel.sources.reading import read_documents
 
 pytestmark = pytest.mark.fast
@@ -124,3 +127,231 @@ def test_folders_decide_once_for_the_whole_source(tmp_path: Path) -> None:
     assert documents.report.lines() == [
         "2 documents were read as windows-1252, not UTF-8: a/1, b/1."
     ]
+
+
+def finished(decoder: Decoder, documents: list[bytes], start: int = 0) -> dict[int, str]:
+    texts = {i: decoder.decode(i, str(i), data) for i, data in enumerate(documents, start)}
+    return texts | decoder.finish()
+
+
+RUSSIAN = "Выберите правильный вариант из списка и нажмите кнопку «Сохранить» ещё раз. "
+FRENCH = "Vérifiez que la réponse n’est pas déjà enregistrée : où l’été, à côté. "
+CZECH = "Ujistěte se, že tato hodnota má nejvýše příliš žluťoučký kůň úpěl ďábelské ódy. "
+JAPANESE = "この値は正しくありません。もう一度確認してから保存してください。"
+CHINESE = "请确认您输入的内容是否正确，然后再次点击保存按钮。"
+KOREAN = "입력하신 값이 올바른지 확인한 다음 다시 저장해 주십시오. "
+GREEK = "Άλλη μια φορά επιλέξτε τη σωστή απάντηση και πατήστε αποθήκευση. "
+POLISH = "Upewnij się, że wartość jest prawidłowa, zażółć gęślą jaźń i zapisz. "
+TEXTS = {
+    "latin-1": FRENCH.replace("’", "'"),
+    "windows-1252": FRENCH,
+    "windows-1251": RUSSIAN,
+    "koi8-r": RUSSIAN.replace("«", '"').replace("»", '"'),
+    "cp932": JAPANESE,
+    "euc-jp": JAPANESE,
+    "gb18030": CHINESE,
+    "cp950": "請確認您輸入的內容是否正確，然後再次點擊儲存按鈕。",
+    "cp949": KOREAN,
+    "windows-1253": GREEK,
+    "iso-8859-7": GREEK,
+    "windows-1250": CZECH,
+    "iso-8859-2": POLISH,
+    "windows-1254": "Lütfen girdiğiniz değerin doğru olduğundan emin olun. İyi şans. ",
+    "utf-16-le": JAPANESE,
+    "utf-16-be": RUSSIAN,
+    "utf-32-le": FRENCH,
+    "utf-32-be": KOREAN,
+}
+
+
+@pytest.mark.parametrize(("encoding", "text"), TEXTS.items())
+def test_an_encoding_that_nobody_named_is_recognised(encoding: str, text: str) -> None:
+    written = [f"{number}: {text}\n" * number for number in range(1, 6)]
+    data = [each.encode(encoding) for each in written]
+    assert not any(map(not_text, data))
+    texts, remarks = decode(*data)
+    assert texts == written
+    assert remarks.recoded == {encoding: ["0", "1", "2", "3", "4"]}
+    assert not remarks.replaced
+    assert not remarks.not_western
+
+
+@pytest.mark.parametrize(
+    ("many", "few"),
+    [
+        ("windows-1252", "windows-1251"),
+        ("windows-1252", "cp932"),
+        ("windows-1251", "latin-1"),
+        ("windows-1251", "gb18030"),
+        ("gb18030", "windows-1252"),
+        ("cp932", "euc-jp"),
+        ("cp949", "latin-1"),
+    ],
+)
+def test_a_second_encoding_is_decided_on_its_own(many: str, few: str) -> None:
+    written = [(many, 2 * TEXTS[many])] * 18 + [(few, 2 * TEXTS[few])] * 2
+    texts, remarks = decode(*(text.encode(encoding) for encoding, text in written))
+    assert texts == [text for _, text in written]
+    assert {name: len(each) for name, each in remarks.recoded.items()} == {many: 18, few: 2}
+
+
+@given(
+    chosen=st.lists(st.sampled_from(sorted(set(TEXTS) - {"utf-16-le", "utf-16-be"})), min_size=1),
+    order=st.randoms(use_true_random=False),
+)
+@settings(max_examples=40, deadline=None)
+def test_the_order_of_documents_does_not_matter(chosen: list[str], order: Random) -> None:
+    documents = [f"{i} {TEXTS[encoding]}".encode(encoding) for i, encoding in enumerate(chosen)]
+    texts, _ = decode(*documents)
+    places = list(range(len(documents)))
+    order.shuffle(places)
+    again, _ = decode(*(documents[place] for place in places))
+    assert again == [texts[place] for place in places]
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "koi8-r", "euc-kr", "gb18030", "big5", "utf-16-le"])
+@given(data=st.data())
+def test_what_an_encoding_wrote_it_reads(encoding: str, data: st.DataObject) -> None:
+    text = data.draw(st.text(st.characters(codec=encoding, exclude_characters="\0")))
+    written = text.encode(encoding)
+    assume(not mark(written)[0])
+    try:
+        expected = written.decode()
+    except UnicodeDecodeError:
+        expected = written.decode(encoding)
+    assume(encoding != "utf-16-le" or b"\0" in written)
+    if encoding == "utf-16-le":
+        expected = text
+    assert decode(written, encoding=encoding)[0] == [expected]
+
+
+def test_numbers_and_samples_are_not_utf_16() -> None:
+    sound = b"".join(
+        int(9000 * math.sin(i / 9)).to_bytes(2, "little", signed=True) for i in range(4000)
+    )
+    numbers = b"".join(i.to_bytes(4, "little") for i in range(2000))
+    assert not_text(sound)
+    assert not_text(numbers) == "NUL bytes: a binary file"
+
+
+@pytest.mark.parametrize(
+    ("head", "reason"),
+    [
+        (b"%PDF-1.7\n", "a PDF document: extract its text first"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "a PNG image"),
+        (b"\xff\xd8\xff\xe0\0", "a JPEG image"),
+        (b"PK\x03\x04\0\0word/document.xml", "a Word document (.docx): extract its text first"),
+        (
+            b"PK\x03\x04\0\0xl/workbook.xml",
+            "an Excel workbook (.xlsx): save its sheet as CSV first",
+        ),
+        (b"\x1f\x8b\x08\0", "a gzip file: unpack it first"),
+        (b"\x7fELF\x02\0", "an ELF program"),
+        (b"ID3\x04\0\0", "an MP3 file"),
+        (b"SQLite format 3\0", "an SQLite database"),
+        (b"some\0bytes\1\2", "NUL bytes: a binary file"),
+    ],
+)
+def test_a_binary_file_is_called_what_it_is(head: bytes, reason: str) -> None:
+    assert reason in not_text(head)
+
+
+@pytest.mark.parametrize("text", ["ID3 is an algorithm", "BM 25", "MZ", "GIF89a", "PAR1", "RIFF"])
+def test_a_text_may_begin_like_a_binary_file(text: str) -> None:
+    assert not not_text(text.encode())
+
+
+BROKEN = "Ελληνικά και άλλα".encode()[:-1]
+
+
+def test_bad_documents_are_left_out_with_the_first_bad_byte() -> None:
+    remarks = ReadReport()
+    decoder = Decoder(remarks, on_bad="skip")
+    marked = "\ufeffab".encode("utf-16-le") + b"\0"
+    texts = finished(decoder, [b"good", BROKEN, b"caf\xe9", marked])
+    assert texts == {0: "good", 1: "", 2: "café", 3: ""}
+    assert decoder.bad == {
+        1: BadDocument("1", len(BROKEN) - 1, f"byte {len(BROKEN) - 1} is not utf-8"),
+        3: BadDocument("3", 6, "byte 6 is not utf-16-le"),
+    }
+    assert not remarks.replaced
+    assert remarks.recoded == {"latin-1": ["2"]}
+
+
+def test_bad_documents_are_an_error_that_names_the_first_and_how_many() -> None:
+    decoder = Decoder(ReadReport(), on_bad="error")
+    with pytest.raises(
+        SourceError, match=r"^1: expected text, found that byte 30 is not utf-8 \(2"
+    ):
+        finished(decoder, [b"good", BROKEN, BROKEN])
+    assert len(BROKEN) - 1 == 30
+    named = Decoder(ReadReport(), "ascii", "error")
+    with pytest.raises(SourceError, match="byte 3 is not ascii"):
+        finished(named, ["caf\xe9".encode("latin-1")])
+    assert finished(Decoder(ReadReport(), on_bad="error"), [b"caf\xe9"]) == {0: "café"}
+
+
+def test_on_bad_is_one_of_three() -> None:
+    with pytest.raises(SettingError, match="expected 'error', 'replace' or 'skip', found 'ignore'"):
+        Decoder(ReadReport(), on_bad="ignore")
+
+
+def test_later_documents_use_the_decision_and_what_contradicts_it_is_decided_anew() -> None:
+    remarks = ReadReport()
+    decoder = Decoder(remarks)
+    assert finished(decoder, [RUSSIAN.encode("cp1251")] * 5) == dict.fromkeys(range(5), RUSSIAN)
+    first = decoder.decision
+    # Alone, so few bytes would be Latin.
+    assert finished(decoder, ["№".encode("cp1251")], 5) == {5: "№"}
+    assert finished(decoder, [b"plain"], 6) == {6: "plain"}
+    assert decoder.decision == first
+    later = [JAPANESE.encode("cp932"), RUSSIAN.encode("cp1251")]
+    assert finished(decoder, later, 7) == {7: JAPANESE, 8: RUSSIAN}
+    assert decoder.decision.encodings == {**first.encodings, "double": ("cp932",)}
+
+
+def test_where_nothing_is_named_the_report_says_what_to_do() -> None:
+    texts, remarks = decode(bytes(range(0x80, 0x100)) * 20)
+    assert remarks.not_western
+    assert "give their encoding" in remarks.lines()[-1]
+    assert len(texts[0]) == 128 * 20
+
+
+def test_a_sample_is_bounded_and_cuts_no_character() -> None:
+    documents = [Evidence.of(f"{i} {JAPANESE}".encode("cp932") * 300) for i in range(100)]
+    joined = sample(documents, ["cp932"])
+    assert SAMPLE_BYTES // 2 < len(joined) <= SAMPLE_BYTES
+    joined.decode("cp932")
+
+
+HOSTILE = """
+from satchel.sources.documents import ReadReport
+from satchel.sources.encodings import Decoder, not_text
+size = int(sys.argv[1])
+long_lines = b"a" * 255 + b"\\xa0"
+for piece in (b"\\xe9", b"\\xff\\xfe\\x00a", b"\\x81\\x40", b"\\x92s ", long_lines, b"\\xc0 "):
+    data = piece * (size // len(piece))
+    not_text(b"x" + data)
+    decoder = Decoder(ReadReport())
+    decoder.decode(0, "one", b"x" + data)
+    decoder.finish()
+    decoder = Decoder(ReadReport())
+    for index in range(size // 4096):
+        decoder.decode(index, str(index), data[:250] + b"\\xff" + index.to_bytes(4, "big"))
+    decoder.finish()
+"""
+
+
+def test_hostile_bytes_cost_no_more_than_their_number() -> None:
+    assert_confined(HOSTILE, str(16 * 2**20), seconds=120, megabytes=2500)
+
+
+def test_a_utf_8_folder_does_not_load_the_detector(tmp_path: Path) -> None:
+    (tmp_path / "1").write_bytes("é".encode())
+    (tmp_path / "2").write_bytes("don’t".encode("cp1252"))
+    code = (
+        "from satchel.sources.reading import read_documents\n"
+        f"read_documents({str(tmp_path)!r}, labelled=False)\n"
+        "assert 'charset_normalizer' not in sys.modules\n"
+    )
+    assert_confined(code)
