@@ -1,0 +1,249 @@
+"""Splits by group and by time: what stays together, which side is the newer, and how large."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from satchel.errors import LabelError, SettingError
+from satchel.sources.splitting import folds, group_numbers, split, split_by_time
+
+pytestmark = pytest.mark.fast
+
+# Few texts and groups, so that copies, links through several groups and documents of no group
+# come often.
+grouped_rows = st.lists(
+    st.tuples(
+        st.sampled_from("abc"),
+        st.integers(0, 40).map(str),
+        st.sampled_from(["", *"klmnopqrstuvwxyz"]),
+    ),
+    min_size=10,
+    max_size=60,
+)
+timed_rows = st.lists(
+    st.tuples(st.integers(0, 40).map(str), st.sampled_from(["", *"klmnop"]), st.integers(0, 30)),
+    min_size=4,
+    max_size=60,
+)
+seeds = st.integers(0, 2**32)
+
+
+def units(texts: list[str], groups: list[str]) -> list[set[int]]:
+    """Documents that are linked by equal texts or groups, through any chain: the slow way."""
+    left = [
+        {j for j in range(len(texts)) if texts[i] == texts[j] or (groups[i] == groups[j] != "")}
+        for i in range(len(texts))
+    ]
+    merged = True
+    while merged:
+        merged = False
+        for i, one in enumerate(left):
+            for other in left[i + 1 :]:
+                if one & other and one != other:
+                    one |= other
+                    other |= one
+                    merged = True
+    return [set(each) for each in {frozenset(each) for each in left}]
+
+
+def undivided(parts: list[np.ndarray], kept_together: list[set[int]]) -> bool:
+    sides = [set(part.tolist()) for part in parts]
+    return all(any(unit <= side for side in sides) for unit in kept_together)
+
+
+@given(grouped_rows, st.floats(0.1, 0.9), seeds)
+def test_no_group_and_no_text_is_on_both_sides(
+    rows: list[tuple[str, str, str]], share: float, seed: int
+) -> None:
+    labels, texts, groups = (list(column) for column in zip(*rows, strict=True))
+    try:
+        result = split(labels, texts, test_share=share, seed=seed, groups=groups)
+    except LabelError:
+        assume(False)
+    assert sorted([*result.train, *result.test]) == list(range(len(texts)))
+    assert len(result.test)
+    assert undivided([result.train, result.test], units(texts, groups))
+    assert {labels[i] for i in result.train} == set(labels)
+
+
+@given(grouped_rows, st.floats(0.1, 0.9), seeds)
+def test_the_share_is_met_within_one_groups_size(
+    rows: list[tuple[str, str, str]], share: float, seed: int
+) -> None:
+    groups = [group or str(place) for place, (_, _, group) in enumerate(rows)]
+    texts = [str(place) for place in range(len(rows))]
+    labels = ["a"] * len(rows)
+    largest = max(Counter(groups).values())
+    assume(largest <= share * len(rows) and largest <= (1 - share) * len(rows))
+    result = split(labels, texts, test_share=share, seed=seed, groups=groups)
+    assert abs(len(result.test) - share * len(rows)) <= largest
+    assert len(result.too_large) == 0
+
+
+@given(grouped_rows, seeds, seeds)
+def test_the_order_of_rows_does_not_matter(
+    rows: list[tuple[str, str, str]], seed: int, shuffle: int
+) -> None:
+    order = np.random.default_rng(shuffle).permutation(len(rows)).tolist()
+    sides = []
+    for some in (rows, [rows[i] for i in order]):
+        labels, texts, groups = (list(column) for column in zip(*some, strict=True))
+        try:
+            result = split(labels, texts, seed=seed, groups=groups)
+        except LabelError:
+            sides.append(None)
+            continue
+        sides.append(sorted(some[i] for i in result.test))
+    assert sides[0] == sides[1]
+
+
+@given(grouped_rows, st.integers(2, 5), seeds)
+def test_no_group_is_in_two_folds(rows: list[tuple[str, str, str]], count: int, seed: int) -> None:
+    labels, texts, groups = (list(column) for column in zip(*rows, strict=True))
+    try:
+        result = folds(labels, texts, count=count, seed=seed, groups=groups)
+    except SettingError:
+        assume(False)
+    validated = Counter(int(i) for _, validation in result for i in validation)
+    assert max(validated.values()) == 1
+    together = units(texts, groups)
+    held_by = {name: [unit for unit in together if name in {labels[i] for i in unit}]
+               for name in set(labels)}  # fmt: skip
+    alone = {i for held in held_by.values() if len(held) == 1 for i in held[0]}
+    assert set(validated) == set(range(len(rows))) - alone
+    for train, validation in result:
+        assert len(validation)
+        assert sorted([*train, *validation]) == list(range(len(rows)))
+        assert undivided([train, validation], together)
+
+
+def test_folds_of_groups_that_differ_in_size_are_about_equal() -> None:
+    groups = [f"g{size}" for size in range(1, 40) for _ in range(size)]
+    texts, labels = [str(i) for i in range(len(groups))], ["ab"[g > "g2"] for g in groups]
+    sizes = [len(held) for _, held in folds(labels, texts, count=5, seed=0, groups=groups)]
+    assert max(sizes) - min(sizes) < 40
+
+
+def test_the_seed_decides_and_every_group_may_be_tested() -> None:
+    groups = [str(i // 5) for i in range(500)]
+    texts, labels = [str(i) for i in range(500)], ["ab"[i // 250] for i in range(500)]
+    one, same, other = (
+        split(labels, texts, seed=seed, groups=groups).test.tolist() for seed in (1, 1, 2)
+    )
+    assert one == same != other
+    assert len(one) == 100
+    tested = {groups[i] for seed in range(60) for i in split(
+        labels, texts, seed=seed, groups=groups).test}  # fmt: skip
+    assert tested == set(groups)
+
+
+def test_each_class_gives_its_share_of_documents() -> None:
+    rng = np.random.default_rng(0)
+    groups = rng.integers(0, 400, 4000).astype(str).tolist()
+    labels = ["abcd"[int(group) % 4] for group in groups]
+    texts = [str(i) for i in range(4000)]
+    for seed in range(10):
+        tested = Counter(labels[i] for i in split(labels, texts, seed=seed, groups=groups).test)
+        for label, size in Counter(labels).items():
+            assert tested[label] == pytest.approx(0.2 * size, abs=20)
+
+
+def test_a_group_larger_than_the_test_stays_in_training_and_is_named() -> None:
+    groups = ["big"] * 60 + [f"g{i}" for i in range(40)]
+    texts, labels = [str(i) for i in range(100)], ["ab"[i % 2] for i in range(100)]
+    for seed in range(20):
+        result = split(labels, texts, seed=seed, groups=groups)
+        assert result.too_large.tolist() == [0]
+        assert set(range(60)) <= set(result.train.tolist())
+        assert 19 <= len(result.test) <= 21
+
+
+def test_held_out_documents_are_alone_in_their_group() -> None:
+    groups = ["x"] * 10 + ["y"] * 10 + [None] * 40
+    texts, labels = [str(i) for i in range(60)], ["ab"[i % 2] for i in range(60)]
+    result = split(labels, texts, seed=0, groups=groups, hold_out=7)
+    assert len(result.held_out) == 7
+    assert min(result.held_out) >= 20
+
+
+def test_impossible_groups_are_refused() -> None:
+    texts, labels = [str(i) for i in range(10)], ["ab"[i % 2] for i in range(10)]
+    with pytest.raises(LabelError, match="found none among 1 group of 10 documents"):
+        split(labels, texts, seed=0, groups=["x"] * 10)
+    with pytest.raises(LabelError, match="the largest of 5"):
+        split(labels, texts, seed=0, groups=labels)
+    with pytest.raises(SettingError, match="found 2 groups for 10 documents"):
+        split(labels, texts, seed=0, groups=["x", "y"])
+    with pytest.raises(SettingError, match=r"expected 2 to 0 folds \(the number of groups"):
+        folds(labels, texts, count=2, seed=0, groups=["x"] * 10)
+
+
+def test_groups_are_compared_as_text_and_nothing_is_no_group() -> None:
+    found = group_numbers(["a", None, 1, "1 ", float("nan"), "", " ", "A"], 8)
+    assert found.tolist() == [0, -1, 1, 1, -1, -1, -1, 2]
+
+
+@given(timed_rows, st.floats(0.05, 0.95))
+def test_the_test_is_newer_than_training_but_for_what_belongs_together(
+    rows: list[tuple[str, str, int]], share: float
+) -> None:
+    texts, groups, times = (list(column) for column in zip(*rows, strict=True))
+    together = units(texts, groups)
+    try:
+        result = split_by_time(texts, np.array(times, float), test_share=share, groups=groups)
+    except LabelError:
+        assert len({min(times[i] for i in unit) for unit in together}) == 1
+        return
+    assert sorted([*result.train, *result.test]) == list(range(len(rows)))
+    assert undivided([result.train, result.test], together)
+    assert len(result.train)
+    start = min(times[i] for i in result.test)
+    trained = set(result.train.tolist())
+    for unit in together:
+        if unit <= trained:
+            assert min(times[i] for i in unit) < start
+    tied = Counter(min(times[i] for i in unit) for unit in together for _ in unit)
+    assert abs(len(result.test) - share * len(rows)) <= max(tied.values())
+
+
+@given(timed_rows, st.integers(0, 99))
+def test_by_time_the_order_of_rows_does_not_matter(
+    rows: list[tuple[str, str, int]], shuffle: int
+) -> None:
+    order = np.random.default_rng(shuffle).permutation(len(rows)).tolist()
+    sides = []
+    for some in (rows, [rows[i] for i in order]):
+        texts, groups, times = (list(column) for column in zip(*some, strict=True))
+        try:
+            result = split_by_time(texts, np.array(times, float), groups=groups)
+        except LabelError:
+            return
+        sides.append(sorted(some[i] for i in result.test))
+    assert sides[0] == sides[1]
+
+
+def test_without_ties_and_copies_the_newest_fifth_is_tested_and_the_very_newest_held_out() -> None:
+    times = np.random.default_rng(0).permutation(100).astype(float)
+    result = split_by_time([str(i) for i in range(100)], times)
+    assert sorted(times[result.test]) == list(range(80, 100))
+    result = split_by_time([str(i) for i in range(100)], times, hold_out=10)
+    assert sorted(times[result.held_out]) == list(range(90, 100))
+    assert sorted(times[result.test]) == list(range(72, 90))
+
+
+def test_impossible_times_are_refused() -> None:
+    with pytest.raises(LabelError, match="found one time for all of 3 documents"):
+        split_by_time(list("xyz"), np.ones(3))
+    with pytest.raises(LabelError, match="those with the same text or group taken together"):
+        split_by_time(list("xyz"), np.arange(3.0), groups=["g"] * 3)
+    with pytest.raises(SettingError, match="found 2 times for 3 documents"):
+        split_by_time(list("xyz"), np.ones(2))
+    with pytest.raises(SettingError, match=r"expected 0 to 1 of 3 documents .*, found 2"):
+        split_by_time(list("xyz"), np.arange(3.0), hold_out=2)
+    with pytest.raises(SettingError, match="test_share"):
+        split_by_time(list("xyz"), np.arange(3.0), test_share=0)
