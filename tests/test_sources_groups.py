@@ -33,6 +33,10 @@ timed_rows = st.lists(
 seeds = st.integers(0, 2**32)
 
 
+def numbered(groups: list[str]) -> np.ndarray:
+    return group_numbers(groups, len(groups))
+
+
 def units(texts: list[str], groups: list[str]) -> list[set[int]]:
     """Documents that are linked by equal texts or groups, through any chain: the slow way."""
     left = [
@@ -62,7 +66,7 @@ def test_no_group_and_no_text_is_on_both_sides(
 ) -> None:
     labels, texts, groups = (list(column) for column in zip(*rows, strict=True))
     try:
-        result = split(labels, texts, test_share=share, seed=seed, groups=groups)
+        result = split(labels, texts, test_share=share, seed=seed, groups=numbered(groups))
     except LabelError:
         assume(False)
     assert sorted([*result.train, *result.test]) == list(range(len(texts)))
@@ -80,7 +84,7 @@ def test_the_share_is_met_within_one_groups_size(
     labels = ["a"] * len(rows)
     largest = max(Counter(groups).values())
     assume(largest <= share * len(rows) and largest <= (1 - share) * len(rows))
-    result = split(labels, texts, test_share=share, seed=seed, groups=groups)
+    result = split(labels, texts, test_share=share, seed=seed, groups=numbered(groups))
     assert abs(len(result.test) - share * len(rows)) <= largest
     assert len(result.too_large) == 0
 
@@ -94,7 +98,7 @@ def test_the_order_of_rows_does_not_matter(
     for some in (rows, [rows[i] for i in order]):
         labels, texts, groups = (list(column) for column in zip(*some, strict=True))
         try:
-            result = split(labels, texts, seed=seed, groups=groups)
+            result = split(labels, texts, seed=seed, groups=numbered(groups))
         except LabelError:
             sides.append(None)
             continue
@@ -106,7 +110,7 @@ def test_the_order_of_rows_does_not_matter(
 def test_no_group_is_in_two_folds(rows: list[tuple[str, str, str]], count: int, seed: int) -> None:
     labels, texts, groups = (list(column) for column in zip(*rows, strict=True))
     try:
-        result = folds(labels, texts, count=count, seed=seed, groups=groups)
+        result = folds(labels, texts, count=count, seed=seed, groups=numbered(groups))
     except SettingError:
         assume(False)
     validated = Counter(int(i) for _, validation in result for i in validation)
@@ -125,7 +129,9 @@ def test_no_group_is_in_two_folds(rows: list[tuple[str, str, str]], count: int, 
 def test_folds_of_groups_that_differ_in_size_are_about_equal() -> None:
     groups = [f"g{size}" for size in range(1, 40) for _ in range(size)]
     texts, labels = [str(i) for i in range(len(groups))], ["ab"[g > "g2"] for g in groups]
-    sizes = [len(held) for _, held in folds(labels, texts, count=5, seed=0, groups=groups)]
+    sizes = [
+        len(held) for _, held in folds(labels, texts, count=5, seed=0, groups=numbered(groups))
+    ]
     assert max(sizes) - min(sizes) < 40
 
 
@@ -133,12 +139,12 @@ def test_the_seed_decides_and_every_group_may_be_tested() -> None:
     groups = [str(i // 5) for i in range(500)]
     texts, labels = [str(i) for i in range(500)], ["ab"[i // 250] for i in range(500)]
     one, same, other = (
-        split(labels, texts, seed=seed, groups=groups).test.tolist() for seed in (1, 1, 2)
+        split(labels, texts, seed=seed, groups=numbered(groups)).test.tolist() for seed in (1, 1, 2)
     )
     assert one == same != other
     assert len(one) == 100
     tested = {groups[i] for seed in range(60) for i in split(
-        labels, texts, seed=seed, groups=groups).test}  # fmt: skip
+        labels, texts, seed=seed, groups=numbered(groups)).test}  # fmt: skip
     assert tested == set(groups)
 
 
@@ -148,7 +154,9 @@ def test_each_class_gives_its_share_of_documents() -> None:
     labels = ["abcd"[int(group) % 4] for group in groups]
     texts = [str(i) for i in range(4000)]
     for seed in range(10):
-        tested = Counter(labels[i] for i in split(labels, texts, seed=seed, groups=groups).test)
+        tested = Counter(
+            labels[i] for i in split(labels, texts, seed=seed, groups=numbered(groups)).test
+        )
         for label, size in Counter(labels).items():
             assert tested[label] == pytest.approx(0.2 * size, abs=20)
 
@@ -157,7 +165,7 @@ def test_a_group_larger_than_the_test_stays_in_training_and_is_named() -> None:
     groups = ["big"] * 60 + [f"g{i}" for i in range(40)]
     texts, labels = [str(i) for i in range(100)], ["ab"[i % 2] for i in range(100)]
     for seed in range(20):
-        result = split(labels, texts, seed=seed, groups=groups)
+        result = split(labels, texts, seed=seed, groups=numbered(groups))
         assert result.too_large.tolist() == [0]
         assert set(range(60)) <= set(result.train.tolist())
         assert 19 <= len(result.test) <= 21
@@ -166,7 +174,7 @@ def test_a_group_larger_than_the_test_stays_in_training_and_is_named() -> None:
 def test_held_out_documents_are_alone_in_their_group() -> None:
     groups = ["x"] * 10 + ["y"] * 10 + [None] * 40
     texts, labels = [str(i) for i in range(60)], ["ab"[i % 2] for i in range(60)]
-    result = split(labels, texts, seed=0, groups=groups, hold_out=7)
+    result = split(labels, texts, seed=0, groups=numbered(groups), hold_out=7)
     assert len(result.held_out) == 7
     assert min(result.held_out) >= 20
 
@@ -174,13 +182,13 @@ def test_held_out_documents_are_alone_in_their_group() -> None:
 def test_impossible_groups_are_refused() -> None:
     texts, labels = [str(i) for i in range(10)], ["ab"[i % 2] for i in range(10)]
     with pytest.raises(LabelError, match="found none among 1 group of 10 documents"):
-        split(labels, texts, seed=0, groups=["x"] * 10)
+        split(labels, texts, seed=0, groups=numbered(["x"] * 10))
     with pytest.raises(LabelError, match="the largest of 5"):
-        split(labels, texts, seed=0, groups=labels)
+        split(labels, texts, seed=0, groups=numbered(labels))
     with pytest.raises(SettingError, match="found 2 groups for 10 documents"):
-        split(labels, texts, seed=0, groups=["x", "y"])
+        group_numbers(["x", "y"], 10)
     with pytest.raises(SettingError, match=r"expected 2 to 0 folds \(the number of groups"):
-        folds(labels, texts, count=2, seed=0, groups=["x"] * 10)
+        folds(labels, texts, count=2, seed=0, groups=numbered(["x"] * 10))
 
 
 def test_groups_are_compared_as_text_and_nothing_is_no_group() -> None:
@@ -195,7 +203,9 @@ def test_the_test_is_newer_than_training_but_for_what_belongs_together(
     texts, groups, times = (list(column) for column in zip(*rows, strict=True))
     together = units(texts, groups)
     try:
-        result = split_by_time(texts, np.array(times, float), test_share=share, groups=groups)
+        result = split_by_time(
+            texts, np.array(times, float), test_share=share, groups=numbered(groups)
+        )
     except LabelError:
         assert len({min(times[i] for i in unit) for unit in together}) == 1
         return
@@ -220,7 +230,7 @@ def test_by_time_the_order_of_rows_does_not_matter(
     for some in (rows, [rows[i] for i in order]):
         texts, groups, times = (list(column) for column in zip(*some, strict=True))
         try:
-            result = split_by_time(texts, np.array(times, float), groups=groups)
+            result = split_by_time(texts, np.array(times, float), groups=numbered(groups))
         except LabelError:
             return
         sides.append(sorted(some[i] for i in result.test))
@@ -240,7 +250,7 @@ def test_impossible_times_are_refused() -> None:
     with pytest.raises(LabelError, match="found one time for all of 3 documents"):
         split_by_time(list("xyz"), np.ones(3))
     with pytest.raises(LabelError, match="those with the same text or group taken together"):
-        split_by_time(list("xyz"), np.arange(3.0), groups=["g"] * 3)
+        split_by_time(list("xyz"), np.arange(3.0), groups=numbered(["g"] * 3))
     with pytest.raises(SettingError, match="found 2 times for 3 documents"):
         split_by_time(list("xyz"), np.ones(2))
     with pytest.raises(SettingError, match=r"expected 0 to 1 of 3 documents .*, found 2"):

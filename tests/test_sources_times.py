@@ -50,7 +50,7 @@ FIRST_OF_MARCH = 1_709_251_200.0
         "Fri Mar  1 00:00:00 2024",
         datetime.date(2024, 3, 1),
         datetime.datetime(2024, 3, 1, tzinfo=datetime.UTC),
-        datetime.datetime(2024, 3, 1),  # noqa: DTZ001  # a Parquet column without a zone
+        datetime.datetime(2024, 3, 1),  # a Parquet column without a zone
     ],
 )
 def test_the_usual_forms_of_a_date_are_read(form: object) -> None:

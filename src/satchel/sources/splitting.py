@@ -117,7 +117,7 @@ def _strata(labels: AnyLabels) -> np.ndarray:
 def _units(
     labels: AnyLabels,
     texts: Sequence[str],
-    groups: Sequence[object] | np.ndarray | None,
+    groups: np.ndarray | None,
     random: np.random.Generator,
 ) -> _Units:
     if len(labels) != len(texts):
@@ -126,7 +126,7 @@ def _units(
             f"{len(texts):,} documents."
         )
     if groups is not None:
-        return _grouped_units(labels, texts, group_numbers(groups, len(texts)), random)
+        return _grouped_units(labels, texts, groups, random)
     _, first, unit, sizes = np.unique(
         text_keys(texts), return_index=True, return_inverse=True, return_counts=True
     )
@@ -261,7 +261,7 @@ def split(
     test_share: float = 0.2,
     seed: int | np.random.Generator,
     hold_out: int = 0,
-    groups: Sequence[object] | np.ndarray | None = None,
+    groups: np.ndarray | None = None,
 ) -> Split:
     """Split documents into training, test and, on request, held-out ones.
 
@@ -276,15 +276,14 @@ def split(
         seed: A seed or a generator; the same seed gives the same split.
         hold_out: How many documents to set aside from every stage; only texts without a copy and
             documents that are alone in their group.
-        groups: One value per document: those with the same one stay on the same side; None and
-            empty ones are no group. See :func:`group_numbers`.
+        groups: int64 array, one per document: those with the same number stay on the same side,
+            -1 for no group; as :func:`group_numbers` returns it.
 
     Returns:
         The row numbers of each side.
 
     Raises:
-        SettingError: The share is not between 0 and 1, too many are to be held out, or groups and
-            documents differ in number.
+        SettingError: The share is not between 0 and 1, or too many are to be held out.
         LabelError: Labels and documents differ in number, or no class has two distinct texts, or
             two groups of which one can be held out.
     """
@@ -358,7 +357,7 @@ def split_by_time(
     *,
     test_share: float = 0.2,
     hold_out: int = 0,
-    groups: Sequence[object] | np.ndarray | None = None,
+    groups: np.ndarray | None = None,
 ) -> Split:
     """Split documents into older ones for training and newer ones for the test.
 
@@ -372,14 +371,14 @@ def split_by_time(
         test_share: Share of the documents that goes to the test, to within those of one time.
         hold_out: How many documents to set aside from every stage: the newest that are no copies
             and alone in their group.
-        groups: One value per document, as for :func:`split`.
+        groups: int64 array, as for :func:`split`.
 
     Returns:
         The row numbers of each side.
 
     Raises:
-        SettingError: The share is not between 0 and 1, too many are to be held out, or times or
-            groups and documents differ in number.
+        SettingError: The share is not between 0 and 1, too many are to be held out, or times
+            and documents differ in number.
         LabelError: The documents do not differ in time.
     """
     _check_share(test_share)
@@ -388,7 +387,7 @@ def split_by_time(
             f"expected one time per document, found {len(times):,} times for {len(texts):,} "
             f"documents."
         )
-    given = np.full(len(texts), -1) if groups is None else group_numbers(groups, len(texts))
+    given = np.full(len(texts), -1) if groups is None else groups
     unit = _linked(text_keys(texts), given)
     sizes = np.bincount(unit)
     oldest = np.full(len(sizes), np.inf)
@@ -425,7 +424,7 @@ def folds(
     *,
     count: int = 5,
     seed: int | np.random.Generator,
-    groups: Sequence[object] | np.ndarray | None = None,
+    groups: np.ndarray | None = None,
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Split documents for cross-validation, with the same guarantees as :func:`split`.
 
@@ -436,7 +435,7 @@ def folds(
         texts: The documents.
         count: How many folds, at least 2.
         seed: A seed or a generator.
-        groups: One value per document, as for :func:`split`: no group is in two folds.
+        groups: int64 array, as for :func:`split`: no group is in two folds.
 
     Returns:
         ``count`` pairs of int64 arrays: training rows and validation rows, ascending.
@@ -444,8 +443,7 @@ def folds(
         a group that is the only one with some label.
 
     Raises:
-        SettingError: There are fewer than 2 folds, fewer distinct texts or groups than folds, or
-            groups and documents differ in number.
+        SettingError: There are fewer than 2 folds, or fewer distinct texts or groups than folds.
         LabelError: Labels and documents differ in number.
     """
     units = _units(labels, texts, groups, np.random.default_rng(seed))

@@ -11,7 +11,7 @@ import datetime
 import email.utils
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, Literal
 
 import numpy as np
@@ -76,8 +76,7 @@ def moments(values: Sequence[object], names: Sequence[str], column: str) -> np.n
     if all(number is not None for number in numbers):
         return np.array(numbers, np.float64)
     order = _day_order(values, names, column)
-    read: Callable[[object], float | None] = lambda value: _date(value, order)  # noqa: E731
-    found = [read(value) for value in values]
+    found = [_date(value, order) for value in values]
     wrong = [place for place, moment in enumerate(found) if moment is None]
     if wrong:
         dates = len(found) - len(wrong)
@@ -172,7 +171,7 @@ def _date(value: object, order: DayOrder | None) -> float | None:
     if isinstance(value, datetime.datetime):
         return _seconds(value)
     if isinstance(value, datetime.date):
-        return _seconds(datetime.datetime(value.year, value.month, value.day))  # noqa: DTZ001
+        return _seconds(datetime.datetime(value.year, value.month, value.day))
     if not isinstance(value, str) or not 4 <= len(value) <= 100:
         return None
     text = value.strip()
