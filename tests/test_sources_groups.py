@@ -37,27 +37,10 @@ def numbered(groups: list[str]) -> np.ndarray:
     return group_numbers(groups, len(groups))
 
 
-def units(texts: list[str], groups: list[str]) -> list[set[int]]:
-    """Documents that are linked by equal texts or groups, through any chain: the slow way."""
-    left = [
-        {j for j in range(len(texts)) if texts[i] == texts[j] or (groups[i] == groups[j] != "")}
-        for i in range(len(texts))
-    ]
-    merged = True
-    while merged:
-        merged = False
-        for i, one in enumerate(left):
-            for other in left[i + 1 :]:
-                if one & other and one != other:
-                    one |= other
-                    other |= one
-                    merged = True
-    return [set(each) for each in {frozenset(each) for each in left}]
-
-
-def undivided(parts: list[np.ndarray], kept_together: list[set[int]]) -> bool:
-    sides = [set(part.tolist()) for part in parts]
-    return all(any(unit <= side for side in sides) for unit in kept_together)
+def undivided(parts: list[np.ndarray], values: list[str]) -> bool:
+    """No value is in two parts."""
+    sides = [{values[i] for i in part.tolist()} - {""} for part in parts]
+    return sum(map(len, sides)) == len(set().union(*sides))
 
 
 @given(grouped_rows, st.floats(0.1, 0.9), seeds)
@@ -69,9 +52,11 @@ def test_no_group_and_no_text_is_on_both_sides(
         result = split(labels, texts, test_share=share, seed=seed, groups=numbered(groups))
     except LabelError:
         assume(False)
-    assert sorted([*result.train, *result.test]) == list(range(len(texts)))
+    assert sorted([*result.train, *result.test, *result.copies]) == list(range(len(texts)))
     assert len(result.test)
-    assert undivided([result.train, result.test], units(texts, groups))
+    assert undivided([result.train, np.r_[result.test, result.copies]], groups)
+    assert undivided([result.train, result.test], texts)
+    assert {texts[i] for i in result.copies} <= {texts[i] for i in result.train}
     assert {labels[i] for i in result.train} == set(labels)
 
 
@@ -115,15 +100,17 @@ def test_no_group_is_in_two_folds(rows: list[tuple[str, str, str]], count: int, 
         assume(False)
     validated = Counter(int(i) for _, validation in result for i in validation)
     assert max(validated.values()) == 1
-    together = units(texts, groups)
-    held_by = {name: [unit for unit in together if name in {labels[i] for i in unit}]
-               for name in set(labels)}  # fmt: skip
-    alone = {i for held in held_by.values() if len(held) == 1 for i in held[0]}
-    assert set(validated) == set(range(len(rows))) - alone
+    names = [group or f"text {text}" for text, group in zip(texts, groups, strict=True)]
+    holders = {label: {names[i] for i, own in enumerate(labels) if own == label} for label in "abc"}
+    only = {name for held in holders.values() if len(held) == 1 for name in held}
+    unique = {i for i in range(len(rows)) if texts.count(texts[i]) == 1}
+    assert set(validated) & unique == {i for i in unique if names[i] not in only}
     for train, validation in result:
-        assert len(validation)
-        assert sorted([*train, *validation]) == list(range(len(rows)))
-        assert undivided([train, validation], together)
+        assert not set(train.tolist()) & set(validation.tolist())
+        assert undivided([train, validation], groups)
+        assert undivided([train, validation], texts)
+        left_out = set(range(len(rows))) - set(train.tolist()) - set(validation.tolist())
+        assert {texts[i] for i in left_out} <= {texts[i] for i in train}
 
 
 def test_folds_of_groups_that_differ_in_size_are_about_equal() -> None:
@@ -179,6 +166,18 @@ def test_held_out_documents_are_alone_in_their_group() -> None:
     assert min(result.held_out) >= 20
 
 
+def test_a_text_that_every_group_has_joins_none_of_them() -> None:
+    groups = [str(i // 10) for i in range(500)]
+    texts = ["Thank you!" if i % 10 == 0 else str(i) for i in range(500)]
+    labels = ["ab"[i % 2] for i in range(500)]
+    result = split(labels, texts, seed=0, groups=numbered(groups))
+    assert (len(result.train), len(result.test), len(result.copies)) == (400, 90, 10)
+    with pytest.raises(LabelError, match="all of the 10 documents to test on have the text of"):
+        split(
+            ["a", "b"] * 25, ["x"] * 50, seed=0, groups=numbered([str(i // 5) for i in range(50)])
+        )
+
+
 def test_impossible_groups_are_refused() -> None:
     texts, labels = [str(i) for i in range(10)], ["ab"[i % 2] for i in range(10)]
     with pytest.raises(LabelError, match="found none among 1 group of 10 documents"):
@@ -193,7 +192,7 @@ def test_impossible_groups_are_refused() -> None:
 
 def test_groups_are_compared_as_text_and_nothing_is_no_group() -> None:
     found = group_numbers(["a", None, 1, "1 ", float("nan"), "", " ", "A"], 8)
-    assert found.tolist() == [0, -1, 1, 1, -1, -1, -1, 2]
+    assert found.tolist() == [2, -1, 0, 0, -1, -1, -1, 1]
 
 
 @given(timed_rows, st.floats(0.05, 0.95))
@@ -201,24 +200,26 @@ def test_the_test_is_newer_than_training_but_for_what_belongs_together(
     rows: list[tuple[str, str, int]], share: float
 ) -> None:
     texts, groups, times = (list(column) for column in zip(*rows, strict=True))
-    together = units(texts, groups)
     try:
         result = split_by_time(
             texts, np.array(times, float), test_share=share, groups=numbered(groups)
         )
     except LabelError:
-        assert len({min(times[i] for i in unit) for unit in together}) == 1
-        return
-    assert sorted([*result.train, *result.test]) == list(range(len(rows)))
-    assert undivided([result.train, result.test], together)
+        assume(False)
+    tested = np.r_[result.test, result.copies]
+    assert sorted([*result.train, *tested]) == list(range(len(rows)))
     assert len(result.train)
-    start = min(times[i] for i in result.test)
-    trained = set(result.train.tolist())
-    for unit in together:
-        if unit <= trained:
-            assert min(times[i] for i in unit) < start
-    tied = Counter(min(times[i] for i in unit) for unit in together for _ in unit)
-    assert abs(len(result.test) - share * len(rows)) <= max(tied.values())
+    assert len(result.test)
+    assert undivided([result.train, tested], groups)
+    assert undivided([result.train, result.test], texts)
+    names = [group or f"text {text}" for text, group in zip(texts, groups, strict=True)]
+    oldest = {
+        name: min(t for n, t in zip(names, times, strict=True) if n == name) for name in names
+    }
+    start = min(times[i] for i in tested)
+    assert all(oldest[names[i]] < start for i in result.train)
+    tied = Counter(oldest[name] for name in names)
+    assert abs(len(tested) - share * len(rows)) <= max(tied.values())
 
 
 @given(timed_rows, st.integers(0, 99))

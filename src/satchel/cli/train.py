@@ -127,6 +127,7 @@ into model files."""
     help="Same data, seed, versions and machine: the same file, byte for byte.",
 )
 @options.column_options
+@options.split_options
 @options.report_option
 @options.threads_option
 @options.json_option
@@ -147,6 +148,8 @@ def train_command(
     seed: int,
     text: tuple[str, ...] | None,
     label: str | None,
+    group: str | None,
+    time_column: str | None,
     report: str | None,
     threads: int | None,
     as_json: bool,
@@ -164,8 +167,19 @@ def train_command(
         raise click.UsageError(
             "expected an evaluation for --report, found --no-test: remove one of the two"
         )
+    if time_column is not None and (test is not None or no_test):
+        other = "--no-test" if no_test else "--test"
+        raise click.UsageError(
+            f"expected --time to choose the documents to evaluate on, found {other} too: remove "
+            "one of the two"
+        )
+    if preset is not None and (group is not None or time_column is not None):
+        raise click.UsageError(
+            "expected --preset tutorial without --group and --time, since it divides documents as "
+            "the tutorial did: remove one of the two"
+        )
     from satchel.cli.evaluate import check_comparable, evaluate, print_evaluation, save_report
-    from satchel.cli.inputs import divide
+    from satchel.cli.inputs import SplitColumns, divide
     from satchel.cli.options import warn_of_loss
     from satchel.cli.output import prepare_file, prepare_folder
     from satchel.model import Model
@@ -188,16 +202,23 @@ def train_command(
     prepare_file(output, inputs=(source, test))
     if report is not None:
         prepare_folder(report)
+    by = SplitColumns(group, time_column)
     with terminal.progress_bars() as progress:
-        documents = read_documents(source, text=text, label=label, progress=progress)
+        documents = by.read(source, text, label, progress)
         given = None
         if test is not None:
             given = read_documents(test, text=text, label=label, progress=progress)
             check_comparable(documents, given)
         share = 0.0 if given is not None or no_test else 0.2
-        parts = divide(documents, share, hold_out, seed, as_tutorial=preset == "tutorial")
+        parts = divide(documents, share, hold_out, seed, as_tutorial=preset == "tutorial", by=by)
         tested = given if given is not None else parts.test
-        fitted = fit(parts.train.texts, encode(parts.train.labels or []), settings, progress)
+        fitted = fit(
+            parts.train.texts,
+            encode(parts.train.labels or []),
+            settings,
+            progress,
+            groups=parts.groups,
+        )
         model = Model(fitted.model)
         evaluation = whole = None
         uncompressed = model.ensemble
@@ -224,7 +245,7 @@ def train_command(
             if max_size is not None:
                 model = Model(compress(model.ensemble, max_bytes=limit))
     remarks = [*documents.report.lines(), *(given.report.lines() if given else [])]
-    for line in [*remarks, *fitted.dropped.lines()]:
+    for line in [*remarks, *parts.remarks, *fitted.dropped.lines()]:
         terminal.remark(line)
     if max_size is not None:
         small = None if evaluation is None else evaluation.accuracy
@@ -242,7 +263,7 @@ def train_command(
             trained_on=source,
             notes=[
                 _evaluation_note(
-                    evaluation.n, evaluated_documents, model, given is not None, refitted
+                    evaluation.n, evaluated_documents, model, None if given else parts.how, refitted
                 )
             ],
         )
@@ -259,6 +280,8 @@ def train_command(
         }
         if evaluation is not None:
             facts["documents_of_judged_model"] = evaluated_documents
+            if by.named:
+                facts["split"] = {"group": group, "time": time_column, "test": parts.how}
             facts["test"] = evaluation.to_dict()
         if whole is not None:
             facts["accuracy_before_max_size"] = whole
@@ -271,7 +294,9 @@ def train_command(
         terminal.say()
         print_evaluation(evaluation)
         terminal.say(
-            _evaluation_note(evaluation.n, evaluated_documents, model, given is not None, refitted)
+            _evaluation_note(
+                evaluation.n, evaluated_documents, model, None if given else parts.how, refitted
+            )
         )
         if max_size is not None and whole is not None:
             terminal.say(
@@ -287,10 +312,10 @@ def train_command(
 
 
 def _evaluation_note(
-    documents: int, trained_on: int, model: Model, by_test: bool, refitted: bool
+    documents: int, trained_on: int, model: Model, how: str | None, refitted: bool
 ) -> str:
     """Return which model the scores belong to, and what the saved model was trained on."""
-    held_out = f"{documents:,} documents" + ("" if by_test else " held out (20 %)")
+    held_out = f"{documents:,} documents" + ("" if how is None else f" {how}")
     line = f"evaluated on {held_out}, with a model trained on {trained_on:,}"
     if not refitted:
         return f"{line}, which is the model saved"

@@ -71,19 +71,22 @@ class Split:
         train: Training documents.
         test: Test documents.
         held_out: Documents set aside from both.
-        too_large: The first document of each group that has more documents than the test part may
-            have, and therefore stays in training; ascending.
+        copies: Documents left out of the test, because a document of another group that is in
+            training has the same text; empty without groups.
+        too_large: The first document of each group that has more documents than the test may have,
+            and therefore stays in training.
     """
 
     train: np.ndarray
     test: np.ndarray
     held_out: np.ndarray
+    copies: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     too_large: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True)
 class _Units:
-    """What is never divided: copies of a text, and documents of a group.
+    """What is never divided: copies of a text, or the documents of a group.
 
     They are ordered by class, then larger first, then by chance.
 
@@ -92,12 +95,19 @@ class _Units:
         strata: int64 [units], the class of each.
         sizes: int64 [units], documents in each.
         kept: bool [units], whether it stays in training, so that its class occurs there.
+        text: int64 [documents], a number for each text.
     """
 
     of_document: np.ndarray
     strata: np.ndarray
     sizes: np.ndarray
     kept: np.ndarray
+    text: np.ndarray
+
+    def copied(self, documents: np.ndarray, training: np.ndarray) -> np.ndarray:
+        """Return which documents have the text of one in training: bool [documents]."""
+        found: np.ndarray = np.isin(self.text[documents], self.text[training])
+        return found
 
 
 def _strata(labels: AnyLabels) -> np.ndarray:
@@ -125,29 +135,49 @@ def _units(
             f"expected one label per document, found {len(labels):,} labels for "
             f"{len(texts):,} documents."
         )
-    if groups is not None:
-        return _grouped_units(labels, texts, groups, random)
-    _, first, unit, sizes = np.unique(
+    distinct, first, text, sizes = np.unique(
         text_keys(texts), return_index=True, return_inverse=True, return_counts=True
     )
+    if groups is not None:
+        return _grouped_units(labels, text, _group_units(text, groups), random)
     # Copies with different labels go with the label of the first.
     strata = _strata(labels)[first]
-    order = np.lexsort((random.permutation(len(first)), -sizes, strata))
+    order = np.lexsort((random.permutation(len(distinct)), -sizes, strata))
+    place = _places(order)
+    strata = strata[order]
+    return _Units(place[text], strata, sizes[order], _first_of_each(strata), text)
+
+
+def _places(order: np.ndarray) -> np.ndarray:
     place = np.empty(len(order), np.int64)
     place[order] = np.arange(len(order))
-    strata, sizes = strata[order], sizes[order]
-    kept = np.r_[True, strata[1:] != strata[:-1]] if len(strata) else np.zeros(0, np.bool_)
-    return _Units(place[unit], strata, sizes, kept)
+    return place
+
+
+def _first_of_each(strata: np.ndarray) -> np.ndarray:
+    """Return which units are the first of their class, where they are ordered by it."""
+    if not len(strata):
+        return np.zeros(0, np.bool_)
+    return np.r_[True, strata[1:] != strata[:-1]]
+
+
+def _group_units(text: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Return the unit of each document: its group, or its text where it has none.
+
+    Equal texts in two groups do not join these: a text as common as "thank you" would join all.
+    """
+    raw = np.where(groups >= 0, groups, groups.max(initial=-1) + 1 + text)
+    unit: np.ndarray = np.unique(raw, return_inverse=True)[1]
+    return unit
 
 
 def _grouped_units(
-    labels: AnyLabels, texts: Sequence[str], groups: np.ndarray, random: np.random.Generator
+    labels: AnyLabels, text: np.ndarray, unit: np.ndarray, random: np.random.Generator
 ) -> _Units:
     """Return the units of grouped documents; they do not depend on the order of the rows.
 
     The class of a unit is the rarest label in it, and each label has a unit in training.
     """
-    unit = _linked(text_keys(texts), groups)
     sizes = np.bincount(unit)
     sets = label_sets(labels)
     frequency = Counter(label for each in sets for label in each)
@@ -158,14 +188,13 @@ def _grouped_units(
     strata = np.full(len(sizes), len(rank))
     np.minimum.at(strata, holders, classes)
     order = np.lexsort((random.permutation(len(sizes)), -sizes, strata))
-    place = np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order))
+    place = _places(order)
     strata, sizes = strata[order], sizes[order]
+    kept = _first_of_each(strata)
     first_of_label = np.full(len(rank), len(order))
     np.minimum.at(first_of_label, classes, place[holders])
-    kept = np.r_[True, strata[1:] != strata[:-1]] if len(strata) else np.zeros(0, np.bool_)
     kept[first_of_label] = True
-    return _Units(place[unit], strata, sizes, kept)
+    return _Units(place[unit], strata, sizes, kept, text)
 
 
 def group_numbers(groups: Sequence[object] | np.ndarray, documents: int) -> np.ndarray:
@@ -177,7 +206,7 @@ def group_numbers(groups: Sequence[object] | np.ndarray, documents: int) -> np.n
         documents: How many documents there are.
 
     Returns:
-        int64 array, one per document: groups from 0 by first occurrence, -1 for none.
+        int64 array, one per document: groups from 0 in the order of their text, -1 for none.
 
     Raises:
         SettingError: Groups and documents differ in number.
@@ -187,45 +216,12 @@ def group_numbers(groups: Sequence[object] | np.ndarray, documents: int) -> np.n
             f"expected one group per document, found {len(groups):,} groups for {documents:,} "
             f"documents: give None to those that have none."
         )
-    numbers: dict[str, int] = {}
-
-    def number(value: object) -> int:
-        text = "" if value is None or value != value else str(value).strip()
-        return numbers.setdefault(text, len(numbers)) if text else -1
-
-    return np.fromiter(map(number, groups), np.int64, documents)
-
-
-def _linked(keys: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Number the units of documents that are linked by equal texts or groups, through any chain.
-
-    Args:
-        keys: uint64 [documents]: equal for equal texts.
-        groups: int64 [documents]: equal and at least 0 for one group, -1 for none.
-
-    Returns:
-        int64 [documents]: units from 0, by the smallest key in each.
-    """
-    distinct, text = np.unique(keys, return_inverse=True)
-    parent = list(range(len(distinct)))
-
-    def root(node: int) -> int:
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
-    grouped = np.flatnonzero(groups >= 0)
-    links = np.unique(np.stack([groups[grouped], text[grouped]], axis=1), axis=0).tolist()
-    start = -1
-    for number, (group, node) in enumerate(links):
-        if number == 0 or links[number - 1][0] != group:
-            start = node
-        one, other = sorted((root(start), root(node)))
-        parent[other] = one
-    roots = np.fromiter(map(root, range(len(distinct))), np.int64, len(distinct))
-    unit: np.ndarray = np.unique(roots, return_inverse=True)[1][text]
-    return unit
+    names = [
+        "" if value is None or value != value else str(value).strip()  # NaN is not itself
+        for value in groups
+    ]
+    numbers = {name: number for number, name in enumerate(sorted({*names} - {""}))}
+    return np.fromiter((numbers.get(name, -1) for name in names), np.int64, documents)
 
 
 def _sample(chances: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -265,9 +261,10 @@ def split(
 ) -> Split:
     """Split documents into training, test and, on request, held-out ones.
 
-    With groups, the test gets its share of each class's documents, to within the documents of one
-    group, and a group that is larger than all of that share stays in training. Which documents go
-    where does then not depend on their order.
+    With groups, the test gets its share of the documents, to within those of one group, and a group
+    that is larger than all of that share stays in training. Where a text is in several groups, the
+    copies whose group is tested are left out of the test if another group with it is in training.
+    Which documents go where does then not depend on their order.
 
     Args:
         labels: One label per document, or a tuple of labels per document.
@@ -295,7 +292,11 @@ def split(
     if groups is not None:
         large = (units.sizes > max(1.0, test_share * len(texts))) & (len(side) > 1)
     free = ~(units.kept | large)
-    single = np.flatnonzero(free & (units.sizes == 1))
+    single = free & (units.sizes == 1)
+    if groups is not None:
+        times = np.bincount(units.text)[units.text]
+        single[units.of_document[times > 1]] = False
+    single = np.flatnonzero(single)
     if not 0 <= hold_out <= max(len(single) - 1, 0):
         raise SettingError(
             f"hold_out: expected 0 to {max(len(single) - 1, 0):,} of {len(texts):,} documents "
@@ -334,10 +335,23 @@ def split(
         chosen_units[random.choice(np.flatnonzero(free))] = True
     side[chosen_units] = 1
     sides = side[units.of_document]
-    return Split(
-        *(np.flatnonzero(sides == number) for number in range(3)),
-        too_large=_first_documents(units.of_document, large),
-    )
+    train, test, held_out = (np.flatnonzero(sides == number) for number in range(3))
+    if groups is None:
+        return Split(train, test, held_out)
+    copied = units.copied(test, train)
+    _require_new_texts(copied)
+    too_large = _first_documents(units.of_document, large)
+    return Split(train, test[~copied], held_out, test[copied], too_large)
+
+
+def _require_new_texts(copied: np.ndarray) -> None:
+    """Refuse a test without a document that is not a copy of one in training."""
+    if copied.all():
+        raise LabelError(
+            f"expected groups with texts of their own, found that all of the "
+            f"{counted(len(copied), 'document')} to test on have the text of one in another group. "
+            f"Group by another column, or name a test source."
+        )
 
 
 def _check_share(test_share: float) -> None:
@@ -361,9 +375,10 @@ def split_by_time(
 ) -> Split:
     """Split documents into older ones for training and newer ones for the test.
 
-    Documents of the same time stay on the same side. Copies of a text, and the documents of a
-    group, go with the oldest of them: no document of the test is older than the first moment of the
-    test, while training may have newer ones, whose text or group is older.
+    Documents of the same time stay on the same side. Copies of a text go with the oldest of them,
+    and so do the documents of a group: no document of the test is older than the first moment of
+    the test, while training may have newer ones, whose text or group is older. Where a text is in
+    several groups, the copies that would be tested are left out if another is in training.
 
     Args:
         texts: The documents.
@@ -387,13 +402,15 @@ def split_by_time(
             f"expected one time per document, found {len(times):,} times for {len(texts):,} "
             f"documents."
         )
-    given = np.full(len(texts), -1) if groups is None else groups
-    unit = _linked(text_keys(texts), given)
+    text = np.unique(text_keys(texts), return_inverse=True)[1]
+    unit = text if groups is None else _group_units(text, groups)
     sizes = np.bincount(unit)
     oldest = np.full(len(sizes), np.inf)
     np.minimum.at(oldest, unit, times)
     order = np.argsort(oldest, kind="stable")
-    single = order[sizes[order] == 1]
+    alone = sizes == 1
+    alone[unit[np.bincount(text)[text] > 1]] = False
+    single = order[alone[order]]
     if not 0 <= hold_out <= max(len(single) - 2, 0):
         raise SettingError(
             f"hold_out: expected 0 to {max(len(single) - 2, 0):,} of {len(texts):,} documents "
@@ -415,7 +432,10 @@ def split_by_time(
     cut = starts[1:][np.argmin(np.abs(newer[starts[1:]] - wanted))]
     side[order[cut:]] = 1
     sides = side[unit]
-    return Split(*(np.flatnonzero(sides == number) for number in range(3)))
+    train, test, held_out = (np.flatnonzero(sides == number) for number in range(3))
+    copied = np.isin(text[test], text[train])
+    _require_new_texts(copied)
+    return Split(train, test[~copied], held_out, test[copied])
 
 
 def folds(
@@ -439,8 +459,9 @@ def folds(
 
     Returns:
         ``count`` pairs of int64 arrays: training rows and validation rows, ascending.
-        Each document is validated on once, except those of a class with one distinct text, or of
-        a group that is the only one with some label.
+        Each document is validated on once, except those of a class with one distinct text; with
+        groups, those of a group that is the only one with some label, and those with the text of
+        another group in training, which are in neither part.
 
     Raises:
         SettingError: There are fewer than 2 folds, or fewer distinct texts or groups than folds.
@@ -464,9 +485,12 @@ def folds(
     else:
         fold_of_unit = _balanced(units, alone, count)
     fold = fold_of_unit[units.of_document]
-    return [
+    pairs = [
         (np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(count)
     ]
+    if groups is not None:
+        pairs = [(train, held[~units.copied(held, train)]) for train, held in pairs]
+    return pairs
 
 
 def _alone(units: _Units, labels: AnyLabels) -> np.ndarray:
