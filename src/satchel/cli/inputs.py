@@ -219,12 +219,13 @@ def divide(
         share = (len(test) + len(copies)) / len(documents)
         if by.time is not None:
             start = test[np.argmin(times[test])]
-            how = f"held out: the {share:.0%} newest, from {str(cells[start]).strip()} on"
+            newest = "newest" if groups is None else f"whose {by.group} is newest"
+            how = f"held out: the {share:.0%} {newest}, from {str(cells[start]).strip()} on"
             remarks += _newer_in_training(int((times[train] >= times[start]).sum()), by)
             _require_two_labels(documents, train)
         elif groups is not None:
             how = f"held out ({share:.0%}, divided by {by.group})"
-            remarks += _too_large(documents, groups, sides.too_large, by)
+            remarks += _too_large(documents, groups, sides.too_large, by) if test_share else ()
         if not test_share:
             train, test = np.sort(np.concatenate([train, test, copies])), test[:0]
         elif len(copies):

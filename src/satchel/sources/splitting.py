@@ -158,7 +158,8 @@ def _first_of_each(strata: np.ndarray) -> np.ndarray:
     """Return which units are the first of their class, where they are ordered by it."""
     if not len(strata):
         return np.zeros(0, np.bool_)
-    return np.r_[True, strata[1:] != strata[:-1]]
+    first: np.ndarray = np.r_[True, strata[1:] != strata[:-1]]
+    return first
 
 
 def _group_units(text: np.ndarray, groups: np.ndarray) -> np.ndarray:
