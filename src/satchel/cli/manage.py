@@ -115,7 +115,7 @@ def check_command(
     if as_json:
         terminal.print_json({**result.to_dict(), "exit_status": status})
     else:
-        for line in (result.headline(), *result.lines()):
+        for line in (result.headline(), *result.facts(), *result.lines()):
             terminal.say(line)
     sys.exit(status)
 
