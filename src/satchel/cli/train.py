@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from satchel.model import Model
     from satchel.search.settings import ClassWeight, Effort, Preset
     from satchel.sources.documents import Documents
+    from satchel.sources.findings import Finding
     from satchel.training.backends import Backend
 
 
@@ -186,6 +189,7 @@ def train_command(
     from satchel.search.fitting import fit, refit
     from satchel.search.settings import Settings
     from satchel.search.targets import encode
+    from satchel.sources.check import check_before_training
     from satchel.sources.reading import read_documents
 
     start = time.perf_counter()
@@ -205,6 +209,9 @@ def train_command(
     by = SplitColumns(group, time_column)
     with terminal.progress_bars() as progress:
         documents = by.read(source, text, label, progress)
+    findings = check_before_training(documents)
+    _print_findings(findings, source, text, label)
+    with terminal.progress_bars() as progress:
         given = None
         if test is not None:
             given = read_documents(test, text=text, label=label, progress=progress)
@@ -276,6 +283,7 @@ def train_command(
             "documents": model.ensemble.training.documents,
             "documents_left_out": len(fitted.dropped),
             "labels": model.ensemble.labels,
+            "check": [finding.to_dict() for finding in findings],
             **training_facts(model),
         }
         if evaluation is not None:
@@ -309,6 +317,31 @@ def train_command(
         terminal.row([row["file"], label, probability, f"(is: {row['truth']})"])
     terminal.say()
     terminal.say(f"{output}: {os.path.getsize(output) / 1e6:.1f} MB, {seconds:.1f} s")
+
+
+SAID_BY_TRAINING = ("no-labels", "one-class", "empty-documents")
+"""Findings that training reports itself: it stops, or says how many documents were dropped."""
+MOST_FINDINGS = 5
+
+
+def _print_findings(
+    findings: Sequence[Finding], source: str, text: tuple[str, ...] | None, label: str | None
+) -> None:
+    """Print the errors and warnings among the findings on standard error, one line each."""
+    shown = [
+        finding
+        for finding in findings
+        if finding.severity != "note" and finding.code not in SAID_BY_TRAINING
+    ]
+    for finding in shown[:MOST_FINDINGS]:
+        terminal.remark(f"{finding.severity}: {finding.message}")
+    if shown:
+        more = len(shown) - MOST_FINDINGS
+        columns = [part for name in text or () for part in ("--text", name)]
+        columns += [] if label is None else ["--label", label]
+        command = shlex.join(["satchel", "check", source, *columns])
+        others = f"{more} more and " if more > 0 else ""
+        terminal.remark(f"{command}  says {others}what to do")
 
 
 def _evaluation_note(

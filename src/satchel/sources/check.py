@@ -196,7 +196,11 @@ def _findings(documents: Documents, classes: Counter[str], keys: np.ndarray) -> 
         ]
     else:
         labels = [*check_labels(classes, len(documents))]
-    return [*labels, *check_texts(documents, keys)]
+    texts = check_texts(documents, keys)
+    if any(finding.severity == "error" for finding in labels):
+        # What is no label conflicts with none.
+        texts = (finding for finding in texts if finding.code != "conflicting-labels")
+    return [*labels, *texts]
 
 
 def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -215,7 +219,7 @@ def _class_lines(classes: Mapping[str, int]) -> list[str]:
     """Return the classes with their sizes, the most and the least frequent of many."""
 
     def joined(some: Iterable[tuple[str, int]]) -> str:
-        return ", ".join(f"{brief(label)} {number:,}" for label, number in some)
+        return ", ".join(f"{brief(label, 40)} {number:,}" for label, number in some)
 
     ordered = list(classes.items())
     if len(ordered) <= MOST_LISTED:
@@ -295,4 +299,4 @@ def _exact_copies(
 def _how_equal(exact: int, shared: int) -> str:
     if exact == shared:
         return ""
-    return f", {exact or 'none'} to the letter, the others but for case, white space or form"
+    return f" ({exact:,} exactly, {shared - exact:,} except for case, white space or Unicode form)"

@@ -229,6 +229,6 @@ def _placeholders(classes: Counter[str]) -> Iterator[Finding]:
             "placeholder-labels",
             f"{counted(total, 'document is', 'documents are')} labelled {names}: "
             f"{'that is' if len(found) == 1 else 'those are'} taken as {own}.",
-            "If it means that there is no label, remove those rows.",
+            "Where that means that there is no label, remove those rows.",
             first_few(f"{label} ({classes[label]:,})" for label in found),
         )

@@ -21,7 +21,7 @@ _LIMITS: Final = {
 _HARD_LIMITS: Final = {32_766, 32_767, 65_535, 65_536}
 """Lengths of a full cell of Excel and of MySQL's TEXT: one document of it is enough."""
 _NEAR: Final = 3
-"""A limit of bytes falls up to so many short of itself, where it would cut a character."""
+"""Texts within a limit of bytes end up to so many before it: no character is cut in two."""
 _VERY_LONG: Final = 100_000
 """Characters, and 100 times the median."""
 
@@ -137,19 +137,17 @@ def _wrong_column(documents: Documents, filled: np.ndarray) -> Iterator[Finding]
 
 def _cut_off(documents: Documents, keys: np.ndarray, lengths: np.ndarray) -> Iterator[Finding]:
     """Look for a length that no text exceeds and many different ones have, as only a limit does."""
-    most = int(lengths.max(initial=0))
-    at_most = np.flatnonzero(lengths == most)
-    unit, limit = "characters", most
-    if not _is_limit(keys, at_most, most):
+    limit, unit = int(lengths.max(initial=0)), "characters"
+    at_most = np.flatnonzero(lengths == limit)
+    if limit not in _LIMITS | _HARD_LIMITS:
+        # Of texts that are not ASCII, the limit may be one of bytes.
         sizes = np.fromiter(map(size_of, documents.texts), np.int64, len(documents))
-        limit = int(sizes.max(initial=0))
-        at_most = np.flatnonzero(sizes > limit - _NEAR)
-        # Texts of ASCII have as many bytes as characters, and near the longest are many by chance.
-        if limit == most or limit not in _LIMITS | _HARD_LIMITS:
-            return
-        if not _is_limit(keys, at_most, limit):
-            return
-        unit = "bytes"
+        most_bytes = int(sizes.max(initial=0))
+        if most_bytes in _LIMITS | _HARD_LIMITS:
+            limit, unit = most_bytes, "bytes"
+            at_most = np.flatnonzero(sizes > limit - _NEAR)
+    if not _is_limit(keys, at_most, limit):
+        return
     yield Finding(
         "warning",
         "cut-off-texts",

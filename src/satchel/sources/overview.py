@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from satchel.sources.documents import Documents, brief, counted
-from satchel.sources.findings import Finding, first_few
+from satchel.sources.findings import Finding
 from satchel.sources.languages import UNCLEAR, Writing, writing
 
 _MIXED: Final = 0.02
@@ -126,11 +126,10 @@ def check_languages(overview: Overview) -> Iterator[Finding]:
         yield Finding(
             "note",
             "mixed-languages",
-            f"the documents are in {counted(len(several), 'language')} or more, by a sample of "
-            f"{found.sample:,}.",
+            f"the documents are in several languages: {_shares(several)} of those whose language "
+            f"is clear in a sample of {found.sample:,}.",
             "See that each label occurs in each language, or the language itself becomes the "
             "reason for a label; a model for each language may do better.",
-            first_few(f"{name} ({share:.0%})" for name, share in several.items()),
         )
 
 
