@@ -340,8 +340,8 @@ def _print_findings(
         columns = [part for name in text or () for part in ("--text", name)]
         columns += [] if label is None else ["--label", label]
         command = shlex.join(["satchel", "check", source, *columns])
-        others = f"{more} more and " if more > 0 else ""
-        terminal.remark(f"{command}  says {others}what to do")
+        others = f"{more} more, and " if more > 0 else ""
+        terminal.remark(f"{others}what to do about it:  {command}")
 
 
 def _evaluation_note(

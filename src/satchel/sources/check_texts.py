@@ -137,16 +137,15 @@ def _wrong_column(documents: Documents, filled: np.ndarray) -> Iterator[Finding]
 
 def _cut_off(documents: Documents, keys: np.ndarray, lengths: np.ndarray) -> Iterator[Finding]:
     """Look for a length that no text exceeds and many different ones have, as only a limit does."""
-    limit, unit = int(lengths.max(initial=0)), "characters"
-    at_most = np.flatnonzero(lengths == limit)
+    limit, unit, near = int(lengths.max(initial=0)), "characters", 0
     if limit not in _LIMITS | _HARD_LIMITS:
         # Of texts that are not ASCII, the limit may be one of bytes.
         sizes = np.fromiter(map(size_of, documents.texts), np.int64, len(documents))
         most_bytes = int(sizes.max(initial=0))
         if most_bytes in _LIMITS | _HARD_LIMITS:
-            limit, unit = most_bytes, "bytes"
-            at_most = np.flatnonzero(sizes > limit - _NEAR)
-    if not _is_limit(keys, at_most, limit):
+            lengths, limit, unit, near = sizes, most_bytes, "bytes", _NEAR
+    at_most = np.flatnonzero(lengths >= limit - near)
+    if not _is_limit(len(np.unique(keys[at_most])), lengths, limit):
         return
     yield Finding(
         "warning",
@@ -160,14 +159,22 @@ def _cut_off(documents: Documents, keys: np.ndarray, lengths: np.ndarray) -> Ite
     )
 
 
-def _is_limit(keys: np.ndarray, documents: np.ndarray, length: int) -> bool:
-    """Return whether so many different texts have the greatest length that it must be a limit."""
-    different = len(np.unique(keys[documents]))
-    if length in _HARD_LIMITS:
+def _is_limit(different: int, lengths: np.ndarray, most: int) -> bool:
+    """Return whether the greatest length must be a limit.
+
+    Args:
+        different: How many different texts have it.
+        lengths: The lengths of all documents.
+        most: The greatest length.
+    """
+    if most in _HARD_LIMITS:
         return different >= 1
-    if length in _LIMITS:
-        return different >= max(3, 0.001 * len(keys))
-    return length >= 40 and different >= max(10, 0.01 * len(keys))
+    below = int(((lengths >= 0.8 * most) & (lengths < most)).sum()) / max(0.2 * most, 1)
+    if different < 5 * below:
+        return False  # about as many have other lengths, as where all texts are alike
+    if most in _LIMITS:
+        return different >= max(3, 0.001 * len(lengths))
+    return most >= 40 and different >= max(10, 0.01 * len(lengths))
 
 
 def _very_long(documents: Documents, lengths: np.ndarray) -> Iterator[Finding]:

@@ -175,6 +175,9 @@ def _date(value: object, order: DayOrder | None) -> float | None:
     if not isinstance(value, str) or not 4 <= len(value) <= 100:
         return None
     text = value.strip()
+    if order is not None and (match := _EITHER.fullmatch(text)):
+        day, month = ("one", "two") if order == "day first" else ("two", "one")
+        return _from_parts(match.groupdict() | {"day": match[day], "month": match[month]})
     try:
         return _seconds(datetime.datetime.fromisoformat(text))
     except (ValueError, OverflowError):
@@ -182,9 +185,6 @@ def _date(value: object, order: DayOrder | None) -> float | None:
     for form in _FORMS:
         if match := form.fullmatch(text):
             return _from_parts(match.groupdict())
-    if order is not None and (match := _EITHER.fullmatch(text)):
-        day, month = ("one", "two") if order == "day first" else ("two", "one")
-        return _from_parts(match.groupdict() | {"day": match[day], "month": match[month]})
     try:
         # Dates of e-mail, among them those with a zone by name or a year of two digits.
         return _seconds(email.utils.parsedate_to_datetime(text)) if ":" in text else None
