@@ -174,6 +174,8 @@ def _is_limit(different: int, lengths: np.ndarray, most: int) -> bool:
         return False  # about as many have other lengths, as where all texts are alike
     if most in _LIMITS:
         return different >= max(3, 0.001 * len(lengths))
+    if (lengths < 0.8 * most).mean() < 0.05:
+        return False  # texts made by one pattern
     return most >= 40 and different >= max(10, 0.01 * len(lengths))
 
 
