@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+import satchel
 from cli_runs import refused, run
 from satchel.cli.inputs import SplitColumns, divide
+from satchel.errors import SettingError
 from satchel.sources.reading import read_documents
 
 WORDS = {"cars": "engine wheel road drive fuel", "birds": "feather wing nest sing egg"}
@@ -194,3 +196,18 @@ def test_a_single_class_is_said_once(table: Callable[..., Path], tmp_path: Path)
     said = refused("train", table(change), "-o", tmp_path / "m.satchel")
     assert said.count("cars") == 1
     assert "satchel check" not in said
+
+
+def test_the_search_keeps_groups_together() -> None:
+    # A word of its own tells each group's label: only where validation divides groups does it help.
+    texts = [f"group{place // 4} number{place} of the rest" for place in range(160)]
+    labels = ["ab"[place // 4 % 2] for place in range(160)]
+    authors = [f"author {place // 4}" for place in range(160)]
+    weights = [0.0, *[1.0] * 159]
+    classifier = satchel.TextClassifier(budget=0.01)
+    for groups, accuracy in ((None, 1.0), (authors, 0.5)):
+        classifier.fit(texts, labels, groups=groups, sample_weight=weights)
+        first = classifier.model_.ensemble.training.trials[0]
+        assert first.value == pytest.approx(accuracy, abs=0.05)
+    with pytest.raises(SettingError, match="expected one group per document, found 2 groups for"):
+        classifier.fit(texts, labels, groups=["a", "b"])
