@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cli_runs import run
 from confined import assert_confined
 from satchel.sources.check import CheckResult, check
 from satchel.sources.check_labels import PLACEHOLDERS, spelling
@@ -347,9 +348,12 @@ def test_the_test_data_spelled_otherwise_is_told_apart() -> None:
     assert "(1 exactly, 1 except for case, white space or Unicode form)" in finding.message
 
 
-def test_the_page_lists_every_code() -> None:
+def test_page_and_help_list_every_code() -> None:
     page = Path(__file__).parents[1] / "docs" / "check.md"
     assert re.findall(r"^\| `([a-z-]+)` \|", page.read_text("utf-8"), re.M) == list(get_args(Code))
+    _, _, codes = run("check", "--help").stdout.partition("Codes of findings")
+    listed = re.split(r"[\s,]+", codes.partition(":")[2].strip())
+    assert {*listed} - {"errors", "either", "warnings", "notes"} == {*get_args(Code)}
 
 
 LINEAR = """
