@@ -105,6 +105,15 @@ def test_what_stays_in_training_or_out_of_the_test_is_said(table: Callable[..., 
     )
     assert "1 document has no thread: each is divided on its own, together with its copies." in said
 
+    def same(rows: list[dict[str, object]]) -> None:
+        for each in rows[:90]:
+            each["thread"], each["text"] = "", "thank you all"
+
+    path = table(same)
+    facts = trained(path, "--group", "thread")
+    assert "90 documents have no thread" in str(facts["stderr"])
+    assert "more than are held out" not in str(facts["stderr"])
+
     def common(rows: list[dict[str, object]]) -> None:
         for place in range(0, 200, 4):
             rows[place]["text"] = "thank you all, cars"

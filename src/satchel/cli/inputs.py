@@ -264,6 +264,7 @@ def _too_large(
 ) -> tuple[str, ...]:
     """Say which groups are too large to hold out: at most three by name."""
     values = by.values(documents, by.group or "")
+    first = first[groups[first] >= 0]  # without the copies of a text that have no group
     lines = []
     for place in first[:3].tolist():
         number = int((groups == groups[place]).sum())

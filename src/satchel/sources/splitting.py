@@ -73,8 +73,8 @@ class Split:
         held_out: Documents set aside from both.
         copies: Documents left out of the test, because a document of another group that is in
             training has the same text; empty without groups.
-        too_large: The first document of each group that has more documents than the test may have,
-            and therefore stays in training.
+        too_large: The first document of each group, or of each text without one, that has more
+            documents than the test may have, and therefore stays in training.
     """
 
     train: np.ndarray
