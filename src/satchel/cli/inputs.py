@@ -25,7 +25,6 @@ from satchel.sources.documents import Documents, ReadReport, brief, counted
 from satchel.sources.encodings import Decoder
 from satchel.sources.reading import locate, read_documents
 from satchel.sources.splitting import group_numbers, split, split_by_time, text_keys
-from satchel.sources.times import moments
 
 if TYPE_CHECKING:
     from satchel.inference.structure import Ensemble
@@ -210,6 +209,8 @@ def divide(
                 groups=groups,
             )
         else:
+            from satchel.sources.times import moments
+
             cells = by.values(documents, by.time)
             times = moments(cells, documents.names, by.time)
             sides = split_by_time(

@@ -6,9 +6,7 @@ plain years are compared as they are.
 
 from __future__ import annotations
 
-import calendar
 import datetime
-import email.utils
 import math
 import re
 from collections.abc import Sequence
@@ -27,11 +25,14 @@ _CLOCK: Final = (
     r"(?:[.,](?P<fraction>[0-9]{1,9}))?)?(?:[ ]?(?P<half>[AaPp])\.?[Mm]\.?)?"
     r"(?:[ ]?(?:Z|UTC|GMT|(?P<sign>[+-])(?P<off_hour>[0-9]{2}):?(?P<off_minute>[0-9]{2})))?)?"
 )
+_MONTHS: Final = (
+    *("january", "february", "march", "april", "may", "june", "july", "august", "september"),
+    *("october", "november", "december"),
+)
 _MONTH_NAMES: Final = {
-    name.lower(): number
-    for names in (calendar.month_name, calendar.month_abbr, ("", *["" for _ in range(8)], "Sept"))
-    for number, name in enumerate(names)
-    if name
+    name: number
+    for number, month in enumerate(_MONTHS, 1)
+    for name in (month, month[:3], *(["sept"] if month == "september" else []))
 }
 _MONTH: Final = r"(?P<name>[A-Za-z]{3,9})\.?"
 _WEEKDAY: Final = r"(?:[A-Za-z]{3,9},?[ ]+)?"
@@ -185,9 +186,13 @@ def _date(value: object, order: DayOrder | None) -> float | None:
     for form in _FORMS:
         if match := form.fullmatch(text):
             return _from_parts(match.groupdict())
+    if ":" not in text:
+        return None
+    import email.utils  # imports socket and more, which few tables need
+
     try:
         # Dates of e-mail, among them those with a zone by name or a year of two digits.
-        return _seconds(email.utils.parsedate_to_datetime(text)) if ":" in text else None
+        return _seconds(email.utils.parsedate_to_datetime(text))
     except (ValueError, OverflowError, TypeError, IndexError):
         return None
 
