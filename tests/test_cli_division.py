@@ -56,7 +56,7 @@ def test_no_thread_is_on_both_sides_and_the_output_says_so(table: Callable[..., 
     path = table()
     facts = trained(path, "--group", "Thread")
     assert facts["split"] == {
-        "group": "Thread", "time": None, "test": "held out (20%, divided by Thread)",
+        "group": "Thread", "time": None, "test": "held out (20 %, divided by Thread)",
     }  # fmt: skip
     assert facts["documents_of_judged_model"] == 160
     documents = read_documents(path, keep=("thread",))
@@ -68,7 +68,7 @@ def test_no_thread_is_on_both_sides_and_the_output_says_so(table: Callable[..., 
     assert parts.groups is not None
     assert len(parts.groups) == len(parts.train)
     said = run("train", path, "-o", path.with_suffix(".m"), "--effort", "fast", "--group", "thread")
-    assert "evaluated on 40 documents held out (20%, divided by thread), with" in said.stdout
+    assert "evaluated on 40 documents held out (20 %, divided by thread), with" in said.stdout
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_the_newest_fifth_is_held_out(table: Callable[..., Path], column: str, f
     path = table()
     facts = trained(path, "--time", column)
     assert facts["split"] == {
-        "group": None, "time": column, "test": f"held out: the 20% newest, from {first} on",
+        "group": None, "time": column, "test": f"held out: the 20 % newest, from {first} on",
     }  # fmt: skip
     assert facts["documents"] == 200
     documents = read_documents(path, keep=(column,))

@@ -217,15 +217,15 @@ def divide(
                 documents.texts, times, test_share=test_share, hold_out=hold_out, groups=groups
             )
         train, test, aside, copies = sides.train, sides.test, sides.held_out, sides.copies
-        share = (len(test) + len(copies)) / len(documents)
+        share = f"{100 * (len(test) + len(copies)) / len(documents):.0f} %"
         if by.time is not None:
             start = test[np.argmin(times[test])]
             newest = "newest" if groups is None else f"whose {by.group} is newest"
-            how = f"held out: the {share:.0%} {newest}, from {str(cells[start]).strip()} on"
+            how = f"held out: the {share} {newest}, from {str(cells[start]).strip()} on"
             remarks += _newer_in_training(int((times[train] >= times[start]).sum()), by)
             _require_two_labels(documents, train)
         elif groups is not None:
-            how = f"held out ({share:.0%}, divided by {by.group})"
+            how = f"held out ({share}, divided by {by.group})"
             remarks += _too_large(documents, groups, sides.too_large, by) if test_share else ()
         if not test_share:
             train, test = np.sort(np.concatenate([train, test, copies])), test[:0]
