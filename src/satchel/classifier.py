@@ -17,6 +17,7 @@ from satchel.model import Model, evaluate_predictions
 from satchel.progress import Progress, silent
 from satchel.search.fitting import fit
 from satchel.search.settings import ClassWeight, Effort, Optimizer, Preset, Settings
+from satchel.sources.splitting import group_numbers
 from satchel.training.backends import Backend
 
 try:
@@ -152,6 +153,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         *,
         sample_weight: Sequence[float] | np.ndarray | None = None,
         validation_data: tuple[Texts, Labels] | None = None,
+        groups: Sequence[object] | np.ndarray | None = None,
     ) -> TextClassifier:
         """Train on labelled documents; a second call starts from scratch.
 
@@ -165,6 +167,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
                 equally.
             validation_data: Texts and labels on which networks are evaluated after each epoch, for
                 ``history_`` and callbacks; they are never trained on.
+            groups: One value per document, such as its author or conversation: documents with the
+                same one are never on both sides of a split for validation, so that recipes are
+                selected by how they do on new groups. None and empty values are no group.
 
         Returns:
             The classifier itself.
@@ -183,7 +188,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         documents = list(texts_of(X))
         labels = _column(y)
         weights = weights_of(sample_weight, len(documents))
+        numbers = None if groups is None else group_numbers(groups, len(documents))
         if weights is not None and not weights.all():
+            numbers = None if numbers is None else numbers[weights > 0]
             documents, labels, weights = _with_weight(documents, labels, weights)
         targets = targets_of(labels).with_weights(weights)
         validation = None
@@ -192,7 +199,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
                 list(texts_of(validation_data[0])),
                 targets_like(_column(validation_data[1]), targets),
             )
-        fitted = fit(documents, targets, checked, progress or silent, validation)
+        fitted = fit(documents, targets, checked, progress or silent, validation, numbers)
         self.model_ = Model(fitted.model)
         self.classes_ = targets.labels
         self.history_ = [dict(history) for history in fitted.history]
