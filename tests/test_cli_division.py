@@ -11,7 +11,7 @@ import pytest
 
 import satchel
 from cli_runs import refused, run
-from satchel.cli.inputs import SplitColumns, divide
+from satchel.cli.division import SplitColumns, divide
 from satchel.errors import SettingError
 from satchel.sources.reading import read_documents
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from satchel import errors
-from satchel.containers import is_indicator, targets_like, targets_of, texts_of, weights_of
+from satchel.containers import (
+    is_indicator,
+    joined_batches,
+    targets_like,
+    targets_of,
+    texts_of,
+    weights_of,
+)
 from satchel.errors import LabelError, MissingDependencyError, SettingError
 from satchel.features.csr import CSRMatrix
 from satchel.model import Model, evaluate_predictions
@@ -209,6 +216,29 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         if self._output_form == "labels" and is_indicator(labels):
             self._output_form = "dense"
         return self
+
+    def fit_stream(self, batches: Iterable[Any]) -> TextClassifier:
+        """Train on batches of documents, as a generator yields them.
+
+        Texts and labels of all batches are held in memory before training begins; what a batch
+        holds besides is not. Then it is as if :meth:`fit` had got them at once.
+
+        Args:
+            batches: Each a tuple ``(texts, labels)`` or ``(texts, labels, sample_weight)``, or a
+                table with columns of text and label, recognised by their names, as
+                :func:`satchel.stream` yields it.
+
+        Returns:
+            The classifier itself.
+
+        Raises:
+            TextError: If there is no batch, or one is neither a tuple nor a table.
+            LabelError: If a batch has another number of labels than of texts.
+            SourceError: If a table's columns are not recognised.
+            Others as :meth:`fit`.
+        """
+        texts, labels, weights = joined_batches(batches)
+        return self.fit(texts, labels, sample_weight=weights)
 
     def predict(self, X: Texts) -> np.ndarray | Any:
         """Predict the label of each document, in the form and type of the training labels.

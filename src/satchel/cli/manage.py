@@ -323,8 +323,9 @@ SET_ASIDE = 5
 def demo_command(folder: str, backend: Backend | None) -> None:
     """Train on 2,225 BBC articles, evaluate on a held-out fifth, and label a few unseen ones."""
     from satchel.bulk.predictions import predictions
+    from satchel.cli.division import divide
     from satchel.cli.evaluate import evaluate, print_evaluation, save_report
-    from satchel.cli.inputs import divide, load
+    from satchel.cli.inputs import load
     from satchel.cli.output import prepare_file, prepare_folder
     from satchel.cli.train import print_training
     from satchel.model import Model

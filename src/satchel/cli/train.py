@@ -181,6 +181,7 @@ def train_command(
             "expected --preset tutorial without --group and --time, since it divides documents as "
             "the tutorial did: remove one of the two"
         )
+    from satchel.cli.division import SplitColumns, divide
     from satchel.cli.evaluate import (
         check_comparable,
         evaluate,
@@ -188,7 +189,7 @@ def train_command(
         print_evaluation,
         save_report,
     )
-    from satchel.cli.inputs import SplitColumns, divide, read_labelled, rejects_of
+    from satchel.cli.inputs import read_labelled, rejects_of
     from satchel.cli.options import warn_of_loss
     from satchel.cli.output import prepare_file, prepare_folder
     from satchel.model import Model
