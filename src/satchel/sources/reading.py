@@ -427,7 +427,7 @@ def read(
     try:
         import polars
     except ImportError as error:
-        raise MissingDependencyError("polars", "train", "satchel.read") from error
+        raise MissingDependencyError("polars", "tables", "satchel.read") from error
     from satchel.sources.tables import series
 
     texts = () if text is None else (text,) if isinstance(text, str) else tuple(text)
