@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import tarfile
+import tempfile
 import threading
 from collections import namedtuple
 from collections.abc import Callable, Iterator
@@ -30,7 +31,7 @@ from satchel.errors import (
     SourceError,
     SourceNotFoundError,
 )
-from satchel.sources import opening, remote
+from satchel.sources import remote
 from satchel.sources.opening import expand, sniff
 from satchel.sources.reading import read_documents
 
@@ -251,7 +252,7 @@ def test_a_missing_package_is_named(
 def test_a_copy_takes_no_more_than_the_disk_has_and_is_deleted(
     memory: Callable[[str, bytes], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(opening.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     address = memory("t.parquet", parquet_bytes())
     seen: list[tuple[str, int, int | None]] = []
 
