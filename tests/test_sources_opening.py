@@ -184,6 +184,22 @@ def test_every_format_is_read_from_an_address(
     check(read_documents(f"file://{tmp_path / name}"))
 
 
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz"])
+def test_many_rows_from_an_address_show_how_far_they_are(
+    name: str, memory: Callable[[str, bytes], str]
+) -> None:
+    data = ("text,label\n" + "some text,x\n" * 20_000).encode()
+    seen: list[tuple[int, int | None]] = []
+
+    def progress(stage: str, done: int, total: int | None, note: str = "") -> None:
+        seen.append((done, total))
+
+    address = memory(name, gzip.compress(data) if name.endswith(".gz") else data)
+    assert len(read_documents(address, progress=progress)) == 20_000
+    assert len(seen) > 3
+    assert all(total is not None and total >= done for done, total in seen)
+
+
 def test_patterns_and_queries_at_addresses(memory: Callable[[str, bytes], str]) -> None:
     for name in ("b.csv", "a.csv", "sub/c.csv"):
         memory(name, CSV.encode())

@@ -76,6 +76,7 @@ class RemoteFile(io.RawIOBase):
 
     def __init__(self, address: str) -> None:
         self._address = address
+        self._position = 0
         with _errors(address):
             system, path = _system(address)
             self._file = system.open(path, "rb", block_size=_BLOCK_BYTES)
@@ -89,8 +90,13 @@ class RemoteFile(io.RawIOBase):
     def read(self, size: int | None = -1) -> bytes:
         """Read up to ``size`` bytes; all that is left where negative or None."""
         with _errors(self._address):
-            data = self._file.read(-1 if size is None else size)
-        return bytes(data)
+            data = bytes(self._file.read(-1 if size is None else size))
+        self._position += len(data)
+        return data
+
+    def tell(self) -> int:
+        """Return how many bytes have been read."""
+        return self._position
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         """Read into a buffer; what ``io.BufferedReader`` calls."""
