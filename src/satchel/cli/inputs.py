@@ -34,11 +34,12 @@ if TYPE_CHECKING:
     from satchel.sealed.assembly import Contents
 
 
-def read_contents(path: str) -> Contents:
+def read_contents(path: str, *, mapped: bool = False) -> Contents:
     """Read what a model file holds.
 
     Args:
         path: The file.
+        mapped: Whether its arrays stay in the file, so that processes share them.
 
     Raises:
         SourceNotFoundError: There is no such file.
@@ -50,7 +51,7 @@ def read_contents(path: str) -> Contents:
     if not path:  # pathlib would treat it as the current folder
         raise SourceNotFoundError("expected the path of a model file, found an empty path")
     try:
-        return store.read_contents(path)
+        return store.read_contents(path, mapped=mapped)
     except ModelFileError as error:
         raise ModelFileError(f"{error.reason} (in {path})", error.member) from error
     except FileNotFoundError:
@@ -72,11 +73,12 @@ def read_ensemble(path: str) -> Ensemble:
     return ensemble_of(read_contents(path))
 
 
-def load(path: str) -> Model:
+def load(path: str, *, mapped: bool = False) -> Model:
     """Open a model file, ready to predict; see `read_contents`."""
     from satchel.model import Model
+    from satchel.sealed.assembly import ensemble_of
 
-    return Model(read_ensemble(path))
+    return Model(ensemble_of(read_contents(path, mapped=mapped)))
 
 
 _FIRST_ROWS = BatchSize(1_000, 1 << 22)

@@ -129,7 +129,8 @@ def predict_command(
     if out is not None:
         prepare_parts(out) if folder else prepare_file(out, inputs=given)
     inputs.check()
-    classifier = load(model)
+    # Several such jobs may run at once, on parts of a large source: they share the file's pages.
+    classifier = load(model, mapped=folder)
     report = ReadReport()
     totals = Totals()
     # Progress bars would overwrite rows on the same terminal.
