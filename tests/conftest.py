@@ -36,6 +36,21 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+# Modules of tests in which no network is trained or run by Keras: one backend is enough for them.
+WITHOUT_KERAS = (
+    *("test_sources_", "test_bad_inputs", "test_features_", "test_files", "test_escaping"),
+    *("test_sealed_", "test_evaluation_", "test_bulk", "test_serving_", "test_cli_answers"),
+    *("test_linear_cost", "test_machine_code", "test_packaging", "test_progress", "test_readme"),
+    *("test_suite", "test_cli_parts"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.name.startswith(WITHOUT_KERAS):
+            item.add_marker("without_keras")
+
+
 def pytest_unconfigure() -> None:
     shutil.rmtree(_COMPILED, ignore_errors=True)
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from conftest import WITHOUT_KERAS
+
 HERE = Path(__file__).parent
 
 
@@ -45,3 +47,12 @@ def test_no_module_hides_behind_keras() -> None:
     for path in sorted(HERE.glob("test_*.py")):
         source = path.read_text("utf-8")
         assert not re.search(r"^(\w+ = )?pytest\.importorskip\(.keras\b", source, re.M), path.name
+
+
+def test_modules_that_run_on_one_backend_train_no_network() -> None:
+    uses = r"^\s*(import keras|from keras)\b|\bsatchel\.(training|search)\.(?!targets|settings)"
+    uses += r"|TextClassifier\((?!effort=\"fast\")"
+    for path in sorted(HERE.glob("test_*.py")):
+        if path.name.startswith(WITHOUT_KERAS) and path.name != "test_suite.py":
+            found = re.search(uses, path.read_text("utf-8"), re.M)
+            assert found is None, f"{path.name}: {found[0] if found else ''}"
