@@ -264,6 +264,7 @@ def test_the_public_names_are_these() -> None:
         "check",
         "load",
         "read",
+        "stream",
     ]
     for name in satchel.__all__:
         assert getattr(satchel, name) is not None

@@ -188,7 +188,7 @@ def test_a_finished_job_is_not_done_again(place: Path) -> None:
     run("predict", "m.satchel", "t.jsonl", "--out", "parts/")
     before = digests(place / "parts")
     answer = run("predict", "m.satchel", "t.jsonl", "--out", "parts/")
-    assert "wrote 30 predictions to parts/ (1 parts, 1 of them by an earlier run)" in answer.stderr
+    assert "wrote 30 predictions to parts/ (1 part, 1 of them by an earlier run)" in answer.stderr
     assert digests(place / "parts") == before
 
 

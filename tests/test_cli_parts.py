@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from satchel.cli.inputs import divide
+from satchel.cli.division import divide
 from satchel.errors import LabelError, SettingError
 from satchel.sources.documents import Documents
 

@@ -16,6 +16,7 @@ import textwrap
 from pathlib import Path
 
 import numpy as np
+import polars
 import pytest
 
 from corpora import COMMON
@@ -90,6 +91,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(DATA / ARCHIVE, folder)
     else:
         made_archive(folder / ARCHIVE)
+    rows = {"id": [*range(500)], "text": ["the shuttle"] * 500}
+    polars.DataFrame(rows).write_parquet(folder / "big.parquet")
+    polars.DataFrame(rows).write_csv(folder / "big.csv")
+    with (folder / "big.csv").open("a") as file:
+        file.write("500,a,cell,too,many\n")
     binaries = folder / "bin"
     binaries.mkdir()
     command = binaries / "satchel"

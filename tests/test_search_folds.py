@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,6 +61,21 @@ def test_each_document_is_held_out_once_where_all_can_be(n: int, count: int, see
     for fold in folds:
         train, test = sides(fold)
         assert sorted(train + test) == list(range(3 * n))
+
+
+@given(keys, st.lists(st.integers(-1, 5), min_size=60, max_size=60), st.integers(1, 4))
+def test_groups_stay_on_one_side(found: list[int], numbers: list[int], count: int) -> None:
+    texts = [f"text {key}" for key in found]
+    labels = ["ab"[place % 2] for place in range(len(found))]
+    groups = np.array(numbers[: len(found)])
+    folds = make_folds(
+        texts, encode(labels), count=count, max_train=99, max_test=99, seed=0, groups=groups
+    )
+    for fold in folds:
+        train, test = sides(fold)
+        assert test
+        assert not {groups[i] for i in train} & {groups[i] for i in test} - {-1}
+        assert not {texts[i] for i in train} & {texts[i] for i in test}
 
 
 def test_one_fold_holds_out_a_fifth() -> None:

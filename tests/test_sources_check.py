@@ -46,7 +46,7 @@ def test_nothing_is_said_where_all_is_well() -> None:
 
 
 def test_one_class_or_none_is_an_error() -> None:
-    one = check(documents([("a", str(i)) for i in range(100)]))
+    one = check(documents([("a", f"text {i}") for i in range(100)]))
     assert codes(one) == {"one-class": "error"}
     assert not one.ok
     assert one.lines()[0] == "error: there is only one label, 'a': nothing to classify."
@@ -55,7 +55,7 @@ def test_one_class_or_none_is_an_error() -> None:
 
 
 def test_labels_that_look_like_identifiers_are_an_error() -> None:
-    result = check(documents([(f"id{i}", str(i)) for i in range(100)]))
+    result = check(documents([(f"id{i}", f"text {i}") for i in range(100)]))
     assert codes(result) == {"labels-like-ids": "error"}
 
 
@@ -63,7 +63,7 @@ def test_labels_that_differ_in_case_or_space_are_shown_with_counts() -> None:
     more = [("A ", f"x{i}") for i in range(20)]
     result = check(plenty(*more))
     assert codes(result) == {"label-spellings": "warning"}
-    assert result.findings[0].examples == ("'A ' (20) / 'a' (100)",)
+    assert result.findings[0].examples == ("'a' (100) / 'A ' (20)",)
 
 
 def test_tiny_classes_are_shown_smallest_first() -> None:
@@ -112,8 +112,11 @@ def test_the_test_source_is_compared() -> None:
     }
     only, overlap, absent = result.findings
     assert only.message == "1 label of the test data (2 documents) is not in the training data."
-    assert only.examples == ("c",)
-    assert overlap.message == "1 of 3 test documents (33.3%) is also in the training data."
+    assert only.examples == ("c (2)",)
+    assert overlap.message == (
+        "1 of 3 test documents (33.3%) is also in the training data (0 exactly, 1 except for case, "
+        "white space or Unicode form)."
+    )
     assert overlap.examples == ("t0 = d7",)
     assert absent.examples == ("b",)
 
@@ -236,7 +239,7 @@ def test_the_exit_status_says_what_was_found(posts: Path, tmp_path: Path) -> Non
     noted = tmp_path / "noted.csv"
     noted.write_text(clean.read_text() + "text 0,a\n")
     one = tmp_path / "one.csv"
-    one.write_text("text,label\n" + "".join(f"{n},x\n" for n in range(100)))
+    one.write_text("text,label\n" + "".join(f"text {n},x\n" for n in range(100)))
     for path, status, strict, headline in (
         (clean, 0, 0, "2 labels in 200 documents: no findings"),
         (noted, 0, 0, "2 labels in 201 documents: 1 note"),

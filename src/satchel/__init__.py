@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from satchel.errors import SatchelError
     from satchel.model import Model, load
     from satchel.sources.check import check
-    from satchel.sources.reading import read
+    from satchel.sources.reading import read, stream
 
 # Each public name and its module, imported at first use: ``import satchel`` itself stays light.
 _HOMES = {
@@ -30,10 +30,11 @@ _HOMES = {
     "check": "satchel.sources.check",
     "load": "satchel.model",
     "read": "satchel.sources",
+    "stream": "satchel.sources",
 }
 _prepare_import()  # a head of one's own imports Keras before any training does
 
-__all__ = ["Model", "SatchelError", "TextClassifier", "check", "load", "read"]
+__all__ = ["Model", "SatchelError", "TextClassifier", "check", "load", "read", "stream"]
 
 
 def __getattr__(name: str) -> object:

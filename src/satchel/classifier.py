@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from satchel import errors
-from satchel.containers import is_indicator, targets_like, targets_of, texts_of, weights_of
+from satchel.containers import (
+    is_indicator,
+    joined_batches,
+    targets_like,
+    targets_of,
+    texts_of,
+    weights_of,
+)
 from satchel.errors import LabelError, MissingDependencyError, SettingError
 from satchel.features.csr import CSRMatrix
 from satchel.model import Model, evaluate_predictions
 from satchel.progress import Progress, silent
 from satchel.search.fitting import fit
 from satchel.search.settings import ClassWeight, Effort, Optimizer, Preset, Settings
+from satchel.sources.splitting import group_numbers
 from satchel.training.backends import Backend
 
 try:
@@ -152,6 +160,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         *,
         sample_weight: Sequence[float] | np.ndarray | None = None,
         validation_data: tuple[Texts, Labels] | None = None,
+        groups: Sequence[object] | np.ndarray | None = None,
     ) -> TextClassifier:
         """Train on labelled documents; a second call starts from scratch.
 
@@ -165,6 +174,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
                 equally.
             validation_data: Texts and labels on which networks are evaluated after each epoch, for
                 ``history_`` and callbacks; they are never trained on.
+            groups: One value per document, such as its author or conversation: documents with the
+                same one are never on both sides of a split for validation, so that recipes are
+                selected by how they do on new groups. None and empty values are no group.
 
         Returns:
             The classifier itself.
@@ -183,7 +195,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         documents = list(texts_of(X))
         labels = _column(y)
         weights = weights_of(sample_weight, len(documents))
+        numbers = None if groups is None else group_numbers(groups, len(documents))
         if weights is not None and not weights.all():
+            numbers = None if numbers is None else numbers[weights > 0]
             documents, labels, weights = _with_weight(documents, labels, weights)
         targets = targets_of(labels).with_weights(weights)
         validation = None
@@ -192,7 +206,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
                 list(texts_of(validation_data[0])),
                 targets_like(_column(validation_data[1]), targets),
             )
-        fitted = fit(documents, targets, checked, progress or silent, validation)
+        fitted = fit(documents, targets, checked, progress or silent, validation, numbers)
         self.model_ = Model(fitted.model)
         self.classes_ = targets.labels
         self.history_ = [dict(history) for history in fitted.history]
@@ -202,6 +216,29 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         if self._output_form == "labels" and is_indicator(labels):
             self._output_form = "dense"
         return self
+
+    def fit_stream(self, batches: Iterable[Any]) -> TextClassifier:
+        """Train on batches of documents, as a generator yields them.
+
+        Texts and labels of all batches are held in memory before training begins; what a batch
+        holds besides is not. Then it is as if :meth:`fit` had got them at once.
+
+        Args:
+            batches: Each a tuple ``(texts, labels)`` or ``(texts, labels, sample_weight)``, or a
+                table with columns of text and label, recognised by their names, as
+                :func:`satchel.stream` yields it.
+
+        Returns:
+            The classifier itself.
+
+        Raises:
+            TextError: If there is no batch, or one is neither a tuple nor a table.
+            LabelError: If a batch has another number of labels than of texts.
+            SourceError: If a table's columns are not recognised.
+            Others as :meth:`fit`.
+        """
+        texts, labels, weights = joined_batches(batches)
+        return self.fit(texts, labels, sample_weight=weights)
 
     def predict(self, X: Texts) -> np.ndarray | Any:
         """Predict the label of each document, in the form and type of the training labels.

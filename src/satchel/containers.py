@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Any, cast
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from satchel.errors import LabelError, SettingError, TextError
 from satchel.features.packed import PackedTexts, documents_of
 from satchel.features.preprocess import check_text
 from satchel.search.targets import Targets, encode, encode_pairs
+from satchel.sources.columns import Columns
+from satchel.sources.tables import is_frame
 
 
 def texts_of(texts: Any) -> Sequence[str]:
@@ -171,3 +173,50 @@ def _pairs(table: Any) -> tuple[np.ndarray, np.ndarray]:
         wrong = next(one for one in np.unique(ones).tolist() if one != 1)
         raise LabelError(f"expected a table of zeros and ones as labels, found {wrong!r}")
     return offsets.astype(np.int64), columns.astype(np.int64)
+
+
+def joined_batches(batches: Iterable[Any]) -> tuple[list[str], list[Any], np.ndarray | None]:
+    """Return texts, labels and weights of all batches of a stream.
+
+    Args:
+        batches: Tuples ``(texts, labels)`` or ``(texts, labels, sample_weight)``, or tables.
+
+    Raises:
+        TextError: There is no batch, or one is neither a tuple nor a table.
+        LabelError: A batch has another number of labels than of texts.
+        SettingError: Weights are wrong, or missing in some batches.
+        SourceError: A table's columns are not recognised.
+    """
+    texts: list[str] = []
+    labels: list[Any] = []
+    weights: list[np.ndarray] = []
+    number = 0
+    for number, batch in enumerate(batches, 1):
+        given = None
+        if isinstance(batch, tuple) and len(batch) in (2, 3):
+            own_texts, own_labels = list(texts_of(batch[0])), list(_listed(batch[1]))
+            given = batch[2] if len(batch) == 3 else None
+        elif is_frame(batch):
+            taken = Columns().choose(list(map(str, batch.columns)), f"batch {number}", [])
+            columns = [texts_of(batch[name]) for name in taken.text]
+            own_texts = ["\n".join(cells) for cells in zip(*columns, strict=True)]
+            own_labels = list(_listed(batch[taken.label]))
+        else:
+            raise TextError(
+                f"expected (texts, labels) or a table as batch {number}, found "
+                f"{type(batch).__name__}"
+            )
+        if len(own_texts) != len(own_labels):
+            raise LabelError(
+                f"expected one label per text in batch {number}, found {len(own_labels):,} labels "
+                f"for {len(own_texts):,} texts"
+            )
+        texts += own_texts
+        labels += own_labels
+        if given is not None:
+            weights.append(cast("np.ndarray", weights_of(given, len(own_texts))))
+    if not number:
+        raise TextError("expected batches of documents, found none")
+    if weights and len(weights) != number:
+        raise SettingError("expected sample weights in every batch or in none, found some without")
+    return texts, labels, np.concatenate(weights) if weights else None

@@ -11,15 +11,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from satchel.errors import PredictionError
 from satchel.inference.columns import PredictionColumns
-from satchel.sources.collecting import BatchSize
 from satchel.sources.documents import Documents, Skipped
 
 if TYPE_CHECKING:
     from satchel.inference.explain import Explanation
     from satchel.model import Model
-
-BATCH: Final = BatchSize(32_768, 1 << 24)
-"""What is in memory at a time, twice: the batch that is predicted, and the one that is read."""
 
 DIGITS: Final = 6
 """Probabilities are rounded to so many digits, which is what float32 holds of them."""

@@ -9,9 +9,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
-from satchel.bulk.predictions import BATCH
 from satchel.bulk.writers import Shape
 from satchel.cli import terminal
 from satchel.cli.options import SourceOptions
@@ -19,20 +16,17 @@ from satchel.cli.output import prepare_file
 from satchel.cli.terminal import read_input
 from satchel.errors import (
     InputError,
-    LabelError,
     ModelFileError,
-    SettingError,
     SourceError,
     SourceNotFoundError,
 )
 from satchel.progress import Progress, silent
-from satchel.sources.collecting import BatchSize, Collector, Reading
+from satchel.sources.collecting import BATCH, BatchSize, Collector, Reading
 from satchel.sources.columns import Columns
 from satchel.sources.documents import Documents, ReadReport, Skipped, counted
 from satchel.sources.opening import STANDARD_INPUT, expand, known_format
 from satchel.sources.reading import locate, read_documents, stream_documents
 from satchel.sources.rejects import rejects_file
-from satchel.sources.splitting import split, text_keys
 
 if TYPE_CHECKING:
     from satchel.inference.structure import Ensemble
@@ -40,11 +34,12 @@ if TYPE_CHECKING:
     from satchel.sealed.assembly import Contents
 
 
-def read_contents(path: str) -> Contents:
+def read_contents(path: str, *, mapped: bool = False) -> Contents:
     """Read what a model file holds.
 
     Args:
         path: The file.
+        mapped: Whether its arrays stay in the file, so that processes share them.
 
     Raises:
         SourceNotFoundError: There is no such file.
@@ -56,7 +51,7 @@ def read_contents(path: str) -> Contents:
     if not path:  # pathlib would treat it as the current folder
         raise SourceNotFoundError("expected the path of a model file, found an empty path")
     try:
-        return store.read_contents(path)
+        return store.read_contents(path, mapped=mapped)
     except ModelFileError as error:
         raise ModelFileError(f"{error.reason} (in {path})", error.member) from error
     except FileNotFoundError:
@@ -78,108 +73,12 @@ def read_ensemble(path: str) -> Ensemble:
     return ensemble_of(read_contents(path))
 
 
-def load(path: str) -> Model:
+def load(path: str, *, mapped: bool = False) -> Model:
     """Open a model file, ready to predict; see `read_contents`."""
     from satchel.model import Model
+    from satchel.sealed.assembly import ensemble_of
 
-    return Model(read_ensemble(path))
-
-
-@dataclass(frozen=True)
-class Divided:
-    """Documents by purpose.
-
-    Attributes:
-        train: Those on which the evaluated model is trained.
-        test: Those on which it is evaluated; None for no evaluation.
-        held_out: Those used by no stage before the end.
-        refit: All but those held out, in the order of the source (shuffled with the tutorial
-            preset, whose fit validates on the last of them).
-    """
-
-    train: Documents
-    test: Documents | None
-    held_out: Documents
-    refit: Documents
-
-
-def divide(
-    documents: Documents, test_share: float, hold_out: int, seed: int, *, as_tutorial: bool
-) -> Divided:
-    """Divide documents: stratified and seeded, with copies of a text on the same side.
-
-    Args:
-        documents: Labelled documents.
-        test_share: Share to evaluate on; 0 for none.
-        hold_out: How many documents are used by no stage before the end.
-        seed: Seed of the shuffle.
-        as_tutorial: Shuffle and take the last share, as the 2018 tutorial did, without stratifying;
-            unlike there, copies of a text stay on the same side, so that none leaks.
-
-    Raises:
-        SourceError: The documents have no labels.
-        LabelError: There are too few distinct texts to divide.
-        SettingError: ``hold_out`` is larger than possible.
-    """
-    if documents.labels is None:
-        raise SourceError(
-            "expected labelled documents, found no labels: name their column with --label"
-        )
-    if as_tutorial:
-        train, test, aside = _as_tutorial(documents, test_share, hold_out, seed)
-    elif test_share or hold_out:
-        sides = split(
-            documents.labels,
-            documents.texts,
-            test_share=test_share or 0.2,
-            hold_out=hold_out,
-            seed=seed,
-        )
-        train, test, aside = sides.train, sides.test, sides.held_out
-        if not test_share:
-            train, test = np.sort(np.concatenate([train, test])), test[:0]
-    else:
-        train, test, aside = np.arange(len(documents)), np.arange(0), np.arange(0)
-    every = np.concatenate([train, test])
-    return Divided(
-        train=documents.take(train),
-        test=documents.take(test) if test_share else None,
-        held_out=documents.take(aside),
-        refit=documents.take(every if as_tutorial else np.sort(every)),
-    )
-
-
-def _as_tutorial(
-    documents: Documents, test_share: float, hold_out: int, seed: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the rows to train on, to evaluate on and to hold out, by one shuffle of all rows."""
-    keys, unit, sizes = np.unique(
-        text_keys(documents.texts), return_inverse=True, return_counts=True
-    )
-    alone = np.flatnonzero(sizes[unit] == 1)
-    if hold_out > max(len(alone) - 1, 0):
-        raise SettingError(
-            f"expected --hold-out to be 0 to {max(len(alone) - 1, 0):,} of {len(documents):,} "
-            f"documents (only texts without a copy are held out), found {hold_out:,}: choose "
-            "a smaller number"
-        )
-    aside = alone[len(alone) - hold_out :]
-    rest = np.setdiff1d(np.arange(len(documents)), aside)
-    order = rest[np.random.default_rng(seed).permutation(len(rest))]
-    # Copies follow the first of them in the shuffled order, so that no cut separates them.
-    rank = np.full(len(keys), len(order))
-    np.minimum.at(rank, unit[order], np.arange(len(order)))
-    order = order[np.argsort(rank[unit[order]], kind="stable")]
-    cut = int(len(order) * (1 - test_share))
-    starts = np.flatnonzero(np.diff(unit[order], prepend=-1))  # of each text's copies
-    if test_share and len(starts) < 2:
-        raise LabelError(
-            "expected at least two distinct texts, one to train on and one to test on, found one"
-        )
-    if test_share:
-        # The nearest boundary between two texts, with at least one text on either side.
-        cut = int(starts[1:][np.argmin(np.abs(starts[1:] - cut))])
-    return order[:cut], order[cut:], aside
+    return Model(ensemble_of(read_contents(path, mapped=mapped)))
 
 
 _FIRST_ROWS = BatchSize(1_000, 1 << 22)

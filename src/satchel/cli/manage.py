@@ -85,6 +85,17 @@ Exit status:
   0  no errors; with --strict, no warnings either
   1  warnings, with --strict
   2  errors: SOURCE is unfit for training, or cannot be read
+
+\b
+Codes of findings in --json:
+  errors    no-labels, one-class, labels-like-ids
+  either    labels-like-numbers, labels-like-dates, labels-like-text
+  warnings  label-spellings, tiny-classes, dominant-class, few-documents,
+            empty-documents, conflicting-labels, texts-like-ids,
+            texts-like-numbers, cut-off-texts, labels-only-in-test,
+            test-in-training
+  notes     similar-labels, placeholder-labels, duplicates,
+            very-long-documents, mixed-languages, labels-not-in-test
 """
 
 
@@ -101,7 +112,13 @@ def check_command(
     reading: SourceOptions,
     as_json: bool,
 ) -> None:
-    """Look for problems in the labelled text of SOURCE that harm training or inflate scores."""
+    """Look for problems in the labelled text of SOURCE that harm training or inflate scores.
+
+    First says what the data is: documents and labels, sizes and lengths, scripts and languages.
+    Then errors, warnings and notes, each with what to do: columns that hold no label or no text,
+    labels that are spelled in several ways or small, empty, repeated, contradictory and cut-off
+    documents, and training documents inside the test. --json has a fixed code for each.
+    """
     from satchel.cli.inputs import read_labelled, rejects_of
     from satchel.sources.check import check_documents
 
@@ -115,7 +132,7 @@ def check_command(
     if as_json:
         terminal.print_json({**result.to_dict(), "exit_status": status})
     else:
-        for line in (result.headline(), *result.lines()):
+        for line in (result.headline(), *result.facts(), *result.lines()):
             terminal.say(line)
     sys.exit(status)
 
@@ -306,8 +323,9 @@ SET_ASIDE = 5
 def demo_command(folder: str, backend: Backend | None) -> None:
     """Train on 2,225 BBC articles, evaluate on a held-out fifth, and label a few unseen ones."""
     from satchel.bulk.predictions import predictions
+    from satchel.cli.division import divide
     from satchel.cli.evaluate import evaluate, print_evaluation, save_report
-    from satchel.cli.inputs import divide, load
+    from satchel.cli.inputs import load
     from satchel.cli.output import prepare_file, prepare_folder
     from satchel.cli.train import print_training
     from satchel.model import Model

@@ -142,6 +142,24 @@ def source_options(function: F) -> F:
     return with_options  # type: ignore[return-value]
 
 
+def split_options(function: F) -> F:
+    """Add ``--group`` and ``--time``, the columns of a table by which documents are held out."""
+    function = click.option(
+        "--time",
+        "time_column",
+        default=None,
+        metavar="COLUMN",
+        help="Column of the time: hold the newest 20 % out.",
+    )(function)
+    return click.option(
+        "--group",
+        default=None,
+        metavar="COLUMN",
+        help="Column of the author, conversation or the like: documents with the same value are "
+        "held out together.",
+    )(function)
+
+
 def _names(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> tuple[str, ...] | None:

@@ -12,6 +12,7 @@ import click
 from satchel.bulk.predictions import Prediction
 from satchel.cli import options, terminal
 from satchel.sources.documents import ReadReport
+from satchel.sources.documents import counted as number_of
 
 if TYPE_CHECKING:
     from satchel.bulk.job import Totals
@@ -129,7 +130,8 @@ def predict_command(
     if out is not None:
         prepare_parts(out) if folder else prepare_file(out, inputs=given)
     inputs.check()
-    classifier = load(model)
+    # Several such jobs may run at once, on parts of a large source: they share the file's pages.
+    classifier = load(model, mapped=folder)
     report = ReadReport()
     totals = Totals()
     # Progress bars would overwrite rows on the same terminal.
@@ -176,7 +178,7 @@ def _written(totals: Totals, out: str, folder: bool) -> str:
     """Return what was written."""
     line = f"wrote {totals.documents:,} predictions to {out}"
     if folder:
-        line += f" ({totals.parts:,} parts"
+        line += f" ({number_of(totals.parts, 'part')}"
         line += f", {totals.resumed:,} of them by an earlier run)" if totals.resumed else ")"
     if totals.rejected:
         were = "was" if totals.rejected == 1 else "were"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from satchel.model import Model
     from satchel.search.settings import ClassWeight, Effort, Preset
     from satchel.sources.documents import Documents
+    from satchel.sources.findings import Finding
     from satchel.training.backends import Backend
 
 
@@ -128,6 +131,7 @@ into model files."""
     help="Same data, seed, versions and machine: the same file, byte for byte.",
 )
 @options.source_options
+@options.split_options
 @options.report_option
 @options.threads_option
 @options.json_option
@@ -147,6 +151,8 @@ def train_command(
     backend: Backend | None,
     seed: int,
     reading: SourceOptions,
+    group: str | None,
+    time_column: str | None,
     report: str | None,
     threads: int | None,
     as_json: bool,
@@ -164,6 +170,18 @@ def train_command(
         raise click.UsageError(
             "expected an evaluation for --report, found --no-test: remove one of the two"
         )
+    if time_column is not None and (test is not None or no_test):
+        other = "--no-test" if no_test else "--test"
+        raise click.UsageError(
+            f"expected --time to choose the documents to evaluate on, found {other} too: remove "
+            "one of the two"
+        )
+    if preset is not None and (group is not None or time_column is not None):
+        raise click.UsageError(
+            "expected --preset tutorial without --group and --time, since it divides documents as "
+            "the tutorial did: remove one of the two"
+        )
+    from satchel.cli.division import SplitColumns, divide
     from satchel.cli.evaluate import (
         check_comparable,
         evaluate,
@@ -171,13 +189,14 @@ def train_command(
         print_evaluation,
         save_report,
     )
-    from satchel.cli.inputs import divide, read_labelled, rejects_of
+    from satchel.cli.inputs import read_labelled, rejects_of
     from satchel.cli.options import warn_of_loss
     from satchel.cli.output import prepare_file, prepare_folder
     from satchel.model import Model
     from satchel.search.fitting import fit, refit
     from satchel.search.settings import Settings
     from satchel.search.targets import encode
+    from satchel.sources.check import check_before_training
 
     start = time.perf_counter()
     named = ", ".join(map(last_part, sources))
@@ -194,17 +213,26 @@ def train_command(
     prepare_file(output, inputs=(*sources, test))
     if report is not None:
         prepare_folder(report)
+    by = SplitColumns(group, time_column)
+    with terminal.progress_bars() as progress, rejects_of(reading, test, output, *sources) as bad:
+        documents = by.read(sources, reading, bad, progress)
+        given = None
+        if test is not None:
+            given = read_labelled(test, reading, bad, progress)
+            check_comparable(documents, given)
+    findings = check_before_training(documents)
+    _print_findings(findings, sources, reading)
     with terminal.progress_bars() as progress:
-        with rejects_of(reading, test, output, *sources) as rejects:
-            documents = read_labelled(sources, reading, rejects, progress)
-            given = None
-            if test is not None:
-                given = read_labelled(test, reading, rejects, progress)
-                check_comparable(documents, given)
         share = 0.0 if given is not None or no_test else 0.2
-        parts = divide(documents, share, hold_out, seed, as_tutorial=preset == "tutorial")
+        parts = divide(documents, share, hold_out, seed, as_tutorial=preset == "tutorial", by=by)
         tested = given if given is not None else parts.test
-        fitted = fit(parts.train.texts, encode(parts.train.labels or []), settings, progress)
+        fitted = fit(
+            parts.train.texts,
+            encode(parts.train.labels or []),
+            settings,
+            progress,
+            groups=parts.groups,
+        )
         model = Model(fitted.model)
         evaluation = whole = None
         uncompressed = model.ensemble
@@ -231,7 +259,7 @@ def train_command(
             if max_size is not None:
                 model = Model(compress(model.ensemble, max_bytes=limit))
     remarks = [*documents.report.lines(), *(given.report.lines() if given else [])]
-    for line in [*remarks, *fitted.dropped.lines()]:
+    for line in [*remarks, *parts.remarks, *fitted.dropped.lines()]:
         terminal.remark(line)
     if max_size is not None:
         small = None if evaluation is None else evaluation.accuracy
@@ -249,7 +277,7 @@ def train_command(
             trained_on=named,
             notes=[
                 _evaluation_note(
-                    evaluation.n, evaluated_documents, model, given is not None, refitted
+                    evaluation.n, evaluated_documents, model, None if given else parts.how, refitted
                 )
             ],
         )
@@ -262,10 +290,13 @@ def train_command(
             "documents": model.ensemble.training.documents,
             "documents_left_out": len(fitted.dropped),
             "labels": model.ensemble.labels,
+            "check": [finding.to_dict() for finding in findings],
             **training_facts(model),
         }
         if evaluation is not None:
             facts["documents_of_judged_model"] = evaluated_documents
+            if by.named:
+                facts["split"] = {"group": group, "time": time_column, "test": parts.how}
             facts["test"] = evaluation.to_dict()
         if whole is not None:
             facts["accuracy_before_max_size"] = whole
@@ -278,7 +309,9 @@ def train_command(
         terminal.say()
         print_evaluation(evaluation)
         terminal.say(
-            _evaluation_note(evaluation.n, evaluated_documents, model, given is not None, refitted)
+            _evaluation_note(
+                evaluation.n, evaluated_documents, model, None if given else parts.how, refitted
+            )
         )
         if max_size is not None and whole is not None:
             terminal.say(
@@ -293,11 +326,37 @@ def train_command(
     terminal.say(f"{output}: {os.path.getsize(output) / 1e6:.1f} MB, {seconds:.1f} s")
 
 
+SAID_BY_TRAINING = ("no-labels", "one-class", "empty-documents")
+"""Findings that training reports itself: it stops, or says how many documents were dropped."""
+MOST_FINDINGS = 5
+
+
+def _print_findings(
+    findings: Sequence[Finding], sources: Sequence[str], reading: SourceOptions
+) -> None:
+    """Print the errors and warnings among the findings on standard error, one line each."""
+    shown = [
+        finding
+        for finding in findings
+        if finding.severity != "note" and finding.code not in SAID_BY_TRAINING
+    ]
+    for finding in shown[:MOST_FINDINGS]:
+        terminal.remark(f"{finding.severity}: {finding.message}")
+    if shown:
+        more = len(shown) - MOST_FINDINGS
+        columns = [part for name in reading.text or () for part in ("--text", name)]
+        columns += [] if reading.label is None else ["--label", reading.label]
+        columns += [] if reading.format is None else ["--format", reading.format]
+        command = shlex.join(["satchel", "check", *sources, *columns])
+        others = f"{more} more, and " if more > 0 else ""
+        terminal.remark(f"{others}what to do about it:  {command}")
+
+
 def _evaluation_note(
-    documents: int, trained_on: int, model: Model, by_test: bool, refitted: bool
+    documents: int, trained_on: int, model: Model, how: str | None, refitted: bool
 ) -> str:
     """Return which model the scores belong to, and what the saved model was trained on."""
-    held_out = f"{documents:,} documents" + ("" if by_test else " held out (20 %)")
+    held_out = f"{documents:,} documents" + ("" if how is None else f" {how}")
     line = f"evaluated on {held_out}, with a model trained on {trained_on:,}"
     if not refitted:
         return f"{line}, which is the model saved"

@@ -69,8 +69,13 @@ class MappedSource(BytesSource):
         import mmap  # only here: models are rarely mapped
 
         size = os.fstat(file.fileno()).st_size
-        # An empty file cannot be mapped.
-        whole = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) if size else b""
+        try:
+            # An empty file cannot be mapped.
+            whole = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) if size else b""
+        except ValueError as error:
+            raise ModelFileError(
+                "the file became shorter while it was mapped: load it again once it is complete"
+            ) from error
         super().__init__(memoryview(whole))
 
     def member(self, offset: int, length: int) -> memoryview:

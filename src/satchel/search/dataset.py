@@ -99,6 +99,8 @@ class Corpus:
         threads: Threads to count with.
         progress: Called with the progress of counting.
         dropped: How many documents were dropped to arrive at these.
+        groups: int64 array, one per document: those with the same number are kept together in
+            validation, -1 for none; None where there are no groups.
     """
 
     texts: Sequence[str]
@@ -108,6 +110,7 @@ class Corpus:
     threads: int | None = None
     progress: Progress = silent
     dropped: DroppedDocuments = DroppedDocuments()
+    groups: np.ndarray | None = None
     _lengths: dict[Features, np.ndarray] = field(default_factory=dict)
     _counted: dict[Features, Counted] = field(default_factory=dict)
 
@@ -160,6 +163,7 @@ class Corpus:
             self.threads,
             self.progress,
             DroppedDocuments(wordless, len(counted) - len(filled) - wordless),
+            None if self.groups is None else self.groups[filled],
         )
         kept._counted = {family: each[filled] for family, each in self._counted.items()}
         return kept

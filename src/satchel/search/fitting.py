@@ -72,9 +72,13 @@ class NetworkValidation:
         if validation is not None or not share or settings.preset is not None:
             return
         try:
-            # Copies of a text stay on the same side.
+            # Copies of a text stay on the same side, and so do groups.
             sides = split(
-                corpus.targets.names(), corpus.texts, test_share=share, seed=settings.seed
+                corpus.targets.names(),
+                corpus.texts,
+                test_share=share,
+                seed=settings.seed,
+                groups=corpus.groups,
             )
         except InputError as error:
             raise SettingError(
@@ -147,6 +151,7 @@ def fit(
     settings: Settings,
     progress: Progress = silent,
     validation: Validation | None = None,
+    groups: np.ndarray | None = None,
 ) -> Fitted:
     """Search for the best recipe that the effort allows, and train it.
 
@@ -156,6 +161,8 @@ def fit(
         settings: What the user asked for.
         progress: Called with the progress of each stage.
         validation: Documents on which networks are evaluated after each epoch; None for none.
+        groups: int64 array, one per document: those with the same number are never on both sides
+            of a split for validation, -1 for no group; None where there are no groups.
 
     Raises:
         TextError: If a document is not text, or none has a word.
@@ -165,7 +172,7 @@ def fit(
     """
     _require_equal_lengths(texts, targets)
     with showing(progress):
-        return _search_and_train(texts, targets, settings, progress, validation)
+        return _search_and_train(texts, targets, settings, progress, validation, groups)
 
 
 def _search_and_train(
@@ -174,6 +181,7 @@ def _search_and_train(
     settings: Settings,
     progress: Progress,
     validation: Validation | None,
+    groups: np.ndarray | None,
 ) -> Fitted:
     clock = Clock(settings.budget)
     data = fingerprint(texts, targets)
@@ -182,7 +190,13 @@ def _search_and_train(
         _import_keras(settings)
     features = chosen.view.features
     corpus = Corpus(
-        texts, targets, features, chosen.view.minimum_documents, settings.threads, progress
+        texts,
+        targets,
+        features,
+        chosen.view.minimum_documents,
+        settings.threads,
+        progress,
+        groups=groups,
     ).without_empty(features)
     folds = make_folds(
         corpus.texts,
@@ -193,6 +207,7 @@ def _search_and_train(
             MAX_TRAIN_DOCUMENTS, max(MIN_TEST_DOCUMENTS, MAX_LOGITS // len(targets.labels))
         ),
         seed=settings.seed,
+        groups=corpus.groups,
     )
     validator = CrossValidator(corpus, folds, settings, clock, progress)
     return _train(choose(chosen, validator), corpus, data, settings, progress, validation)

@@ -52,6 +52,7 @@ def make_folds(
     max_train: int,
     max_test: int,
     seed: int,
+    groups: np.ndarray | None = None,
 ) -> list[Fold]:
     """Split documents for validation.
 
@@ -65,9 +66,11 @@ def make_folds(
         max_train: The most training documents per fold.
         max_test: The most held-out documents per fold.
         seed: Seed of the splits.
+        groups: int64 array, one per document: those with the same number stay on the same side,
+            -1 for none; None where there are no groups.
 
     Returns:
-        The folds; empty where there are too few distinct texts to hold any out.
+        The folds; empty where there are too few distinct texts, or groups, to hold any out.
     """
     labels = targets.names()
     conversations = [conversation(text) for text in texts]
@@ -75,16 +78,17 @@ def make_folds(
         if count == 0:
             return []
         if count == 1:
-            sides = split(labels, conversations, test_share=0.2, seed=seed)
+            sides = split(labels, conversations, test_share=0.2, seed=seed, groups=groups)
             pairs = [(sides.train, sides.test)]
         else:
-            pairs = folds(labels, conversations, count=count, seed=seed)
+            pairs = folds(labels, conversations, count=count, seed=seed, groups=groups)
     except InputError:
         return []
     random = np.random.default_rng(seed)
     return [
         Fold(_at_most(max_train, train, random), _at_most(max_test, test, random))
         for train, test in pairs
+        if len(test)  # with groups, all of it may be copies of texts in training
     ]
 
 

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from satchel.sources.documents import Documents, Labels, ReadReport
-from satchel.sources.reading import read, read_documents
+from satchel.sources.reading import read, read_documents, stream
 
-__all__ = ["Documents", "Labels", "ReadReport", "read", "read_documents"]
+__all__ = ["Documents", "Labels", "ReadReport", "read", "read_documents", "stream"]

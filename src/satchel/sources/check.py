@@ -2,43 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-import unicodedata
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, get_args
 
 import numpy as np
 
 from satchel.errors import LabelError
+from satchel.sources.check_labels import check_labels, spelling
+from satchel.sources.check_texts import check_texts, is_empty, pairs
 from satchel.sources.columns import Columns
 from satchel.sources.documents import Documents, brief, counted, label_sets
+from satchel.sources.findings import Finding, Severity, first_few
+from satchel.sources.overview import Overview, check_languages, overview_of
 from satchel.sources.reading import read_documents
 from satchel.sources.splitting import text_keys
 from satchel.sources.tables import frame_documents, is_frame, text_documents
 
-Severity = Literal["error", "warning", "note"]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing found.
-
-    Attributes:
-        severity: ``error``: training makes no sense; ``warning``: the result will suffer or
-            mislead; ``note``: good to know.
-        code: A short fixed name, such as ``one-class``.
-        message: What was found.
-        advice: What to do.
-        examples: A few documents or labels concerned.
-    """
-
-    severity: Severity
-    code: str
-    message: str
-    advice: str
-    examples: tuple[str, ...] = ()
+MOST_LISTED: Final = 10
+"""Labels that are listed on a terminal."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +36,7 @@ class CheckResult:
         classes: Label → number of documents, most first.
         findings: Errors first, then warnings, then notes.
         remarks: Messages from reading the sources, in sentences.
+        overview: Sizes, lengths, scripts and languages of the training documents.
     """
 
     documents: int
@@ -58,6 +44,7 @@ class CheckResult:
     classes: dict[str, int]
     findings: tuple[Finding, ...]
     remarks: tuple[str, ...]
+    overview: Overview
 
     @property
     def ok(self) -> bool:
@@ -86,6 +73,10 @@ class CheckResult:
         found = [counted(times[each], each) for each in ("error", "warning", "note") if times[each]]
         return f"{what}: {', '.join(found) or 'no findings'}"
 
+    def facts(self) -> list[str]:
+        """Return the size, the classes and the languages as lines for a terminal."""
+        return [self.overview.sizes(), *_class_lines(self.classes), *self.overview.languages()]
+
     def lines(self) -> list[str]:
         """Return the findings and remarks as lines for a terminal."""
         lines = []
@@ -105,23 +96,10 @@ class CheckResult:
             "documents": self.documents,
             "test_documents": self.test_documents,
             "classes": self.classes,
-            "findings": [
-                {
-                    "severity": finding.severity,
-                    "code": finding.code,
-                    "message": finding.message,
-                    "advice": finding.advice,
-                    "examples": list(finding.examples),
-                }
-                for finding in self.findings
-            ],
+            "overview": self.overview.to_dict(),
+            "findings": [finding.to_dict() for finding in self.findings],
             "remarks": list(self.remarks),
         }
-
-
-FEW_DOCUMENTS = 100
-FEW_IN_CLASS = 10
-_EXAMPLES = 5
 
 
 def check(
@@ -181,139 +159,76 @@ def check_documents(documents: Documents, test: Documents | None = None) -> Chec
     """Check documents that are already read, as :func:`check` does."""
     classes = _count_labels(documents)
     keys = text_keys([*documents.texts, *(test.texts if test else [])])
+    overview = overview_of(documents)
     findings = [
-        *_check_labels(documents, classes),
-        *_check_texts(documents, keys[: len(documents)]),
+        *_findings(documents, classes, keys[: len(documents)]),
+        *check_languages(overview),
     ]
     remarks = list(documents.report.lines())
     if test is not None:
         findings += _check_test(documents, test, classes, keys)
         remarks += [f"test: {line}" for line in test.report.lines()]
-    findings.sort(key=lambda finding: ("error", "warning", "note").index(finding.severity))
     return CheckResult(
         len(documents),
         None if test is None else len(test),
         dict(classes.most_common()),
-        tuple(findings),
+        _sorted(findings),
         tuple(remarks),
+        overview,
     )
+
+
+def check_before_training(documents: Documents) -> tuple[Finding, ...]:
+    """Check labels and texts alone, without the overview and a test: what costs little."""
+    classes = _count_labels(documents)
+    return _sorted(_findings(documents, classes, text_keys(documents.texts)))
+
+
+def _findings(documents: Documents, classes: Counter[str], keys: np.ndarray) -> list[Finding]:
+    if documents.labels is None:
+        labels = [
+            Finding(
+                "error",
+                "no-labels",
+                "the documents have no labels.",
+                "Read them with their labels.",
+            )
+        ]
+    else:
+        labels = [*check_labels(classes, len(documents))]
+    texts = check_texts(documents, keys)
+    if any(finding.severity == "error" for finding in labels):
+        # What is no label conflicts with none.
+        texts = (finding for finding in texts if finding.code != "conflicting-labels")
+    return [*labels, *texts]
+
+
+def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    order = get_args(Severity)
+    return tuple(sorted(findings, key=lambda finding: order.index(finding.severity)))
 
 
 def _count_labels(documents: Documents) -> Counter[str]:
-    return Counter(label for each in label_sets(documents.labels or []) for label in each)
+    labels = documents.labels or []
+    if documents.multiple:
+        return Counter(itertools.chain.from_iterable(label_sets(labels)))
+    return Counter(labels)  # type: ignore[arg-type]
 
 
-def _spelling(label: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", label).casefold().split())
+def _class_lines(classes: Mapping[str, int]) -> list[str]:
+    """Return the classes with their sizes, the most and the least frequent of many."""
 
+    def joined(some: Iterable[tuple[str, int]]) -> str:
+        return ", ".join(f"{brief(label, 40)} {number:,}" for label, number in some)
 
-def _first(items: Iterable[str]) -> tuple[str, ...]:
-    return tuple(item for item, _ in zip(items, range(_EXAMPLES), strict=False))
-
-
-def _check_labels(documents: Documents, classes: Counter[str]) -> Iterator[Finding]:
-    if documents.labels is None:
-        yield Finding(
-            "error", "no-labels", "the documents have no labels.", "Read them with their labels."
-        )
-        return
-    if len(classes) < 2:
-        only = f"only one label, {next(iter(classes))!r}" if classes else "no label at all"
-        yield Finding(
-            "error",
-            "one-class",
-            f"there is {only}: nothing to classify.",
-            "Add documents of another label, or check the folder or the label column.",
-        )
-    if len(documents) >= 20 and len(classes) > len(documents) / 2:
-        yield Finding(
-            "error",
-            "labels-like-ids",
-            f"there are {len(classes):,} labels for {len(documents):,} documents: they look like "
-            f"identifiers or free text.",
-            "Name the column that holds the label.",
-            _first(classes),
-        )
-        return
-    spellings = defaultdict(list)
-    for label in classes:
-        spellings[_spelling(label)].append(label)
-    alike = [same for same in spellings.values() if len(same) > 1]
-    if alike:
-        yield Finding(
-            "warning",
-            "label-spellings",
-            f"{counted(sum(map(len, alike)), 'label')} differ from one another only in case or "
-            f"space.",
-            "Spell each label one way, unless they are meant to differ.",
-            _first(" / ".join(f"{each!r} ({classes[each]:,})" for each in same) for same in alike),
-        )
-    tiny = sorted(
-        (label for label in classes if classes[label] < FEW_IN_CLASS), key=classes.__getitem__
-    )
-    if tiny:
-        are = "label has" if len(tiny) == 1 else "labels have"
-        yield Finding(
-            "warning",
-            "tiny-classes",
-            f"{len(tiny):,} {are} fewer than {FEW_IN_CLASS} documents.",
-            "Add documents, or merge or drop these labels; a label with one document is "
-            "trained on but never tested.",
-            _first(f"{label} ({classes[label]})" for label in tiny),
-        )
-
-
-def _check_texts(documents: Documents, keys: np.ndarray) -> Iterator[Finding]:
-    if len(documents) < FEW_DOCUMENTS:
-        there = "there is" if len(documents) == 1 else "there are"
-        yield Finding(
-            "warning",
-            "few-documents",
-            f"{there} only {counted(len(documents), 'document')}.",
-            "Expect a poor and uncertain result; aim for a few hundred documents per label.",
-        )
-    empty = [
-        name for name, text in zip(documents.names, documents.texts, strict=True) if _is_empty(text)
+    ordered = list(classes.items())
+    if len(ordered) <= MOST_LISTED:
+        return [f"labels: {joined(ordered)}"] if ordered else []
+    few = MOST_LISTED // 2
+    return [
+        f"most frequent labels: {joined(ordered[:few])}",
+        f"least frequent labels: {joined(ordered[-few:])}",
     ]
-    if empty:
-        yield Finding(
-            "warning",
-            "empty-documents",
-            f"{counted(len(empty), 'document is', 'documents are')} empty.",
-            "Training skips them; remove or fix them.",
-            _first(empty),
-        )
-    _, first, group = np.unique(keys, return_index=True, return_inverse=True)
-    filled = np.fromiter((not _is_empty(text) for text in documents.texts), bool, len(documents))
-    copies = np.flatnonzero((first[group] != np.arange(len(keys))) & filled)
-    if not len(copies):
-        return
-    yield Finding(
-        "note",
-        "duplicates",
-        f"{counted(len(copies), 'document repeats', 'documents repeat')} the text of an earlier "
-        f"one.",
-        "Nothing to do if such repeats are normal in your data: when Satchel splits off a test "
-        "set, all copies of a text stay on the same side.",
-        _pairs(documents.names, copies, documents.names, first[group]),
-    )
-    labels = [frozenset(each) for each in label_sets(documents.labels or [])]
-    conflicting = [i for i in copies if labels and labels[i] != labels[first[group[i]]]]
-    if conflicting:
-        yield Finding(
-            "warning",
-            "conflicting-labels",
-            f"{counted(len(conflicting), 'document repeats', 'documents repeat')} the text of an "
-            f"earlier one under a different label.",
-            "Choose one label per text; if a text has several labels, use a column 'labels'.",
-            _pairs(
-                documents.names,
-                np.array(conflicting),
-                documents.names,
-                first[group],
-                lambda i: ", ".join(sorted(labels[i])),
-            ),
-        )
 
 
 def _check_test(
@@ -323,13 +238,19 @@ def _check_test(
     unseen = [label for label in in_test if label not in classes]
     if unseen:
         number = sum(in_test[label] for label in unseen)
+        known = {spelling(label): label for label in classes}
         yield Finding(
             "warning",
             "labels-only-in-test",
             f"{counted(len(unseen), 'label')} of the test data ({counted(number, 'document')}) "
             f"{'is' if len(unseen) == 1 else 'are'} not in the training data.",
             "These documents will count as wrong: add training documents, or correct the label.",
-            _first(unseen),
+            first_few(
+                f"{label!r} ({in_test[label]:,}), which training spells {known[spelling(label)]!r}"
+                if spelling(label) in known
+                else f"{label} ({in_test[label]:,})"
+                for label in unseen
+            ),
         )
     absent = [label for label in classes if label not in in_test]
     if test.labels is not None and absent:
@@ -339,21 +260,22 @@ def _check_test(
             f"{counted(len(absent), 'label')} of the training data never "
             f"{'occurs' if len(absent) == 1 else 'occur'} in the test data.",
             "The evaluation says nothing about them.",
-            _first(absent),
+            first_few(absent),
         )
     ours, first = np.unique(keys[: len(documents)], return_index=True)
     test_keys = keys[len(documents) :]
-    filled = np.fromiter((not _is_empty(text) for text in test.texts), bool, len(test))
+    filled = np.fromiter((not is_empty(text) for text in test.texts), bool, len(test))
     shared = np.flatnonzero(np.isin(test_keys, ours) & filled)
     if len(shared):
         place = np.minimum(np.searchsorted(ours, test_keys), len(ours) - 1)
+        exact = _exact_copies(documents, test, shared, keys)
         yield Finding(
             "warning",
             "test-in-training",
             f"{_part(len(shared), len(test))} {'is' if len(shared) == 1 else 'are'} also in "
-            f"the training data.",
+            f"the training data{_how_equal(exact, len(shared))}.",
             "The score will be too optimistic: remove them from one of the two.",
-            _pairs(test.names, shared, documents.names, first[place]),
+            pairs(test.names, shared, documents.names, first[place]),
         )
 
 
@@ -364,22 +286,17 @@ def _part(number: int, total: int) -> str:
     return f"{number:,} of {total:,} test documents ({number / total:.1%})"
 
 
-def _is_empty(text: str) -> bool:
-    """Return whether a text has nothing but white space."""
-    return not text or text.isspace()
+def _exact_copies(
+    documents: Documents, test: Documents, shared: np.ndarray, keys: np.ndarray
+) -> int:
+    """Return how many of the shared test documents equal a training document to the letter."""
+    wanted = keys[len(documents) :][shared]
+    candidates = np.flatnonzero(np.isin(keys[: len(documents)], wanted))
+    texts = {documents.texts[place] for place in candidates.tolist()}
+    return sum(test.texts[place] in texts for place in shared.tolist())
 
 
-def _pairs(
-    names: Sequence[str],
-    chosen: np.ndarray,
-    other_names: Sequence[str],
-    others: np.ndarray,
-    describe: Callable[[int], str] | None = None,
-) -> tuple[str, ...]:
-    def side(name: str, index: int) -> str:
-        return f"{name} ({describe(index)})" if describe else name
-
-    return tuple(
-        f"{side(names[i], i)} = {side(other_names[others[i]], int(others[i]))}"
-        for i in map(int, chosen[:_EXAMPLES])
-    )
+def _how_equal(exact: int, shared: int) -> str:
+    if exact == shared:
+        return ""
+    return f" ({exact:,} exactly, {shared - exact:,} except for case, white space or Unicode form)"

@@ -45,8 +45,12 @@ class BatchSize:
         characters: Its texts have as many characters.
     """
 
-    documents: int = 16_384
+    documents: int
     characters: int = 1 << 24
+
+
+BATCH: Final = BatchSize(32_768)
+"""What a stream has in memory at a time, or twice where one batch is read ahead."""
 
 
 _HALF: Final = 0.5

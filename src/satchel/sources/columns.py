@@ -247,7 +247,12 @@ class _ColumnFinder:
         wanted = f"column {quoted(name)}" if name else f"column such as {role!r}"
         listed = [quoted(column) for column in self.columns[:50]]
         more = f" and {len(self.columns) - 50:,} more" if len(self.columns) > 50 else ""
-        where = "to keep" if role == "keep" else f"for the {role}"
+        if role == "keep":  # asked for by --keep, --group or --time
+            there = f"found the {_columns(len(listed))} {', '.join(listed) or 'none'}{more}"
+            return SourceError(
+                f"{printable(self.source)}: expected a {wanted} to keep, {there}. Name another."
+            )
+        where = f"for the {role}"
         there = f"found the {_columns(len(listed))} {', '.join(listed) or 'none'}{more}"
         if text_too:
             return SourceError(

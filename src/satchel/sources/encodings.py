@@ -164,10 +164,11 @@ def _looks_decoded(text: str, has_nul: bool) -> bool:
 def unmarked(data: bytes) -> str:
     """Return which UTF-16 or UTF-32 bytes without a byte-order mark are; empty where they are not.
 
-    Nothing is taken for it on NULs alone: the first 8 KiB must decode, in one byte order only, to
-    letters, digits and blanks of few alphabets, without one control character. What is UTF-8 too
-    must be ASCII with a NUL at two in five bytes. Where no byte is NUL, all must be East Asian, and
-    some byte one that no other text has.
+    Nothing is taken for it on NULs alone: the first 8 KiB must decode to letters, digits and blanks
+    of few alphabets, without one control character; in both byte orders, the one that gives more
+    ASCII is taken. What is UTF-8 too must be ASCII, and have a NUL at two in five bytes or other
+    control characters, as Cyrillic has. Where no byte is NUL, all must be East Asian, and some byte
+    one that no other text has.
     """
     head = data[:_HEAD]
     has_nul = b"\0" in head
@@ -178,7 +179,9 @@ def unmarked(data: bytes) -> str:
     except UnicodeDecodeError:
         pass
     else:
-        if not head.isascii() or 5 * head.count(b"\0") < 2 * len(head):
+        nul = head.count(b"\0")
+        others = len(head) - len(head.translate(None, _CONTROL)) - nul
+        if not head.isascii() or (5 * nul < 2 * len(head) and not others):
             return ""
     found = []
     for encoding in ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be"):
@@ -186,9 +189,14 @@ def unmarked(data: bytes) -> str:
             text = codecs.getincrementaldecoder(encoding)().decode(head)
         except UnicodeDecodeError:
             continue
+        # Any pair of ASCII letters is an ideograph.
+        if head.isascii() and 2 * len(_EAST_ASIAN.findall(text)) > len(text):
+            continue
         if _looks_decoded(text, has_nul):
-            found.append(encoding)
-    return found[0] if len(found) == 1 else ""
+            found.append((sum(map(str.isascii, text)), encoding))
+    found.sort(reverse=True)
+    tied = len(found) > 1 and found[0][0] == found[1][0]
+    return found[0][1] if found and not tied else ""
 
 
 def known_encoding(name: str | None) -> str | None:

@@ -56,14 +56,15 @@ _C1 = bytes(range(0x80, 0xA0))
 _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
 # Where Windows' typographic bytes may stand: an apostrophe within a word, an opening quote before
 # a word, a closing one after it (where German has its opening one below, English has its own as the
-# closing one), a dash between blanks or digits, an ellipsis or ™ after a word, a bullet before a
-# blank, œ, š and ž in a word.
+# closing one), a dash between blanks or digits, ™ after a word, an ellipsis after anything, a
+# bullet before a blank, œ, š and ž in a word.
 _TYPOGRAPHIC = re.compile(
     rb"(?<=[A-Za-z\xc0-\xff])\x92(?=[A-Za-z\xc0-\xff])"
     rb"|(?<![A-Za-z\x80-\xff])[\x82\x84\x8b\x91\x93](?=[A-Za-z0-9\xc0-\xff])"
     rb"|(?<=[A-Za-z0-9.,!?\xc0-\xff])[\x91-\x94\x9b](?![A-Za-z\x80-\xff])"
     rb"|(?<=[\s0-9])[\x96\x97](?=[\s0-9])"
-    rb"|(?<=[A-Za-z\xc0-\xff])[\x85\x99](?![A-Za-z\x80-\xff])"
+    rb"|(?<=[A-Za-z\xc0-\xff])\x99(?![A-Za-z\x80-\xff])"
+    rb"|(?<=[!-~\xc0-\xff])\x85(?![A-Za-z\x80-\xff])"
     rb"|(?<![^\s])\x95(?=\s)"
     rb"|[\x8a\x8c\x8e\x9a\x9c\x9e](?=[a-z\xdf-\xff])|(?<=[a-z\xdf-\xff])[\x9a\x9c\x9e]"
     rb"|\x80(?=\s?[0-9])|(?<=[0-9])\s?\x80"
