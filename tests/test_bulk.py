@@ -275,3 +275,15 @@ def test_one_batch_is_read_ahead_and_errors_come_in_order() -> None:
     with pytest.raises(ValueError, match="the end"):
         consume()
     assert seen == read == [0, 1, 2, 3, 4]
+
+
+def test_a_table_on_standard_input_has_its_ids_and_columns(place: Path) -> None:
+    data = (place / "t.jsonl").read_bytes()
+    arguments = ["predict", "m.satchel", "-", "--format", "jsonl", "--keep", "n", "--out", "o.csv"]
+    done = subprocess.run(
+        [sys.executable, "-m", "satchel", *arguments], input=data, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
+    rows = rows_of(place / "o.csv")
+    assert [row["n"] for row in rows if "rejected" not in row] == [str(n) for n in range(30)]
+    assert rows[0]["id"] == "p0"
