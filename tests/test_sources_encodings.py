@@ -376,3 +376,16 @@ def test_a_utf_8_folder_does_not_load_the_detector(tmp_path: Path) -> None:
         "assert 'charset_normalizer' not in sys.modules\n"
     )
     assert_confined(code)
+
+
+@given(
+    st.lists(st.binary(max_size=12), max_size=4),
+    st.lists(st.binary(max_size=60), max_size=4),
+)
+@settings(deadline=None)
+def test_any_bytes_are_decoded_by_a_decision_made_from_any_others(
+    first: list[bytes], later: list[bytes]
+) -> None:
+    decoder = Decoder(ReadReport())
+    finished(decoder, first)
+    assert len(finished(decoder, later, 10)) == len(later)

@@ -251,7 +251,8 @@ class Decoder:
 
     Attributes:
         decision: The decision; None until documents waited for one.
-        bad: Index → the documents to leave out, where ``on_bad`` is ``skip``.
+        bad: Index → the documents to leave out, where ``on_bad`` is ``skip``. A stream whose
+            indices begin anew with each batch clears it after each.
 
     Raises:
         SettingError: The encoding or ``on_bad`` is unknown.

@@ -378,7 +378,6 @@ class Decision:
         """
         groups = self._grouped(documents)
         sizes = {look: sum(each.high for each in groups[look]) for look in groups}
-        unclear = [each for each in documents if each.look is None and each.otherwise == "latin"]
         decided = dict(self.encodings)
         unsure = self.unsure
         for look in sorted(groups, key=lambda look: (-len(groups[look]), _LOOKS.index(look))):
@@ -390,7 +389,7 @@ class Decision:
             elif look in decided:
                 continue
             elif look == "latin":
-                decided[look] = (_latin([*group, *unclear]),)
+                decided[look] = (_latin(group),)
             else:
                 least = _CLEAR if decided.keys() & _ALPHABETIC else _LEAST
                 name = _alphabetic(group) if not decided or sizes[look] >= least else ""
@@ -402,7 +401,11 @@ class Decision:
         return Decision(decided, unsure)
 
     def _grouped(self, documents: Sequence[Evidence]) -> dict[Look, list[Evidence]]:
-        """Return the documents by look, without those that have too little to tell."""
+        """Return the documents by look.
+
+        Those that have too little to tell are in none, but for Latin ones: they join a Latin group,
+        and are one if they are more than any group.
+        """
         groups: dict[Look, list[Evidence]] = {}
         for each in documents:
             if each.look is not None:
@@ -420,7 +423,8 @@ class Decision:
         latin = [each for each in unclear if each.otherwise == "latin"]
         if not groups and not self.encodings:
             return {_joint_look(unclear): unclear}
-        if not self.encodings and len(latin) > max(map(len, groups.values())):
+        more = not self.encodings and len(latin) > max(map(len, groups.values()))
+        if more or "latin" in groups:
             groups.setdefault("latin", []).extend(latin)
         return groups
 
@@ -450,9 +454,8 @@ class Decision:
 def _joint_look(documents: Sequence[Evidence]) -> Look:
     """Return the look of documents of which each has too little to tell."""
     joined = Evidence.of(sample(documents))
-    if joined.look is not None:
-        return joined.look
-    if joined.fits and joined.otherwise != "latin":
+    double = joined.certain or (joined.fits and joined.otherwise != "latin")
+    if double and any(each.fits for each in documents):
         return "double"
     return joined.otherwise
 
