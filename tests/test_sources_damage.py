@@ -191,16 +191,15 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-@pytest.mark.parametrize("end", ["", 'd0,"'])
 def test_reading_damaged_rows_takes_time_in_proportion_to_their_number(
-    kind: str, end: str, tmp_path: Path
+    kind: str, tmp_path: Path
 ) -> None:
     good = b"".join(records(60)).decode()
     line = HOSTILE[kind]
     path = tmp_path / "t.csv"
-    body = "".join(line.format(n=n) if "{" in line else line for n in range(200_000))
-    path.write_text(f'id,text,label\n{good}d0,"x\n{body}{end}', newline="")
-    # Two hundred thousand lines squared are hours.
+    body = "".join(line.format(n=n) if "{" in line else line for n in range(50_000))
+    path.write_text(f'id,text,label\n{good}d0,"x\n{body}d0,"', newline="")
+    # Fifty thousand lines squared are hours.
     code = (
         "from satchel.sources.reading import read_documents\n"
         "found = []\n"
