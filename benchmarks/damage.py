@@ -191,9 +191,9 @@ def write(folder: Path, source: str, found: list[Document]) -> str:
     elif source == "jsonl":
         path.write_bytes(b"".join(_json(each) + b"\n" for each in found))
     elif source == "jsonl.zst":
-        import zstandard
+        from satchel.sources.unpacking import zstandard
 
-        path.write_bytes(zstandard.compress(b"".join(_json(each) + b"\n" for each in found)))
+        path.write_bytes(zstandard().compress(b"".join(_json(each) + b"\n" for each in found)))
     elif source == "json":
         path.write_bytes(b"[" + b",\n".join(map(_json, found)) + b"]")
     elif source == "parquet":

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from benchmarks import damage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -209,3 +210,12 @@ def test_reading_damaged_rows_takes_time_in_proportion_to_their_number(
     used, rejected = map(int, assert_confined(code, str(path), seconds=30).split())
     assert used >= 60
     assert rejected
+
+
+@pytest.mark.parametrize("source", damage.KINDS)
+def test_of_damaged_sources_of_every_kind_nothing_is_lost(source: str) -> None:
+    (found,) = damage.account(source, 1500, 0.04, model=None).values()
+    assert found.damaged > 20
+    assert found.lost == found.wrongly_used == found.sound_rejected == 0
+    assert found.used + found.rejected == found.rows
+    assert found.in_order
