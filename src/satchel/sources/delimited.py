@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import dataclasses
 import itertools
@@ -10,14 +9,15 @@ import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import IO, NamedTuple, TypeAlias
+from typing import IO, TypeAlias
 
 from satchel.errors import SourceError
 from satchel.escaping import printable
-from satchel.sources.collecting import Collector
 from satchel.sources.columns import Columns, recognised, unique_names
-from satchel.sources.documents import MAX_DOCUMENT_BYTES, Taken
+from satchel.sources.documents import Taken
 from satchel.sources.encodings import decode_name
+from satchel.sources.evidence import Evidence
+from satchel.sources.records import QuotedRows, Row, after, long_cells, with_width
 
 
 @dataclass(frozen=True)
@@ -137,22 +137,6 @@ _SAMPLE_LINES = 50
 _EXCEL = re.compile(r'"?sep=([^\w\s"]|\t)"?\r?\n?', re.IGNORECASE)
 
 
-class Row(NamedTuple):
-    """A row of a table.
-
-    Attributes:
-        line: Its first line, from 1.
-        byte: Where that line starts; None where lines have no such place.
-        raw: The row as it stands in the file.
-        cells: Its cells; none where it was rejected, which whoever collects must hear of.
-    """
-
-    line: int
-    byte: int | None
-    raw: str
-    cells: list[str]
-
-
 OpenText: TypeAlias = Callable[[], AbstractContextManager[IO[str]]]
 """Opens a table as text from its start, line ends untouched."""
 
@@ -164,31 +148,46 @@ class DelimitedRows:
         open_text: Opens the table.
         tabs: Whether the file name indicates tab-separated cells.
         wanted: Which columns to read; their names help to find the delimiter.
-        rows: Where rows that cannot be used are rejected.
+        source: The table's name, for messages.
+        start: Where its first line starts, in bytes, once it is open; None where lines have no such
+            place.
 
-    Attributes:
-        width: The number of cells that a row must have; 0 until the first row is known.
     """
 
-    def __init__(self, open_text: OpenText, tabs: bool, wanted: Columns, rows: Collector) -> None:
-        self.width = 0
+    def __init__(
+        self,
+        open_text: OpenText,
+        tabs: bool,
+        wanted: Columns,
+        source: str,
+        start: Callable[[], int | None],
+    ) -> None:
         self._open_text = open_text
         self._tabs = tabs
         self._wanted = wanted
-        self._rows = rows
-        self._quotes = 0  # in the row that is being read
-        self._lines: list[str] = []  # of the row that is being read
-        self._quoting = False  # whether a cell began with a quote
-        # The last row with quotes, where they enclose what should lie between cells: then there is
-        # a quote too few or too many before it.
-        self._inverted: tuple[int, str] | None = None
-        self._suspect: tuple[int, str] | None = None
+        self._source = source
+        self._start = start
+        self._width = 0
+        self._quoted_rows: QuotedRows | None = None
+
+    def expect(self, width: int, evidence: Evidence | None) -> None:
+        """Say how many cells a row must have, and what rows are recognised by.
+
+        Args:
+            width: The number of cells.
+            evidence: What rows are recognised by where lines are damaged; None while the columns
+                are not known.
+        """
+        self._width = width
+        if self._quoted_rows is not None:
+            self._quoted_rows.width = width
+            self._quoted_rows.evidence = evidence
 
     def __iter__(self) -> Generator[Row, None, None]:
-        """Yield the rows.
+        """Yield the rows, also those that cannot be used.
 
         Raises:
-            SourceError: A quote never closes, or quotes are out of place in several lines.
+            SourceError: A row is damaged, and it cannot be told which lines after it are rows.
         """
         with self._open_text() as stream:
             lines = iter(stream)
@@ -214,153 +213,33 @@ class DelimitedRows:
             else:
                 yield from self._quoted(lines, "\t", skipped)
 
-    def _start(self, skipped: Sequence[str]) -> int | None:
+    def _after(self, skipped: Sequence[str]) -> int | None:
         """Return where the line after those skipped starts, in bytes."""
-        byte = self._rows.start
+        byte = self._start()
         for line in skipped:
             byte = after(byte, line)
         return byte
 
     def _literal(self, lines: Iterable[str], skipped: Sequence[str]) -> Iterator[Row]:
         """Yield the rows of a file of tabs where every line is one."""
-        end = self._start(skipped)
+        end = self._after(skipped)
         for number, line in enumerate(lines, len(skipped) + 1):
             byte = end
             end = after(byte, line)
-            row = Row(
-                number, byte, line, [_unquoted(cell) for cell in line.rstrip("\r\n").split("\t")]
-            )
-            if not line.isspace():
-                yield row if self._fits(row) else row._replace(cells=[])
+            cells = [_unquoted(cell) for cell in line.rstrip("\r\n").split("\t")]
+            if not line.isspace() and (
+                row := with_width(Row(number, byte, line, cells), self._width)
+            ):
+                yield row
 
     def _quoted(
-        self, lines: Iterable[str], delimiter: str, skipped: Sequence[str]
+        self, lines: Iterator[str], delimiter: str, skipped: Sequence[str]
     ) -> Iterator[Row]:
         """Yield the rows of a file whose cells may be quoted."""
-        reader = csv.reader(self._watching(lines, delimiter), delimiter=delimiter, strict=True)
-        end = self._start(skipped)
-        while True:
-            self._quotes = 0
-            self._lines.clear()
-            line = len(skipped) + reader.line_num + 1
-            byte = end
-            cells, error = _next_row(reader)
-            raw = self._lines[0] if len(self._lines) == 1 else "".join(self._lines)
-            end = after(byte, raw)
-            if error is not None:
-                self._misplaced(line, byte, raw, len(skipped) + reader.line_num, error)
-                yield Row(line, byte, raw, [])
-                continue
-            if cells is None:
-                return
-            # Cells that are quoted as they should be have an even number of quotes.
-            if (
-                self._quotes % 2
-                and (self._suspect or self._quoting)
-                and any(cell.endswith('"') for cell in cells)
-            ):
-                raise self._stop(line, "a closing quote has no opening quote")
-            if self._quotes:
-                odd = any(_is_between_cells(cell.strip('"'), delimiter) for cell in cells)
-                self._inverted = (line, "quotes enclose the ends of cells") if odd else None
-            row = Row(line, byte, raw, cells)
-            if cells:
-                yield row if self._fits(row) else row._replace(cells=[])
-
-    def _watching(self, lines: Iterable[str], delimiter: str) -> Iterator[str]:
-        for line in lines:
-            self._lines.append(line)
-            self._quotes += line.count('"')
-            if not self._quoting and '"' in line:
-                self._quoting = line[0] == '"' or f'{delimiter}"' in line
-            yield line
-
-    def _fits(self, row: Row) -> bool:
-        """Return whether a row has the right number of cells; reject it if not."""
-        cells = row.cells
-        found = len(cells)
-        if not self.width or found == self.width:
-            return True
-        if all(map(_is_blank, cells)):
-            return False
-        reason = f"expected {self.width:,} cells, found {found:,}"
-        # A cell of several lines may begin here that should be quoted.
-        self._suspect = self._suspect or (row.line, reason)
-        if found > self.width and all(map(_is_blank, cells[self.width :])):
-            del cells[self.width :]
-            return True
-        self._rows.reject(row.line, reason, row.byte, row.raw)
-        return False
-
-    def _misplaced(self, line: int, byte: int | None, raw: str, last: int, error: str) -> None:
-        """Reject a row whose quotes are out of place, or stop."""
-        source = printable(self._rows.source)
-        if "end of data" in error:
-            raise SourceError(
-                f"{source}:{line}: expected a closing quote, found none: the cell that starts "
-                f"here would take in the rest of the file. Close the quote, or double a quote "
-                f"that belongs to the text."
-            )
-        reason = "a quote inside a cell is not doubled"
-        if "field limit" in error:
-            reason = f"a cell has more than {MAX_DOCUMENT_BYTES:,} characters"
-        # A cell that runs over line ends may have started in the wrong place.
-        if self._suspect or self._inverted or (last > line and self.width):
-            self._suspect = self._suspect or self._inverted
-            raise self._stop(line, reason)
-        if not self.width:
-            raise SourceError(
-                f"{source}:{line}: expected column names, found that {reason}. Fix the line."
-            )
-        self._suspect = (line, reason)
-        self._rows.reject(line, reason, byte, raw)
-
-    def _stop(self, line: int, reason: str) -> SourceError:
-        first, why = self._suspect or (line, reason)
-        both = f" and one in line {line} ({reason})" if first != line else ""
-        lines = "the lines between may be the inside" if both else "the line may be the end"
-        return SourceError(
-            f"{printable(self._rows.source)}:{first}: expected each quote inside a cell to be "
-            f"doubled, found a fault there ({why}){both}: {lines} of a cell, not rows. "
-            f"Quote each cell that contains quotes or line breaks, and double each quote inside "
-            f'("" for ").'
+        self._quoted_rows = QuotedRows(
+            lines, delimiter, self._source, len(skipped) + 1, self._after(skipped)
         )
-
-
-@contextlib.contextmanager
-def _long_cells() -> Iterator[None]:
-    """Allow cells as long as documents; the limit belongs to the whole process, so only here."""
-    before = csv.field_size_limit(MAX_DOCUMENT_BYTES)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(before)
-
-
-def _next_row(reader: Iterator[list[str]]) -> tuple[list[str] | None, str | None]:
-    """Return the next row, None at the end, or what is wrong with it."""
-    try:
-        with _long_cells():
-            return next(reader, None), None
-    except csv.Error as error:
-        return None, str(error)
-
-
-def after(byte: int | None, line: str) -> int | None:
-    """Return where the next line starts, in bytes; None where this one's place is unknown."""
-    if byte is None:
-        return None
-    return byte + (len(line) if line.isascii() else len(line.encode("utf-8", "surrogateescape")))
-
-
-def _is_between_cells(cell: str, delimiter: str) -> bool:
-    """Return whether text begins and ends as what lies between two quoted cells does."""
-    edges = f"{delimiter}\r\n"
-    return bool(cell) and cell[0] in edges and cell[-1] in edges
-
-
-def _is_blank(cell: str) -> bool:
-    return not cell or cell.isspace()
+        yield from self._quoted_rows
 
 
 def _unquoted(cell: str) -> str:
@@ -398,7 +277,7 @@ def _is_quoted_throughout(lines: Iterable[str]) -> bool:
     """Return whether a file of tabs can be read with quoted cells without any fault."""
     widths: set[int] = set()
     try:
-        with _long_cells():
+        with long_cells():
             for cells in csv.reader(lines, delimiter="\t", strict=True):
                 if cells:
                     widths.add(len(cells))
@@ -418,7 +297,7 @@ def _delimiter(sample: list[str], likely: str, wanted: Columns) -> str:
     best, most = likely, (0, 1)
     for delimiter in dict.fromkeys(likely + _DELIMITERS):
         try:
-            with _long_cells():
+            with long_cells():
                 table = list(csv.reader(lines, delimiter=delimiter))
         except csv.Error:
             continue

@@ -20,9 +20,9 @@ import msgspec
 from satchel.errors import LabelError, SatchelError, SourceError
 from satchel.escaping import printable
 from satchel.progress import Progress
-from satchel.sources.collecting import Collector, Reading, undecoded
+from satchel.sources.collecting import SEPARATOR, Collector, Reading, undecoded
 from satchel.sources.columns import MAX_COLUMNS, Columns, unique_names
-from satchel.sources.delimited import DelimitedRows, Header, Row, after, find_header
+from satchel.sources.delimited import DelimitedRows, Header, find_header
 from satchel.sources.documents import (
     BYTES_PER_ROW,
     FASTTEXT_LABEL,
@@ -34,9 +34,11 @@ from satchel.sources.documents import (
     expansion_limit,
     quoted,
 )
-from satchel.sources.encodings import mark
+from satchel.sources.encodings import decode_name, mark
+from satchel.sources.evidence import Evidence
 from satchel.sources.files import reason
 from satchel.sources.opening import Format, TableFile
+from satchel.sources.records import Row, after
 
 if TYPE_CHECKING:
     import polars
@@ -366,23 +368,41 @@ def _open_text(table: TableFile, rows: Collector, newline: str) -> Iterator[IO[s
 
 def _read_delimited(table: TableFile, wanted: Columns, rows: Collector, tick: Tick) -> Full:
     open_text = functools.partial(_open_text, table, rows, "")
-    cells_of = DelimitedRows(open_text, table.format == "tsv", wanted, rows)
+    cells_of = DelimitedRows(
+        open_text, table.format == "tsv", wanted, rows.source, lambda: rows.start
+    )
     with contextlib.closing(iter(cells_of)) as records:
         first = next(records, None)
         if first is None:
             return
-        cells_of.width = len(first.cells)
-        if cells_of.width > MAX_COLUMNS:
+        width = len(first.cells)
+        if width > MAX_COLUMNS:
             raise SourceError(
                 f"{printable(rows.source)}: expected at most {MAX_COLUMNS:,} columns, found "
-                f"{cells_of.width:,}: it does not look like a table of documents."
+                f"{width:,}: it does not look like a table of documents."
             )
+        evidence = _evidence(first.cells, wanted, rows)
+        cells_of.expect(width, evidence)
         sample = [first, *_some(records)]
         cells = [row.cells for row in sample if row.cells]
         header = find_header(cells, wanted, rows.source, rows.report.notes, rows.encoding)
+        if evidence is None:
+            evidence = Evidence(header.names, header.taken, SEPARATOR)
+            for each in cells:
+                evidence.learn(each)
+            cells_of.expect(width, evidence)
         if not header.is_data:
             del sample[0]
         yield from _add_cells(itertools.chain(sample, records), header, rows, tick)
+
+
+def _evidence(first: list[str], wanted: Columns, rows: Collector) -> Evidence | None:
+    """Return what rows are recognised by; None where the first row may be data."""
+    names, repeated = unique_names([decode_name(cell, rows.encoding).strip() for cell in first])
+    try:
+        return Evidence(names, wanted.choose(names, rows.source, [], repeated), SEPARATOR)
+    except SourceError:
+        return None
 
 
 def _add_cells(records: Iterator[Row], header: Header, rows: Collector, tick: Tick) -> Full:
@@ -392,9 +412,11 @@ def _add_cells(records: Iterator[Row], header: Header, rows: Collector, tick: Ti
     text_at = [at[name] for name in taken.text]
     label_at, id_at = (at.get(name or "", -1) for name in (taken.label, taken.id))
     kept_at = [(name, at[name]) for name in taken.kept]
-    for number, (line, byte, raw, cells) in enumerate(records, 1):
+    for number, (line, byte, raw, cells, fault) in enumerate(records, 1):
         tick(number)
-        if cells:
+        if fault:
+            rows.reject(line, fault, byte, raw)
+        elif cells:
             rows.add(
                 line,
                 [cells[place] for place in text_at],
