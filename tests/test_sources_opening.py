@@ -31,8 +31,9 @@ from satchel.errors import (
     SourceNotFoundError,
 )
 from satchel.sources import opening, remote
-from satchel.sources.opening import expand, sniff
+from satchel.sources.opening import expand
 from satchel.sources.reading import read_documents
+from satchel.sources.recognition import sniff
 
 CSV = "text,label\na,x\nb,y\n"
 JSONL = '{"text":"a","label":"x"}\n{"text":"b","label":"y"}\n'
@@ -337,9 +338,15 @@ def test_a_format_is_recognised_by_its_first_bytes(kind: str) -> None:
     assert sniff(data, "t") == expected
 
 
-@pytest.mark.parametrize("data", [b"", b"\n\n", b"just a text, with a comma", b"\x00\x01\x02"])
+@pytest.mark.parametrize("data", [b"just a text, with a comma", b"\x00\x01\x02"])
 def test_what_is_not_recognised_is_named(data: bytes) -> None:
     with pytest.raises(SourceError, match=r"expected a table, found .* by --format"):
+        sniff(data, "t")
+
+
+@pytest.mark.parametrize("data", [b"", b"\n\n"])
+def test_nothing_is_not_taken_for_an_unknown_format(data: bytes) -> None:
+    with pytest.raises(SourceError, match="expected a table, found nothing in it"):
         sniff(data, "t")
 
 

@@ -15,7 +15,7 @@ import click
 
 from satchel.cli import terminal
 from satchel.sources.encodings import OnBad
-from satchel.sources.opening import Format
+from satchel.sources.recognition import Format
 from satchel.training.backends import Backend
 
 if TYPE_CHECKING:

@@ -216,11 +216,11 @@ class _ColumnFinder:
         """
         if len(found) == 1:
             return self.named(found[0], role)
-        join = ", or several to join them" if role == "text" else ""
+        join = ", or several to join them," if role == "text" else ""
         raise SourceError(
             f"{printable(self.source)}: expected one column for the {role}, found "
             f"{' and '.join(quoted(name) for name in found[:20])}, any of which may be meant. "
-            f"Name the right one{join}, with {role}= (--{role})."
+            f"Name the right one{join} with {role}= (--{role})."
         )
 
     def named(self, name: str, role: Role | Literal["keep"]) -> str:

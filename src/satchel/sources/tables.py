@@ -36,7 +36,8 @@ from satchel.sources.documents import (
 )
 from satchel.sources.encodings import mark
 from satchel.sources.files import reason
-from satchel.sources.opening import Format, TableFile
+from satchel.sources.opening import TableFile
+from satchel.sources.recognition import Format
 
 if TYPE_CHECKING:
     import polars
@@ -307,6 +308,11 @@ def read_table(
     """
     name = table.name
     rows = Collector(name, reading, report)
+    if table.unlike:
+        report.notes.append(
+            f"{printable(name)}: it holds {table.unlike}, unlike what its suffix says, and was "
+            f"read as that."
+        )
 
     told = 0
 
