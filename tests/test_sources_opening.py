@@ -157,7 +157,9 @@ def test_the_same_remark_of_many_tables_is_said_once(folder: Path) -> None:
         "'Category' for the label. (5 sources)"
     )
     (folder / "n5.csv").write_text("text,label\n")
-    assert any("n5.csv: No document." in line for line in read_documents("n?.csv").report.lines())
+    assert any(
+        "n5.csv: Columns, but no rows." in line for line in read_documents("n?.csv").report.lines()
+    )
 
 
 # Addresses.

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     import polars
 
 _STEP = 256
+_TEXT_TABLES = tuple((format, "") for format in ("csv", "tsv", "jsonl"))
 _LONGEST_PATH = 32_768  # no system accepts a longer one
 _LONGEST_NAME = 255
 
@@ -365,7 +366,7 @@ def _read_files(
         prefix = find_root(paths, named, report)
         paths, labels = split_labels(paths, prefix, report)
 
-    tables = [path for path in paths if suffix_format(path)]
+    tables = [path for path in paths if suffix_format(path) in _TEXT_TABLES]
     if tables and place.kind != "file":
         were = "1 table was" if len(tables) == 1 else f"{len(tables):,} tables were each"
         report.notes.append(
