@@ -285,8 +285,8 @@ class Inputs:
         """Return which columns the predictions have, from the first rows of each input."""
         ids, columns = False, dict[str, None]()
         for source in self.sources:
-            if source == STANDARD_INPUT or self._kind(source) != "table":
-                continue  # standard input cannot be read twice
+            if self._kind(source) != "table":
+                continue
             with closing(self._stream(source, ReadReport(), _FIRST_ROWS, silent)) as batches:
                 first = next(batches)
             ids |= first.ids is not None

@@ -241,10 +241,10 @@ class _ColumnFinder:
         return found[0]
 
     def missing(
-        self, role: Role | Literal["keep"], name: str = "", text_too: bool = False
+        self, role: Role | Literal["keep"], name: str | None = None, text_too: bool = False
     ) -> SourceError:
         """Return the error for a column that is not there."""
-        wanted = f"column {quoted(name)}" if name else f"column such as {role!r}"
+        wanted = f"column {quoted(name)}" if name is not None else f"column such as {role!r}"
         listed = [quoted(column) for column in self.columns[:50]]
         more = f" and {len(self.columns) - 50:,} more" if len(self.columns) > 50 else ""
         where = "to keep" if role == "keep" else f"for the {role}"

@@ -63,7 +63,7 @@ TABLES: Final = tuple(SUFFIXES)
 """Suffixes of tables."""
 
 STANDARD_INPUT: Final = "-"
-_STANDARD_INPUT_NAME: Final = "standard input"
+STANDARD_INPUT_NAME: Final = "standard input"
 
 MAX_COPY_BYTES: Final = 1 << 40
 _FREE_BYTES: Final = 1 << 30  # a temporary copy leaves as much of the disk free
@@ -403,7 +403,7 @@ def standard_input(format: Format | None = None, progress: Progress = silent) ->
             room.
     """
     global _copied
-    name = _STANDARD_INPUT_NAME
+    name = STANDARD_INPUT_NAME
     if sys.stdin is None:
         raise SourceError(f"{name}: expected a table, found it closed. Pipe one into it.")
     stream = sys.stdin.buffer

@@ -30,6 +30,7 @@ from satchel.sources.encodings import OnBad, known_encoding, not_text
 from satchel.sources.files import find_files, find_root, kind, read_file, readable, split_labels
 from satchel.sources.opening import (
     STANDARD_INPUT,
+    STANDARD_INPUT_NAME,
     TABLES,
     TableFile,
     expand,
@@ -213,7 +214,10 @@ def stream_documents(
         + (f" ({len(names):,} sources)" if len(names) > 1 else "")
         for note, names in notes.items()
     ]
-    named = ", ".join(printable(os.fspath(each)) for each in given[:3])
+    named = ", ".join(
+        STANDARD_INPUT_NAME if each == STANDARD_INPUT else printable(os.fspath(each))
+        for each in given[:3]
+    )
     if not number:
         lines = report.lines()[before:]
         if columns and not several:
