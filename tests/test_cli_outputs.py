@@ -109,7 +109,7 @@ def test_what_is_read_is_not_overwritten(call: tuple[str, ...], place: Path) -> 
     write_model(place / "m.csv")
     (place / "a.zip").write_bytes(b"PK")
     before = {path.name: path.read_bytes() for path in place.iterdir() if path.is_file()}
-    assert "expected an output that is not an input" in refused(*call)
+    assert "expected an output that is not another file of this command" in refused(*call)
     assert before == {path.name: path.read_bytes() for path in place.iterdir() if path.is_file()}
 
 

@@ -32,8 +32,9 @@ from satchel.errors import (
     SourceNotFoundError,
 )
 from satchel.sources import remote
-from satchel.sources.opening import expand, sniff
+from satchel.sources.opening import expand
 from satchel.sources.reading import read_documents
+from satchel.sources.recognition import sniff
 
 CSV = "text,label\na,x\nb,y\n"
 JSONL = '{"text":"a","label":"x"}\n{"text":"b","label":"y"}\n'
@@ -157,7 +158,9 @@ def test_the_same_remark_of_many_tables_is_said_once(folder: Path) -> None:
         "'Category' for the label. (5 sources)"
     )
     (folder / "n5.csv").write_text("text,label\n")
-    assert any("n5.csv: No document." in line for line in read_documents("n?.csv").report.lines())
+    assert any(
+        "n5.csv: Columns, but no rows." in line for line in read_documents("n?.csv").report.lines()
+    )
 
 
 # Addresses.
@@ -354,9 +357,15 @@ def test_a_format_is_recognised_by_its_first_bytes(kind: str) -> None:
     assert sniff(data, "t") == expected
 
 
-@pytest.mark.parametrize("data", [b"", b"\n\n", b"just a text, with a comma", b"\x00\x01\x02"])
+@pytest.mark.parametrize("data", [b"just a text, with a comma", b"\x00\x01\x02"])
 def test_what_is_not_recognised_is_named(data: bytes) -> None:
     with pytest.raises(SourceError, match=r"expected a table, found .* by --format"):
+        sniff(data, "t")
+
+
+@pytest.mark.parametrize("data", [b"", b"\n\n"])
+def test_nothing_is_not_taken_for_an_unknown_format(data: bytes) -> None:
+    with pytest.raises(SourceError, match="expected a table, found nothing in it"):
         sniff(data, "t")
 
 

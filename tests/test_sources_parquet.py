@@ -123,7 +123,7 @@ def test_an_empty_file_and_empty_row_groups_have_no_documents(path: Path) -> Non
     [
         (lambda _: b"", r"which starts with PAR1, found b''"),
         (lambda _: b"PAR1", "truncated"),
-        (lambda _: b"text,label\n", "which starts with PAR1, found b'text'"),
+        (lambda _: b"some words\n", "which starts with PAR1, found b'some'"),
         (lambda data: data[:-9], "truncated"),
         (lambda data: data[:-1] + b"E", "found an encrypted one"),
         (lambda data: data[:-8] + b"\xff\xff\xff\x7fPAR1", "truncated"),

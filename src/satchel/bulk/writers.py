@@ -80,8 +80,13 @@ COLUMNAR: Final = (".parquet", ".arrow")
 FORMATS: Final = (".csv", ".tsv", ".jsonl", ".json", *COLUMNAR)
 
 
-def format_of(path: str | os.PathLike[str]) -> OutputFormat:
+def format_of(path: str | os.PathLike[str], option: str = "--out") -> OutputFormat:
     """Return the format that a file's name asks for.
+
+    Args:
+        path: The file, or only its suffixes.
+        option: The option that names it, for messages: ``--out``, or ``--out-format``, whose value
+            has no dot before it.
 
     Raises:
         SettingError: Its suffix is none of ``FORMATS``; those of text may be followed by that of a
@@ -90,8 +95,14 @@ def format_of(path: str | os.PathLike[str]) -> OutputFormat:
     """
     name = os.path.basename(os.fspath(path)).lower()
     packing = next((each for each in PACKED if name.endswith(each)), "")
-    suffix = os.path.splitext(name.removesuffix(packing))[1]
+    suffix = os.path.splitext(f"x{name.removesuffix(packing)}")[1]
     if suffix not in FORMATS or (packing and suffix in COLUMNAR):
+        if option != "--out":
+            formats = ", ".join(each[1:] for each in FORMATS)
+            raise SettingError(
+                f"expected {option} to be one of {formats} (all but the last two also with "
+                f"{' '.join(PACKED)}), found {name[1:]!r}"
+            )
         raise SettingError(
             f"expected --out to end in one of {' '.join(FORMATS)} (all but the last two also with "
             f"{' '.join(PACKED)}), or in / for a folder of parts, found {name!r}"

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from satchel.bulk.writers import Shape
@@ -164,6 +164,7 @@ class Inputs:
     keep: Keep = ()
     lines: bool = False
     batch: BatchSize = BATCH
+    _kinds: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def check(self) -> None:
         """Refuse inputs that are not there, or not what the options need.
@@ -232,8 +233,10 @@ class Inputs:
     def _kind(self, source: str) -> str:
         if self._is_text(source):
             return "file"
-        with _explaining(source):
-            return locate(source, known_format(self.reading.format)).kind
+        if source not in self._kinds:
+            with _explaining(source):
+                self._kinds[source] = locate(source, known_format(self.reading.format)).kind
+        return self._kinds[source]
 
     def _stream(
         self, source: str, report: ReadReport, batch: BatchSize, progress: Progress

@@ -15,7 +15,7 @@ import click
 
 from satchel.cli import terminal
 from satchel.sources.encodings import OnBad
-from satchel.sources.opening import Format
+from satchel.sources.recognition import Format
 from satchel.training.backends import Backend
 
 if TYPE_CHECKING:
@@ -210,16 +210,19 @@ class Quantity(click.ParamType):
             return value
         match = re.fullmatch(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([A-Za-z%]*)", value.strip())
         if match is None or match[2].lower() not in self._units:
-            units = ", ".join(unit for unit in self._units if unit)
+            units = [unit for unit in self._units if unit]
+            several = "a unit of" if len(units) > 1 else "the unit"
+            alone = "alone or with" if "" in self._units else "with"
             self.fail(
-                f"expected a number and a unit of {units}, "
+                f"expected a number {alone} {several} {', '.join(units)}, "
                 f"found {value!r}: write it as in {self._example}",
                 param,
                 ctx,
             )
         number = float(match[1]) * self._units[match[2].lower()]
         if number > self._largest:
-            self.fail(f"expected at most {self._largest:g}, found {value!r}", param, ctx)
+            most = f"{self._largest:.0%}" if "%" in self._units else f"{self._largest:g}"
+            self.fail(f"expected at most {most}, found {value!r}", param, ctx)
         return number
 
 

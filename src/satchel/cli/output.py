@@ -20,16 +20,17 @@ def prepare_file(path: str | Path, inputs: Iterable[str | Path | None] = ()) -> 
 
     Args:
         path: The file that is to be written.
-        inputs: Paths that are read and must not be overwritten; None is ignored.
+        inputs: Paths that must not be overwritten: what is read, other outputs; None is ignored.
 
     Raises:
         SaveError: It could not be written.
-        SettingError: It is one of the inputs.
+        SettingError: It is one of those.
     """
     for given in inputs:
         if given is not None and _same(path, given):
             raise SettingError(
-                f"expected an output that is not an input, found {path}: name another file"
+                f"expected an output that is not another file of this command, found {path}: name "
+                f"another file"
             )
     files.check_writable(path)
     if os.path.exists(path):
@@ -60,7 +61,9 @@ def prepare_folder(folder: str | Path) -> None:
 
 
 def _same(path: str | Path, given: str | Path) -> bool:
-    """Return whether a path is that of an input, or of the archive that contains it."""
+    """Return whether a path is that of another file, or of the archive that contains it."""
+    if os.path.realpath(path) == os.path.realpath(given):
+        return True  # also where neither exists yet
     read = Path(given)
     while not os.path.lexists(read) and read != read.parent:
         read = read.parent

@@ -11,8 +11,7 @@ import click
 
 from satchel.bulk.predictions import Prediction
 from satchel.cli import options, terminal
-from satchel.sources.documents import ReadReport
-from satchel.sources.documents import counted as number_of
+from satchel.sources.documents import ReadReport, counted
 
 if TYPE_CHECKING:
     from satchel.bulk.job import Totals
@@ -63,10 +62,10 @@ probability; with --top, or for several labels, one pair after another.
 )
 @click.option(
     "--out-format",
-    default="parquet",
-    show_default=True,
+    default=None,
     metavar="FORMAT",
-    help="Format of the parts of a folder: parquet, arrow, jsonl, csv, tsv, also jsonl.zst ...",
+    help="Format of the parts of a folder: parquet, arrow, jsonl, csv, tsv, also jsonl.zst ...  "
+    "[default: parquet]",
 )
 @options.keep_option
 @options.source_options
@@ -79,7 +78,7 @@ def predict_command(
     explain: bool,
     lines: bool,
     out: str | None,
-    out_format: str,
+    out_format: str | None,
     keep: tuple[str, ...] | None,
     reading: SourceOptions,
     threads: int | None,
@@ -92,7 +91,8 @@ def predict_command(
     FILE, or for -, standard input is read, as one document or with --format as a table:
     echo 'some text' | satchel predict MODEL
     """
-    from satchel.bulk.job import Request, Totals, counted, describe, write_file, write_folder
+    from satchel.bulk.job import Request, Totals, describe, write_file, write_folder
+    from satchel.bulk.job import counted as predicted
     from satchel.bulk.writers import format_of, json_pieces
     from satchel.cli.inputs import Inputs, expanded, load, rejects_of
     from satchel.cli.output import prepare_file, prepare_parts
@@ -107,13 +107,20 @@ def predict_command(
     folder = out is not None and (
         out.endswith(("/", os.sep)) or (os.path.isdir(out) and not os.path.splitext(out)[1])
     )
-    format = None
-    if out is not None:
-        format = format_of(f"parts.{out_format}" if folder else out)
-    if explain and format is not None and format.suffix not in (".jsonl", ".json"):
+    if out_format is not None and not folder:
         raise click.UsageError(
-            f"expected a .jsonl or .json file for --out with --explain, found {format}: name "
-            "another file"
+            "expected a folder for --out (its name ends in /) with --out-format, found "
+            f"{'none' if out is None else out}: remove --out-format"
+        )
+    format = None
+    if folder:
+        format = format_of(f".{out_format or 'parquet'}", "--out-format")
+    elif out is not None:
+        format = format_of(out)
+    if explain and format is not None and format.suffix not in (".jsonl", ".json"):
+        wanted = "--out-format jsonl" if folder else "a .jsonl or .json file for --out"
+        raise click.UsageError(
+            f"expected {wanted} with --explain, found {format}: only JSON holds explanations"
         )
     inputs = Inputs(
         expanded(sources or (STANDARD_INPUT,)),
@@ -143,7 +150,7 @@ def predict_command(
         batches = inputs.stream(report, progress)
         request = Request(top, explain, threads, progress)
         if out is None or format is None:
-            found = counted(classifier, batches, request, totals)
+            found = predicted(classifier, batches, request, totals)
             if as_json:
                 terminal.print_pieces(json_pieces(found, terminal.ascii_only()))
             else:
@@ -176,9 +183,9 @@ def predict_command(
 
 def _written(totals: Totals, out: str, folder: bool) -> str:
     """Return what was written."""
-    line = f"wrote {totals.documents:,} predictions to {out}"
+    line = f"wrote {counted(totals.documents, 'prediction')} to {out}"
     if folder:
-        line += f" ({number_of(totals.parts, 'part')}"
+        line += f" ({counted(totals.parts, 'part')}"
         line += f", {totals.resumed:,} of them by an earlier run)" if totals.resumed else ")"
     if totals.rejected:
         were = "was" if totals.rejected == 1 else "were"

@@ -98,6 +98,8 @@ def read_batches(path: str, source: str) -> Batches:
             )
         try:
             return _file(file, size, name) if start.startswith(MARK) else _stream(file, size)
+        except SourceError:
+            raise
         except (ValueError, struct.error) as error:
             raise SourceError(
                 f"{name}: expected an intact Arrow IPC file, found a damaged or truncated one "

@@ -172,8 +172,9 @@ class Collector:
             self._first_rejected.append(skipped)
 
     def recoded(self, encoding: str) -> None:
-        """Note that the table as a whole has another encoding than UTF-8."""
-        self.report.recode(encoding, self.source)
+        """Note, once, that the table as a whole has another encoding than UTF-8."""
+        if self.source not in self.report.recoded.get(encoding, ()):
+            self.report.recode(encoding, self.source)
 
     def add_file(self, name: str, data: bytes | Skipped, label: str | None) -> None:
         """Take a file, or reject it.
@@ -365,7 +366,8 @@ class Collector:
         number = counted(total, "file" if self._files else "row")
         so_far = "" if at_end else " read so far"
         allowed = "" if self._max_bad is None else f"; at most {limit:.6g} of them may be rejected"
-        advice = "Fix them." if self._files else "Fix them, or name other columns."
+        columns = "" if self._files else "name other columns, or "
+        advice = f"Fix them, or {columns}allow more of them by max_bad= (--max-bad)."
         raise SourceError(
             f"{printable(self.source)}: expected {what}, found that {self.rejected:,} of "
             f"{number}{so_far} cannot be used{allowed}:\n{first}\n{advice}"

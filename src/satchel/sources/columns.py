@@ -216,11 +216,11 @@ class _ColumnFinder:
         """
         if len(found) == 1:
             return self.named(found[0], role)
-        join = ", or several to join them" if role == "text" else ""
+        join = ", or several to join them," if role == "text" else ""
         raise SourceError(
             f"{printable(self.source)}: expected one column for the {role}, found "
             f"{' and '.join(quoted(name) for name in found[:20])}, any of which may be meant. "
-            f"Name the right one{join}, with {role}= (--{role})."
+            f"Name the right one{join} with {role}= (--{role})."
         )
 
     def named(self, name: str, role: Role | Literal["keep"]) -> str:
@@ -241,10 +241,10 @@ class _ColumnFinder:
         return found[0]
 
     def missing(
-        self, role: Role | Literal["keep"], name: str = "", text_too: bool = False
+        self, role: Role | Literal["keep"], name: str | None = None, text_too: bool = False
     ) -> SourceError:
         """Return the error for a column that is not there."""
-        wanted = f"column {quoted(name)}" if name else f"column such as {role!r}"
+        wanted = f"column {quoted(name)}" if name is not None else f"column such as {role!r}"
         listed = [quoted(column) for column in self.columns[:50]]
         more = f" and {len(self.columns) - 50:,} more" if len(self.columns) > 50 else ""
         if role == "keep":  # asked for by --keep, --group or --time

@@ -208,7 +208,10 @@ def _table(database: sqlite3.Connection, asked: str, name: str) -> str | None:
             f"{quoted(asked)}; the tables are {there or 'none'}."
         )
     if not names:
-        raise SourceError(f"{printable(name)}: expected a database with a table, found none in it.")
+        raise SourceError(
+            f"{printable(name)}: expected a database with a table, found none in it. Check that "
+            f"it is the right file."
+        )
     raise SourceError(
         f"{printable(name)}: expected the name of a table, as the database has several: {there}. "
         f"Append :: and one of them, or a query in quotes."

@@ -108,6 +108,11 @@ def _kind(head: bytes, binary: bool) -> str:
     return ""
 
 
+def known_kind(head: bytes) -> str:
+    """Return what kind of binary file begins with these bytes; empty where that is not known."""
+    return _kind(head[:_HEAD], False)
+
+
 def not_text(data: bytes, encoding: str | None = None) -> str:
     """Return why bytes are not text, or an empty string where they may be.
 

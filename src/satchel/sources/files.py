@@ -210,6 +210,7 @@ def find_files(root: str, report: ReadReport) -> list[str]:
         Paths relative to ``root``, with ``/``, sorted as bytes.
     """
     found: list[str] = []
+    every: list[str] = []
     # A link to a folder that contains the source would read everything beside it.
     visited = {_identity(str(folder)) for folder in Path(os.path.realpath(root)).parents}
     folders = [""]
@@ -228,16 +229,34 @@ def find_files(root: str, report: ReadReport) -> list[str]:
                 )
                 continue
             visited.add(identity)
+            every.append(prefix)
             with os.scandir(path) as entries:
                 for entry in entries:
                     _classify(entry, prefix, found, folders, linked, report)
         except OSError as error:
             report.reject(report.unreadable, Skipped(prefix or root, reason(error)))
+    empty = _without_files(every, found, report)
+    if empty:
+        report.notes.append(
+            f"Found no file in {counted(len(empty), 'folder')}: {examples(empty, len(empty))}."
+        )
     found.sort(key=by_bytes)
     report.hidden.sort(key=by_bytes)
     for skipped in (report.special, report.unreadable):
         skipped.sort(key=lambda each: by_bytes(each.name))
     return found
+
+
+def _without_files(folders: list[str], found: list[str], report: ReadReport) -> list[str]:
+    """Return the folders in which nothing was found, neither files nor what is reported anyway."""
+    others = (each.name.rstrip("/") for each in (*report.special, *report.unreadable))
+    filled = {""}
+    for path in (*found, *report.hidden, *others):
+        while (path := path[: path.rfind("/", 0, -1) + 1]) not in filled:
+            filled.add(path)
+    empty = sorted(set(folders) - filled, key=by_bytes)
+    inner = set(empty)
+    return [path for path in empty if path[: path.rfind("/", 0, -1) + 1] not in inner]
 
 
 def _identity(path: str) -> tuple[int, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import csv
 import glob
 import io
 import os
@@ -14,17 +13,25 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import IO, Final, Literal, cast, get_args
+from dataclasses import dataclass, replace
+from typing import IO, Final, cast
 
-from satchel.errors import SettingError, SourceError, SourceNotFoundError
+from satchel.errors import SatchelError, SettingError, SourceError, SourceNotFoundError
 from satchel.escaping import printable
 from satchel.progress import Progress, silent
-from satchel.sources import arrow
-from satchel.sources.columns import recognised
-from satchel.sources.documents import FASTTEXT_LABEL, counted, is_fasttext
-from satchel.sources.encodings import mark
+from satchel.sources.documents import counted, is_fasttext
 from satchel.sources.files import by_bytes
+from satchel.sources.recognition import (
+    FORMATS,
+    NAMES,
+    SEEKING,
+    START_BYTES,
+    Format,
+    guessed,
+    held,
+    refuse_other,
+    sniff,
+)
 from satchel.sources.remote import (
     RemoteFile,
     base_name,
@@ -33,11 +40,7 @@ from satchel.sources.remote import (
     plain_address,
     protocol,
 )
-from satchel.sources.unpacking import packing, packing_of, unpack
-
-Format = Literal["csv", "tsv", "jsonl", "parquet", "arrow", "sqlite", "fasttext"]
-FORMATS: Final[tuple[Format, ...]] = get_args(Format)
-"""The formats of a table."""
+from satchel.sources.unpacking import PACKED, packing, packing_of, unpack
 
 _DATABASES: Final = (".db", ".sqlite", ".sqlite3")
 _QUERY_MARK: Final = "::"  # between a database and its table or query
@@ -59,16 +62,12 @@ SUFFIXES: Final[dict[str, Format]] = {
 TABLES: Final = tuple(SUFFIXES)
 """Suffixes of tables."""
 
-SEEKING: Final = frozenset({"parquet", "arrow", "sqlite"})
-"""Formats that are not read from start to end, and are never compressed as a whole."""
-
 STANDARD_INPUT: Final = "-"
-_STANDARD_INPUT_NAME: Final = "standard input"
+STANDARD_INPUT_NAME: Final = "standard input"
 
 MAX_COPY_BYTES: Final = 1 << 40
 _FREE_BYTES: Final = 1 << 30  # a temporary copy leaves as much of the disk free
 _CHUNK: Final = 1 << 20
-_START_BYTES: Final = 1 << 16
 _LONGEST_NAME: Final = 60
 
 
@@ -97,6 +96,7 @@ class TableFile:
         packing: How it is compressed, such as ``.gz``; empty if it is not.
         query: The table or query of a database; empty otherwise.
         name: What it is called in messages and in the names of its rows.
+        unlike: What it holds, where that is not what its suffix says; empty otherwise.
     """
 
     place: str
@@ -104,6 +104,7 @@ class TableFile:
     packing: str = ""
     query: str = ""
     name: str = ""
+    unlike: str = ""
 
     @contextmanager
     def open(self, progress: Progress = silent) -> Iterator[OpenTable]:
@@ -190,6 +191,9 @@ def find_table(source: str, format: Format | None = None) -> TableFile | None:
 
     Returns:
         The table; None where the source is something else, or nothing is there.
+
+    Raises:
+        SourceError: It has the suffix of a table, and holds something else.
     """
     place, query = split_database(source)
     remote = is_remote(place)
@@ -202,12 +206,57 @@ def find_table(source: str, format: Format | None = None) -> TableFile | None:
         return TableFile(place, "sqlite", "", query, name)
     known = suffix_format(name)
     if format is not None:
-        return TableFile(place, format, "" if format in SEEKING else packing(name), "", name)
+        table = TableFile(place, format, "" if format in SEEKING else packing(name), "", name)
+        return table if remote or format in SEEKING else _as_it_is(table, format)
     if known is not None:
-        return TableFile(place, *known, "", name)
+        table = TableFile(place, *known, "", name)
+        return table if remote else _as_it_is(table)
     if not remote and is_fasttext(place):
         return TableFile(place, "fasttext", "", "", name)
     return None
+
+
+def _as_it_is(table: TableFile, format: Format | None = None) -> TableFile:
+    """Return a table with the format and compression that its first bytes show.
+
+    Args:
+        table: The table as its suffix describes it.
+        format: The format that the user named, which holds whatever the bytes show.
+
+    Raises:
+        SourceError: It is another kind of file.
+    """
+    try:
+        with open(table.place, "rb") as file:
+            start = file.read(START_BYTES)
+            packed = packing_of(start)
+            if packed and table.format not in SEEKING:
+                with replace(table, packing=packed).open() as opened:
+                    start = opened.stream.read(START_BYTES)
+    except (OSError, SatchelError):
+        return table  # whoever reads it says what is wrong
+    # Damaged data, most likely, and not data that nobody compressed.
+    damaged = table.packing and not packed and guessed(start) is None
+    if not start or damaged:
+        return table
+    found = format or held(start, table.format)
+    if found in SEEKING and packed:
+        raise _unpack_first(table.name, found)
+    if found not in SEEKING:
+        refuse_other(start, table.name)
+    if (found, packed) == (table.format, table.packing):
+        return table
+    what = NAMES[found]
+    if packed != table.packing:
+        what += f" compressed by {PACKED[packed]}" if packed else " that is not compressed"
+    return replace(table, format=found, packing=packed, unlike=what)
+
+
+def _unpack_first(name: str, format: Format) -> SourceError:
+    return SourceError(
+        f"{printable(name)}: expected a table that is read from its start, as it is compressed, "
+        f"found {NAMES[format]}. Unpack it first."
+    )
 
 
 def known_format(format: str | None) -> Format | None:
@@ -354,7 +403,7 @@ def standard_input(format: Format | None = None, progress: Progress = silent) ->
             room.
     """
     global _copied
-    name = _STANDARD_INPUT_NAME
+    name = STANDARD_INPUT_NAME
     if sys.stdin is None:
         raise SourceError(f"{name}: expected a table, found it closed. Pipe one into it.")
     stream = sys.stdin.buffer
@@ -366,55 +415,10 @@ def standard_input(format: Format | None = None, progress: Progress = silent) ->
         atexit.register(stack.close)
     path = _copied[2]
     with open(path, "rb") as file:
-        packed = packing_of(file.read(8))
+        packed = packing_of(file.read(START_BYTES))
     with TableFile(path, "csv", packed, "", name).open() as opened:
-        start = opened.stream.read(_START_BYTES)
+        start = opened.stream.read(START_BYTES)
     found = format or sniff(start, name)
     if found in SEEKING and packed:
-        raise SourceError(
-            f"{name}: expected a table that is read from its start, as it is compressed, found one "
-            f"in the format {found}. Unpack it first."
-        )
+        raise _unpack_first(name, found)
     return TableFile(path, found, packed, "", name)
-
-
-def sniff(start: bytes, name: str) -> Format:
-    """Recognise a table's format by its first bytes.
-
-    Args:
-        start: The first bytes, decompressed; 64 KiB are plenty.
-        name: The table's name, for messages.
-
-    Raises:
-        SourceError: It is empty, or none of the formats.
-    """
-    for begin, format in _STARTS.items():
-        if start.startswith(begin):
-            return format
-    encoding, length = mark(start[:4])
-    text = start[length:].decode(encoding or "utf-8", "replace").lstrip()
-    if text.startswith(("{", "[")):
-        return "jsonl"
-    if text.startswith(FASTTEXT_LABEL):
-        return "fasttext"
-    if text:
-        first = text.splitlines()[0]
-        for delimiter in ",\t;|":
-            cells = next(csv.reader([first], delimiter=delimiter), [])
-            if len(cells) > 1 and any(map(recognised, cells)):
-                return "tsv" if delimiter == "\t" else "csv"
-    what = f"{text[:40]!r}" if text else "nothing"
-    raise SourceError(
-        f"{printable(name)}: expected a table, found {printable(what)}, which is none that is "
-        f"recognised (JSON lines, Parquet, Arrow, fastText, or CSV and TSV whose first line names "
-        f"columns such as text and label). Say what it is by --format (format=): "
-        f"{', '.join(each for each in FORMATS if each != 'sqlite')}."
-    )
-
-
-_STARTS: Final[dict[bytes, Format]] = {
-    b"PAR1": "parquet",
-    arrow.MARK: "arrow",
-    arrow.CONTINUATION: "arrow",
-    b"SQLite format 3\0": "sqlite",
-}

@@ -27,12 +27,12 @@ from satchel.sources.documents import (
     is_archive,
     join,
 )
-from satchel.sources.encodings import OnBad, known_encoding
+from satchel.sources.encodings import OnBad, known_encoding, not_text
 from satchel.sources.files import find_files, find_root, kind, read_file, readable, split_labels
 from satchel.sources.opening import (
     STANDARD_INPUT,
+    STANDARD_INPUT_NAME,
     TABLES,
-    Format,
     TableFile,
     expand,
     find_table,
@@ -41,12 +41,14 @@ from satchel.sources.opening import (
     standard_input,
     suffix_format,
 )
+from satchel.sources.recognition import NAMES, START_BYTES, Format, guessed
 from satchel.sources.remote import base_name, is_remote, plain_address
 
 if TYPE_CHECKING:
     import polars
 
 _STEP = 256
+_TEXT_TABLES = tuple((format, "") for format in ("csv", "tsv", "jsonl"))
 _LONGEST_PATH = 32_768  # no system accepts a longer one
 _LONGEST_NAME = 255
 
@@ -84,7 +86,8 @@ def locate(source: Source, format: Format | None = None) -> SourceLocation:
 
     Raises:
         SourceNotFoundError: There is nothing at the path.
-        SourceError: It is a device, or an address that does not say what is there.
+        SourceError: It is a device; or an address that does not say what is there; or no table,
+            though a format was named or its suffix is that of one.
     """
     whole = os.path.expanduser(os.fspath(source))
     if whole == STANDARD_INPUT:
@@ -112,6 +115,12 @@ def locate(source: Source, format: Format | None = None) -> SourceLocation:
         path, inside = parent, f"{name}/{inside}" if inside else name
     inside = inside.strip("/")
     if os.path.isdir(path) and not inside:
+        if format is not None:
+            raise SourceError(
+                f"{printable(whole)}: expected a table, as its format was given as {format}, found "
+                f"a folder. Name the tables in it, such as {printable(os.path.join(whole, '*'))}, "
+                f"or leave out format= (--format)."
+            )
         return SourceLocation("folder", path)
     if os.path.exists(path) and not os.path.isdir(path):
         if not os.path.isfile(path):
@@ -129,7 +138,8 @@ def locate(source: Source, format: Format | None = None) -> SourceLocation:
 def _not_found(whole: str, path: str, inside: str) -> str:
     expected = f"{printable(whole)}: expected a folder, an archive or a table, found nothing there."
     if os.path.islink(path):
-        return f"{expected} {printable(path)} is a broken link or a loop of links."
+        link = f"{printable(path)} is a broken link or a loop of links"
+        return f"{expected} {link}. Check where it leads."
     if os.path.isfile(path):
         return f"{expected} {printable(path)} is a file, not an archive that a path can enter."
     name = inside.partition("/")[0]
@@ -185,9 +195,11 @@ def stream_documents(
         shown = printable(plain_address(each) if is_remote(each) else each)
         noted = len(report.notes)
         count = 0
+        columns = False
         with contextlib.closing(_read_one(each, shown, several, reading, report, progress)) as read:
             for batch in read:
                 count += len(batch)
+                columns |= batch.taken is not None
                 if batch.names or batch.rejected:
                     yield batch
         number += count
@@ -195,7 +207,7 @@ def stream_documents(
             for note in report.notes[noted:]:
                 notes[note.removeprefix(f"{shown}: ")].append(shown)
             if not count:
-                notes["No document."].append(shown)
+                notes["Columns, but no rows." if columns else "No document."].append(shown)
             del report.notes[noted:]
     # A thousand tables have the same to say.
     report.notes += [
@@ -203,10 +215,15 @@ def stream_documents(
         + (f" ({len(names):,} sources)" if len(names) > 1 else "")
         for note, names in notes.items()
     ]
-    named = ", ".join(printable(os.fspath(each)) for each in given[:3])
+    named = ", ".join(
+        STANDARD_INPUT_NAME if each == STANDARD_INPUT else printable(os.fspath(each))
+        for each in given[:3]
+    )
     if not number:
         lines = report.lines()[before:]
-        why = "\n".join(f"  {line}" for line in lines) if lines else "  It is empty."
+        if columns and not several:
+            lines.append("It has columns, but no rows.")
+        why = "\n".join(f"  {line}" for line in lines or ["It is empty."])
         raise SourceError(f"{named}: expected documents, found none.\n{why}")
     progress("reading", number, number, named)
 
@@ -343,11 +360,7 @@ def _read_files(
         stored = read_archive(place.path, place.inside, report, progress)
         paths = list(stored)
     elif labelled:
-        raise SourceError(
-            f"{named}: expected a folder of labelled folders, an archive "
-            f"({', '.join(ARCHIVES)}) or a table ({', '.join(TABLES)}); "
-            f"found a single file, which has no label."
-        )
+        raise _single_file(place.path, named)
     else:
         paths = [os.path.basename(place.path)]
     root = place.path if place.kind == "folder" else os.path.dirname(place.path)
@@ -358,6 +371,13 @@ def _read_files(
         prefix = find_root(paths, named, report)
         paths, labels = split_labels(paths, prefix, report)
 
+    tables = [path for path in paths if suffix_format(path) in _TEXT_TABLES]
+    if tables and place.kind != "file":
+        were = "1 table was" if len(tables) == 1 else f"{len(tables):,} tables were each"
+        report.notes.append(
+            f"{were} read as one document: {examples(tables, len(tables))}. To read its rows, name "
+            f"the table itself."
+        )
     files = Collector(named, reading, report)
     for number, path in enumerate(paths):
         if number % _STEP == 0:
@@ -373,6 +393,27 @@ def _read_files(
             yield files.take()
     files.check()
     yield files.take()
+
+
+def _single_file(path: str, named: str) -> SourceError:
+    """Return the error for a file, which has no label, and is perhaps something else."""
+    data = read_file(path, named)
+    start = b"" if isinstance(data, Skipped) else data[:START_BYTES]
+    if kind := not_text(start):
+        return SourceError(
+            f"{named}: expected a folder of labelled folders, an archive or a table, found {kind}."
+        )
+    if (found := guessed(start)) is not None:
+        return SourceError(
+            f"{named}: expected a folder of labelled folders, an archive or a table, found a "
+            f"single file, which seems to be {NAMES[found]}: say so by format={found!r} "
+            f"(--format {found})."
+        )
+    return SourceError(
+        f"{named}: expected a folder of labelled folders, an archive ({', '.join(ARCHIVES)}) or a "
+        f"table ({', '.join(TABLES)}); found a single file, which has no label. If it is a table, "
+        f"say of which format by format= (--format)."
+    )
 
 
 def _refuse_tables(paths: list[str], place: SourceLocation, named: str) -> None:

@@ -37,7 +37,8 @@ from satchel.sources.documents import (
 from satchel.sources.encodings import decode_name, mark
 from satchel.sources.evidence import Evidence
 from satchel.sources.files import reason
-from satchel.sources.opening import Format, TableFile
+from satchel.sources.opening import TableFile
+from satchel.sources.recognition import Format
 from satchel.sources.records import Row, after
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ _decode = msgspec.json.Decoder().decode
 # Every key ends with a quote and a colon; so may a part of a text.
 _KEY = re.compile(r'"\s*:')
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# What Python writes for numbers that JSON has not; a string is matched whole, and so left alone.
+_NO_NUMBER = re.compile(r'("(?:[^"\\]|\\.)*")|-?\b(?:NaN|Infinity)\b')
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -79,12 +82,21 @@ class JsonRows:
     def __init__(self, rows: Collector) -> None:
         self._rows = rows
         self._source = printable(rows.source)
+        self._noted = False
+
+    def _no_numbers(self, line: int) -> None:
+        if not self._noted:
+            self._noted = True
+            self._rows.report.notes.append(
+                f"{self._source}: it holds NaN or Infinity, which JSON has not, from line {line:,} "
+                f"on: they were read as null."
+            )
 
     def read(self, stream: IO[str]) -> Iterator[JsonRow]:
         """Yield each object, and each line that was rejected.
 
         Raises:
-            SourceError: The file is one object of several lines, or an array that is damaged.
+            SourceError: An array, or an object of several lines, is damaged.
         """
         first = True
         end = self._rows.start
@@ -97,16 +109,36 @@ class JsonRows:
                 yield from self._array(text + stream.read(), line)
                 return
             if first and text.strip() == "{":
-                raise SourceError(
-                    f"{self._source}: expected one JSON object per line, or an array of objects, "
-                    f"found a single object of several lines. Save the documents as a list of "
-                    f"records."
-                )
+                yield from self._spread(text + stream.read(), line)
+                return
             first = False
             yield JsonRow(line, byte, text, self._object(line, byte, text))
 
+    def _spread(self, text: str, line: int) -> Iterator[JsonRow]:
+        """Read objects of several lines each, as ``jq`` writes them."""
+        place = _end_of_space(text, 0)
+        line += text.count("\n", 0, place)
+        first = line
+        number = 0
+        while place < len(text):
+            number += 1
+            end = self._end(text, first, place, number)
+            raw = text[place:end]
+            yield JsonRow(line, None, raw, self._object(line, None, raw))
+            place = _end_of_space(text, end)
+            line += raw.count("\n") + text.count("\n", end, place)
+
+    def _end(self, text: str, line: int, place: int, number: int) -> int:
+        """Return where the value ends that starts at a place."""
+        try:
+            return json.JSONDecoder().raw_decode(text, place)[1]
+        except json.JSONDecodeError as error:
+            why = f"{error.msg.removesuffix(' starting at')} at character {error.pos + 1:,}"
+            raise self._damaged(text, line, error.pos, f"{why}, in record {number:,}") from error
+        except (ValueError, RecursionError) as error:
+            raise self._damaged(text, line, place, f"{error} in record {number:,}") from error
+
     def _array(self, text: str, line: int) -> Iterator[JsonRow]:
-        scan = json.JSONDecoder().raw_decode
         place = text.index("[") + 1
         number = 0
         while True:
@@ -114,10 +146,7 @@ class JsonRows:
             if number == 0 and text[place : place + 1] == "]":
                 break
             number += 1
-            try:
-                _, end = scan(text, place)
-            except (ValueError, RecursionError) as error:
-                raise self._damaged(text, line, place, f"{error} in record {number:,}") from error
+            end = self._end(text, line, place, number)
             raw = text[place:end]
             yield JsonRow(number, None, raw, self._object(number, None, raw))
             place = _end_of_space(text, end)
@@ -133,16 +162,24 @@ class JsonRows:
 
     def _damaged(self, text: str, line: int, place: int, why: str) -> SourceError:
         return SourceError(
-            f"{self._source}:{line + text.count(chr(10), 0, place)}: expected an array of JSON "
-            f"objects, found {brief(why, 200)}. Fix the line, or get a fresh copy."
+            f"{self._source}:{line + text.count(chr(10), 0, place)}: expected JSON objects, "
+            f"found {brief(why, 200)}. Fix the line, or get a fresh copy."
         )
 
     def _object(self, line: int, byte: int | None, text: str) -> dict[str, Any] | None:
         """Return an object, or None after rejecting what is not one."""
         try:
-            record = _parse(text)
+            try:
+                record = _parse(text)
+            except msgspec.DecodeError:
+                plain = _NO_NUMBER.sub(lambda found: found[1] or "null", text)
+                if plain == text:
+                    raise
+                record = _parse(plain)
+                self._no_numbers(line)
         except (ValueError, RecursionError) as error:
-            self._rows.reject(line, f"invalid JSON: {brief(str(error), 200)}", byte, text)
+            why = str(error).removeprefix("JSON is malformed: ")
+            self._rows.reject(line, f"invalid JSON: {brief(why, 200)}", byte, text)
             return None
         if isinstance(record, dict):
             return record
@@ -309,6 +346,11 @@ def read_table(
     """
     name = table.name
     rows = Collector(name, reading, report)
+    if table.unlike:
+        report.notes.append(
+            f"{printable(name)}: it holds {table.unlike}, unlike what its suffix says, and was "
+            f"read as that."
+        )
 
     told = 0
 
@@ -444,6 +486,7 @@ def _read_json(table: TableFile, wanted: Columns, rows: Collector, tick: Tick) -
     with _open_text(table, rows, newline="\n") as stream:
         taken: Taken | None = None
         missing: SourceError | None = None
+        only: dict[str, Any] | None = None
         for number, row in enumerate(JsonRows(rows).read(stream), 1):
             tick(number)
             if row.record is not None and taken is None:
@@ -457,8 +500,27 @@ def _read_json(table: TableFile, wanted: Columns, rows: Collector, tick: Tick) -
                 _add_object(row, row.record, wanted, taken, rows)
             if rows.full:
                 yield
+            only = row.record if number == 1 else None
+    if only is not None and not rows.used and (fault := _one_for_all(only, taken)):
+        raise SourceError(
+            f"{printable(rows.source)}: expected one JSON object per document, {fault}"
+        )
     if taken is None and missing is not None:
         raise missing
+
+
+def _one_for_all(record: dict[str, Any], taken: Taken | None) -> str:
+    """Return how the only object of a file holds all documents; empty where it does not."""
+    for name, value in record.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            return f"found one object whose {quoted(name)} holds a list of them. Save that list."
+    used = record if taken is None else [name for name in (*taken.text, taken.label) if name]
+    if record and all(isinstance(record.get(name), dict | list) for name in used):
+        return (
+            "found one object of columns. Save a list of records, with pandas by "
+            'to_json(orient="records").'
+        )
+    return ""
 
 
 def _add_object(

@@ -26,7 +26,12 @@ PACKED: Final = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "Zstandard
 
 _STARTS: Final = {
     b"\x1f\x8b": ".gz",
-    b"BZh": ".bz2",
+    # The second is how a file of nothing goes on.
+    **{
+        b"BZh%d%b" % (level, block): ".bz2"
+        for level in range(1, 10)
+        for block in (b"1AY&SY", b"\x17rE8P\x90")
+    },
     b"\xfd7zXZ\0": ".xz",
     b"\x28\xb5\x2f\xfd": ".zst",
 }
