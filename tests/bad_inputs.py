@@ -544,7 +544,7 @@ FOLDERS = [
         "latin",
         "a folder of files in Latin-1",
         NOTHING_TO_DO,
-        folder({name: f"{text}, déjà vu".encode("latin-1") for name, text in labelled().items()}),
+        folder({name: f"{text!s}, déjà vu".encode("latin-1") for name, text in labelled().items()}),
     ),
     Input(
         "binary",
