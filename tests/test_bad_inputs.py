@@ -92,7 +92,8 @@ def command(name: str, each: Input, *more: str) -> tuple[int, str, list[str]]:
 def line_of(status: int, said: list[str]) -> str:
     """Return the one line with which a command refuses an input."""
     assert status == 2
-    (line,) = said
+    *warnings, line = said
+    assert not any(each.startswith("satchel: ") for each in warnings)
     assert line.startswith("satchel: ")
     return line.removeprefix("satchel: ")
 
@@ -236,7 +237,7 @@ def test_what_can_be_trained_on_is(each: Input, place: Path) -> None:
         assert status == 2
         return  # the page has the line
     remarks = read(each).report.lines()
-    assert lines[: len(remarks)] == remarks
+    assert [line for line in lines if line in remarks] == remarks
     documents = read(each)
     assert list(satchel.load(model_of(each)).ensemble.labels) == documents.classes()
     fitted = satchel.TextClassifier("fast").fit(documents.texts, documents.labels)
@@ -372,8 +373,7 @@ CALLS = [
         "predict model.satchel good.csv --keep none --out new.csv",
         (
             "good.csv: expected a column 'none' to keep, found the columns 'id', 'text', "
-            "'label'. Name "
-            "the right one with keep= (--keep)."
+            "'label'. Name another."
         ),
     ),
     (
