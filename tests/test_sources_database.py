@@ -18,8 +18,9 @@ from confined import assert_confined
 from satchel.errors import SourceError, SourceNotFoundError
 from satchel.sources import database, documents
 from satchel.sources.files import clean_label
+from satchel.sources.frames import read
 from satchel.sources.opening import split_database
-from satchel.sources.reading import read, read_documents
+from satchel.sources.reading import read_documents
 from strategies import labels, texts
 
 pytestmark = pytest.mark.fast

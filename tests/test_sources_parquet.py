@@ -18,8 +18,9 @@ from confined import assert_confined
 from satchel.errors import SourceError
 from satchel.sources import columnar
 from satchel.sources import documents as limits
+from satchel.sources.frames import read
 from satchel.sources.parquet import read_footer
-from satchel.sources.reading import read, read_documents
+from satchel.sources.reading import read_documents
 from strategies import labels, texts
 
 ROWS = {"text": ["a", "b", "c"], "label": ["x", "y", "x"]}

@@ -22,8 +22,8 @@ import pytest
 
 from satchel.sources.columns import Columns
 from satchel.sources.documents import Documents
+from satchel.sources.frames import frame_documents, text_documents
 from satchel.sources.reading import read_documents
-from satchel.sources.tables import frame_documents, text_documents
 
 LABELS = [
     *("None", "none", "NONE", "NA", "N/A", "n/a", "<NA>", "#N/A", "null", "NULL", "Null", "nil"),

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from satchel.errors import SourceError, SourceNotFoundError
 from satchel.sources.encodings import not_text
 from satchel.sources.files import clean_label
-from satchel.sources.reading import read, read_documents
+from satchel.sources.frames import read
+from satchel.sources.reading import read_documents
 from strategies import folder_labels, texts
 
 pytestmark = pytest.mark.fast

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from satchel.errors import SourceError
 from satchel.sources.columns import LABEL_COLUMNS, TEXT_COLUMNS
 from satchel.sources.files import clean_label
-from satchel.sources.reading import read, read_documents
+from satchel.sources.frames import read
+from satchel.sources.reading import read_documents
 from strategies import AWKWARD_LABELS, labels, texts
 
 pytestmark = pytest.mark.fast

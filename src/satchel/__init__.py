@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from satchel.errors import SatchelError
     from satchel.model import Model, load
     from satchel.sources.check import check
-    from satchel.sources.reading import read, stream
+    from satchel.sources.frames import read, stream
 
 # Each public name and its module, imported at first use: ``import satchel`` itself stays light.
 _HOMES = {

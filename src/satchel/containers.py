@@ -12,7 +12,7 @@ from satchel.features.packed import PackedTexts, documents_of
 from satchel.features.preprocess import check_text
 from satchel.search.targets import Targets, encode, encode_pairs
 from satchel.sources.columns import Columns
-from satchel.sources.tables import is_frame
+from satchel.sources.frames import is_frame
 
 
 def texts_of(texts: Any) -> Sequence[str]:

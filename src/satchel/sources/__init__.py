@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from satchel.sources.documents import Documents, Labels, ReadReport
-from satchel.sources.reading import read, read_documents, stream
+from satchel.sources.frames import read, stream
+from satchel.sources.reading import read_documents
 
 __all__ = ["Documents", "Labels", "ReadReport", "read", "read_documents", "stream"]

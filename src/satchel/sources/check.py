@@ -17,10 +17,10 @@ from satchel.sources.check_texts import check_texts, is_empty, pairs
 from satchel.sources.columns import Columns
 from satchel.sources.documents import Documents, brief, counted, label_sets
 from satchel.sources.findings import Finding, Severity, first_few
+from satchel.sources.frames import frame_documents, is_frame, text_documents
 from satchel.sources.overview import Overview, check_languages, overview_of
 from satchel.sources.reading import read_documents
 from satchel.sources.splitting import text_keys
-from satchel.sources.tables import frame_documents, is_frame, text_documents
 
 MOST_LISTED: Final = 10
 """Labels that are listed on a terminal."""

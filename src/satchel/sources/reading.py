@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import importlib.util
-import logging
 import os
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from satchel.errors import MissingDependencyError, SettingError, SourceError, SourceNotFoundError
+from satchel.errors import SourceError, SourceNotFoundError
 from satchel.escaping import printable
 from satchel.progress import Progress, silent
-from satchel.sources.collecting import BATCH, BatchSize, Collector, Reading
+from satchel.sources.collecting import Collector, Reading
 from satchel.sources.columns import Columns
 from satchel.sources.documents import (
     ARCHIVES,
@@ -45,7 +43,7 @@ from satchel.sources.recognition import NAMES, START_BYTES, Format, guessed
 from satchel.sources.remote import base_name, is_remote, plain_address
 
 if TYPE_CHECKING:
-    import polars
+    pass
 
 _STEP = 256
 _TEXT_TABLES = tuple((format, "") for format in ("csv", "tsv", "jsonl"))
@@ -429,159 +427,3 @@ def _refuse_tables(paths: list[str], place: SourceLocation, named: str) -> None:
             f"{named}: expected sub-folders, one per label; found "
             f"{counted(len(found), 'table')} and no sub-folder. {hint}"
         )
-
-
-def read(
-    source: Source | Sequence[Source],
-    *,
-    text: str | Sequence[str] | None = None,
-    label: str | None = None,
-    labelled: bool = True,
-    encoding: str | None = None,
-    on_bad_encoding: OnBad = "replace",
-    format: str | None = None,
-    progress: Progress = silent,
-) -> polars.DataFrame:
-    """Read a source as a table.
-
-    What was skipped, guessed or decoded otherwise is reported through Python's :mod:`logging`, as
-    warnings of the logger ``satchel``.
-
-    Args:
-        source: As for :func:`read_documents`, and so are the other arguments.
-        text: A table's column or columns of the text: rows without one are left out.
-        label: A table's column of the label: rows without one are left out.
-        labelled: Whether to read labels.
-        encoding: Encoding of documents that are not UTF-8; None decides from their bytes.
-        on_bad_encoding: What becomes of documents that cannot be decoded without loss.
-        format: The format of tables; None: what the suffix says.
-        progress: Receives the number of documents read so far.
-
-    Returns:
-        Of a table, all its columns under their own names, those of CSV and TSV as strings, except
-        that the label has no space around it, and is a list of strings where a document may have
-        several. Of folders and archives the columns ``filename``, ``category`` (none where
-        unlabelled) and ``text``.
-
-    Raises:
-        SourceNotFoundError: There is nothing at the path.
-        SourceError: The source yields no document, or is damaged.
-        MissingDependencyError: polars is not installed.
-    """
-    reading = _whole_rows(text, label, labelled, encoding, on_bad_encoding, format)
-    report = ReadReport()
-    documents = join(list(stream_documents(source, reading, report, progress)))
-    _log(report, source)
-    return _as_frame(documents)
-
-
-def stream(
-    source: Source | Sequence[Source],
-    *,
-    text: str | Sequence[str] | None = None,
-    label: str | None = None,
-    labelled: bool = True,
-    encoding: str | None = None,
-    on_bad_encoding: OnBad = "replace",
-    format: str | None = None,
-    documents: int = BATCH.documents,
-    progress: Progress = silent,
-) -> Iterator[polars.DataFrame]:
-    """Read a source as a stream of tables, of which only one is in memory at a time.
-
-    What was skipped, guessed or decoded otherwise is reported at the end through Python's
-    :mod:`logging`, as warnings of the logger ``satchel``.
-
-    Args:
-        source: As for :func:`read_documents`, and so are the other arguments.
-        text: A table's column or columns of the text: rows without one are left out.
-        label: A table's column of the label: rows without one are left out.
-        labelled: Whether to read labels.
-        encoding: Encoding of documents that are not UTF-8; None decides from the first of them.
-        on_bad_encoding: What becomes of documents that cannot be decoded without loss.
-        format: The format of tables; None: what the suffix says.
-        documents: The most documents per table; long ones make it shorter.
-        progress: Receives the number of documents read so far.
-
-    Yields:
-        Tables with the columns that :func:`read` returns. In formats without types, such as JSON,
-        the type of a column may differ from one table to the next.
-
-    Raises:
-        SourceNotFoundError: There is nothing at the path.
-        SourceError: The source yields no document, or is damaged.
-        SettingError: ``documents`` is less than 1.
-        MissingDependencyError: polars is not installed.
-    """
-    if documents < 1:
-        raise SettingError(f"expected documents to be 1 or more, found {documents}")
-    reading = replace(
-        _whole_rows(text, label, labelled, encoding, on_bad_encoding, format),
-        batch=BatchSize(documents, BATCH.characters),
-    )
-    return _frames(source, reading, progress)
-
-
-def _frames(
-    source: Source | Sequence[Source], reading: Reading, progress: Progress
-) -> Iterator[polars.DataFrame]:
-    report = ReadReport()
-    with contextlib.closing(stream_documents(source, reading, report, progress)) as batches:
-        for batch in batches:
-            if len(batch):
-                yield _as_frame(batch)
-    _log(report, source)
-
-
-def _whole_rows(
-    text: str | Sequence[str] | None,
-    label: str | None,
-    labelled: bool,
-    encoding: str | None,
-    on_bad_encoding: OnBad,
-    format: str | None,
-) -> Reading:
-    """Return how to read rows with all their columns.
-
-    Raises:
-        MissingDependencyError: polars, whose tables hold them, is not installed.
-    """
-    if importlib.util.find_spec("polars") is None:
-        raise MissingDependencyError("polars", "tables", "satchel.read")
-    texts = () if text is None else (text,) if isinstance(text, str) else tuple(text)
-    columns = Columns(texts, label, labelled=labelled, whole=True)
-    return Reading(columns, encoding, on_bad_encoding=on_bad_encoding, format=format)
-
-
-def _log(report: ReadReport, source: Source | Sequence[Source]) -> None:
-    given = [source] if isinstance(source, str | os.PathLike) else list(source)
-    named = ", ".join(printable(os.fspath(each)) for each in given[:3])
-    for line in report.lines():
-        logging.getLogger("satchel").warning("%s: %s", named, line)
-
-
-def _as_frame(documents: Documents) -> polars.DataFrame:
-    """Return documents as a table: a table's own columns, or name, label and text of files."""
-    import polars
-
-    from satchel.sources.tables import series
-
-    labels: list[Any] | None = documents.labels
-    if labels is not None and documents.multiple:
-        labels = [list(each) for each in labels]
-    taken = documents.taken
-    if taken is None:
-        columns: dict[str, Any] = {"filename": list(documents.names)}
-        if labels is not None:
-            columns["category"] = labels
-        columns["text"] = list(documents.texts)
-    else:
-        columns = dict(documents.columns or {})
-        # Numbers and booleans keep their type.
-        if (
-            labels is not None
-            and taken.label is not None
-            and (documents.multiple or all(isinstance(cell, str) for cell in columns[taken.label]))
-        ):
-            columns[taken.label] = labels
-    return polars.DataFrame([series(name, values) for name, values in columns.items()])

@@ -12,12 +12,12 @@ import io
 import itertools
 import json
 import re
-from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeGuard, cast
+from collections.abc import Callable, Generator, Iterator
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 import msgspec
 
-from satchel.errors import LabelError, SatchelError, SourceError
+from satchel.errors import SatchelError, SourceError
 from satchel.escaping import printable
 from satchel.progress import Progress
 from satchel.sources.collecting import SEPARATOR, Collector, Reading, undecoded
@@ -30,7 +30,6 @@ from satchel.sources.documents import (
     ReadReport,
     Taken,
     brief,
-    counted,
     expansion_limit,
     quoted,
 )
@@ -42,8 +41,6 @@ from satchel.sources.recognition import Format
 from satchel.sources.records import Row, after
 
 if TYPE_CHECKING:
-    import polars
-
     from satchel.sources.columnar import ColumnarFormat
 
 
@@ -224,99 +221,6 @@ def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
                 raise ValueError(f"duplicate key {quoted(key)}")
             seen.add(key)
     return record
-
-
-def series(name: str, values: Sequence[Any]) -> polars.Series:
-    """Return a column of values; those of mixed types become text, as JSON writes them."""
-    import polars
-
-    try:
-        return polars.Series(name, values, strict=True)
-    except (TypeError, ValueError, OverflowError, polars.exceptions.PolarsError):
-        texts = [
-            value
-            if value is None or isinstance(value, str)
-            else json.dumps(value, ensure_ascii=False, default=str)
-            for value in values
-        ]
-        return polars.Series(name, texts, dtype=polars.String)
-
-
-def is_frame(source: object) -> TypeGuard[Any]:
-    """Return whether something is a data frame, of polars, pandas or similar."""
-    return hasattr(source, "columns") and hasattr(source, "__getitem__")
-
-
-def frame_documents(frame: Any, wanted: Columns, name: str = "frame") -> Documents:
-    """Read the documents of a data frame.
-
-    Args:
-        frame: A data frame of polars, pandas or similar.
-        wanted: Which columns to read.
-        name: What to call it in messages; a row is ``frame:1``, ``frame:2`` …
-
-    Raises:
-        SourceError: A column is missing, or most rows cannot be used.
-    """
-    columns, repeated = unique_names([str(column) for column in frame.columns])
-    rows = Collector(name, Reading(wanted), ReadReport())
-    rows.taken = taken = wanted.choose(columns, name, rows.report.notes, repeated)
-    rows.splits = True
-    own = dict(zip(columns, frame.columns, strict=True))
-    used = dict.fromkeys([*taken.text, *filter(None, (taken.label, taken.id)), *taken.kept])
-    cells = {column: [_cell(cell) for cell in frame[own[column]]] for column in used}
-    for place in range(len(frame)):
-        rows.add(
-            place + 1,
-            [cells[column][place] for column in taken.text],
-            cells[taken.label][place] if taken.label is not None else None,
-            cells[taken.id][place] if taken.id is not None else None,
-            {column: cells[column][place] for column in taken.kept} if taken.kept else None,
-        )
-    rows.check()
-    return rows.take()
-
-
-def text_documents(texts: Any, labels: Any, name: str = "texts") -> Documents:
-    """Read the documents of a sequence of texts and one of labels.
-
-    Args:
-        texts: The texts: a list, an array, a column of a data frame.
-        labels: One label per text, or one list of labels per text.
-        name: What to call them in messages; the first is ``texts:1``.
-
-    Raises:
-        LabelError: The number of labels, or of lists of labels, differs from that of texts.
-        SourceError: Most of them cannot be used.
-    """
-    if getattr(labels, "ndim", 1) != 1:
-        raise LabelError(
-            f"expected a label or a list of labels for each text, found an array of "
-            f"{labels.ndim} dimensions: give the names of the labels that each text has"
-        )
-    texts, labels = list(texts), list(labels)
-    if len(texts) != len(labels):
-        raise LabelError(
-            f"expected one label per text, found {counted(len(labels), 'label')} for "
-            f"{counted(len(texts), 'text')}: give one for each"
-        )
-    rows = Collector(name, Reading(Columns()), ReadReport())
-    for number, (text, label) in enumerate(zip(texts, labels, strict=True), 1):
-        rows.add(number, [_cell(text)], _cell(label))
-    rows.check()
-    return rows.take()
-
-
-def _cell(cell: Any) -> Any:
-    """Return a cell as a plain value: pandas' missing values become None, arrays become lists."""
-    if cell is None or isinstance(cell, str):
-        return cell
-    if isinstance(cell, list | tuple):
-        return list(cell)
-    if hasattr(cell, "to_list") or hasattr(cell, "tolist"):
-        plain = cell.to_list() if hasattr(cell, "to_list") else cell.tolist()
-        return _cell(plain) if plain is not cell else cell
-    return None if type(cell).__name__ in ("NAType", "NaTType") or cell != cell else cell
 
 
 _STEP = 4096
