@@ -182,6 +182,7 @@ def test_an_encoding_that_nobody_named_is_recognised(encoding: str, text: str) -
         ("windows-1252", "windows-1251"),
         ("windows-1252", "cp932"),
         ("windows-1251", "latin-1"),
+        ("windows-1251", "koi8-r"),
         ("windows-1251", "gb18030"),
         ("gb18030", "windows-1252"),
         ("cp932", "euc-jp"),

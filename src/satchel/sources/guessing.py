@@ -48,8 +48,8 @@ SAMPLE_BYTES = 256 * 1024
 _WINDOW = 16 * 1024
 _LINE_START = 256  # as far before the first byte beyond ASCII as a line's beginning is looked for
 _LEAST_PIECE = 64
-_CLEAR = 1024  # bytes beyond ASCII by which a second group of another alphabet stands for itself
-_LEAST = 32  # the same where it stands beside Latin or double-byte documents only
+_LEAST = 32  # bytes beyond ASCII from which a second group of another alphabet stands for itself
+_CLEAR = 1024  # the same for double bytes that may be words of another alphabet
 
 _HIGH = bytes(range(0x80, 0x100))
 _C1 = bytes(range(0x80, 0xA0))
@@ -391,8 +391,7 @@ class Decision:
             elif look == "latin":
                 decided[look] = (_latin(group),)
             else:
-                least = _CLEAR if decided.keys() & _ALPHABETIC else _LEAST
-                name = _alphabetic(group) if not decided or sizes[look] >= least else ""
+                name = _alphabetic(group) if not decided or sizes[look] >= _LEAST else ""
                 if name:
                     decided[look] = (name,)
                 elif not decided:
