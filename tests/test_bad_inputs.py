@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -21,7 +22,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 
-from bad_inputs import SECTIONS, Input, make_all  # noqa: E402
+from bad_inputs import SECTIONS, Input, make_all  # type: ignore[import-not-found]  # noqa: E402
 
 import satchel  # noqa: E402
 from cli_runs import run, write_model  # noqa: E402
@@ -100,7 +101,9 @@ def line_of(status: int, said: list[str]) -> str:
 
 def read(each: Input) -> Documents:
     """Read an input as Python users do."""
-    options = {name.lstrip("-").replace("-", "_"): value for name, value in pairs(each.options)}
+    options: dict[str, Any] = {
+        name.lstrip("-").replace("-", "_"): value for name, value in pairs(each.options)
+    }
     if "max_bad" in options:
         options["max_bad"] = int(options["max_bad"].rstrip("%")) / 100
     with (
@@ -246,51 +249,51 @@ CALLS = [
     (
         "check good.csv --rejects good.csv",
         (
-            "expected an output that is not another file of this command, found good.csv: name another "
-            "file"
+            "expected an output that is not another file of this command, found good.csv: name "
+            "another file"
         ),
     ),
     (
         "check good.csv --rejects hollow",
-        "Invalid value for '--rejects': File 'hollow' is a directory (see  satchel check --help)",
+        ("Invalid value for '--rejects': File 'hollow' is a directory (see  satchel check --help)"),
     ),
     (
         "check good.csv --rejects rejects.txt",
-        "expected the file for rejected documents to end in .csv or .jsonl, found 'rejects.txt'",
+        ("expected the file for rejected documents to end in .csv or .jsonl, found 'rejects.txt'"),
     ),
     (
         "train good.csv --rejects same.csv -o same.csv",
         (
-            "expected an output that is not another file of this command, found same.csv: name another "
-            "file"
+            "expected an output that is not another file of this command, found same.csv: name "
+            "another file"
         ),
     ),
     (
         "check good.csv --max-bad 200%",
         (
-            "Invalid value for '--max-bad': expected at most 100%, found '200%' (see  satchel check "
-            "--help)"
+            "Invalid value for '--max-bad': expected at most 100%, found '200%' (see  satchel "
+            "check --help)"
         ),
     ),
     (
         "check good.csv --max-bad -1",
         (
-            "Invalid value for '--max-bad': expected a number alone or with the unit %, found '-1': "
-            "write it as in 1% or 0.01 (see  satchel check --help)"
+            "Invalid value for '--max-bad': expected a number alone or with the unit %, found "
+            "'-1': write it as in 1% or 0.01 (see  satchel check --help)"
         ),
     ),
     (
         "check good.csv --id none",
         (
-            "good.csv: expected a column 'none' for the id, found the columns 'id', 'text', 'label'. "
-            "Name the right one with id= (--id)."
+            "good.csv: expected a column 'none' for the id, found the columns 'id', 'text', "
+            "'label'. Name the right one with id= (--id)."
         ),
     ),
     (
         "check good.csv --label=",
         (
-            "good.csv: expected a column '' for the label, found the columns 'id', 'text', 'label'. "
-            "Name the right one with label= (--label)."
+            "good.csv: expected a column '' for the label, found the columns 'id', 'text', "
+            "'label'. Name the right one with label= (--label)."
         ),
     ),
     (
@@ -303,8 +306,8 @@ CALLS = [
     (
         "predict model.satchel hollow --format csv --json",
         (
-            "hollow: expected a table, as its format was given as csv, found a folder. Name the tables "
-            "in it, such as hollow/*, or leave out format= (--format)."
+            "hollow: expected a table, as its format was given as csv, found a folder. Name the "
+            "tables in it, such as hollow/*, or leave out format= (--format)."
         ),
     ),
     (
@@ -317,78 +320,79 @@ CALLS = [
     (
         "predict model.satchel good.csv --out hollow/",
         (
-            "expected an empty folder or one with predictions at hollow, found other files ('boats', "
-            "'cars', 'space'): name another folder"
+            "expected an empty folder or one with predictions at hollow, found other files "
+            "('boats', 'cars', 'space'): name another folder"
         ),
     ),
     (
         "predict model.satchel good.csv --out done/ --top 2",
         (
-            "expected the same job as the one begun in done, found that it differs in the options: "
-            "name another folder, or remove this one"
+            "expected the same job as the one begun in done, found that it differs in the "
+            "options: name another folder, or remove this one"
         ),
     ),
     (
         "predict model.satchel ids.csv --out done/",
         (
-            "expected the same job as the one begun in done, found that it differs in the source: name "
-            "another folder, or remove this one"
+            "expected the same job as the one begun in done, found that it differs in the "
+            "source: name another folder, or remove this one"
         ),
     ),
     (
         "predict model.satchel good.csv --out new/ --out-format xml",
         (
-            "expected --out-format to be one of csv, tsv, jsonl, json, parquet, arrow (all but the "
-            "last two also with .gz .bz2 .xz .zst), found 'xml'"
+            "expected --out-format to be one of csv, tsv, jsonl, json, parquet, arrow (all but "
+            "the last two also with .gz .bz2 .xz .zst), found 'xml'"
         ),
     ),
     (
         "predict model.satchel good.csv --out new.csv --out-format jsonl",
         (
-            "expected a folder for --out (its name ends in /) with --out-format, found new.csv: remove "
-            "--out-format (see  satchel predict --help)"
+            "expected a folder for --out (its name ends in /) with --out-format, found new.csv: "
+            "remove --out-format (see  satchel predict --help)"
         ),
     ),
     (
         "predict model.satchel good.csv --out new.xml",
         (
-            "expected --out to end in one of .csv .tsv .jsonl .json .parquet .arrow (all but the last "
-            "two also with .gz .bz2 .xz .zst), or in / for a folder of parts, found 'new.xml'"
+            "expected --out to end in one of .csv .tsv .jsonl .json .parquet .arrow (all but the "
+            "last two also with .gz .bz2 .xz .zst), or in / for a folder of parts, found "
+            "'new.xml'"
         ),
     ),
     (
         "predict model.satchel good.csv --keep none --out new.csv",
         (
-            "good.csv: expected a column 'none' to keep, found the columns 'id', 'text', 'label'. Name "
-            "the right one with keep= (--keep)."
+            "good.csv: expected a column 'none' to keep, found the columns 'id', 'text', "
+            "'label'. Name the right one with keep= (--keep)."
         ),
     ),
     (
         "predict model.satchel late.jsonl --keep all --out new.parquet",
         (
-            "expected the columns of the first documents throughout, found 'more' in later ones: name "
-            "the columns with --keep, or write .jsonl"
+            "expected the columns of the first documents throughout, found 'more' in later ones: "
+            "name the columns with --keep, or write .jsonl"
         ),
     ),
     (
         "predict model.satchel good.csv --explain --out new.parquet",
         (
-            "expected a .jsonl or .json file for --out with --explain, found .parquet: only JSON holds "
-            "explanations (see  satchel predict --help)"
+            "expected a .jsonl or .json file for --out with --explain, found .parquet: only JSON "
+            "holds explanations (see  satchel predict --help)"
         ),
     ),
     (
         "predict model.satchel good.csv --explain --out new/",
         (
-            "expected --out-format jsonl with --explain, found .parquet: only JSON holds explanations "
-            "(see  satchel predict --help)"
+            "expected --out-format jsonl with --explain, found .parquet: only JSON holds "
+            "explanations (see  satchel predict --help)"
         ),
     ),
     (
         "predict model.satchel - --out new/",
         (
-            "expected files for --out with a folder, which reads them again where a run was stopped, "
-            "found standard input: name a file for --out (see  satchel predict --help)"
+            "expected files for --out with a folder, which reads them again where a run was "
+            "stopped, found standard input: name a file for --out (see  satchel predict --help)"
         ),
     ),
 ]
@@ -423,8 +427,8 @@ def test_a_folder_that_another_run_writes_to_is_refused(calls: Path) -> None:
     assert (answer.returncode, answer.stderr) == (
         2,
         (
-            "satchel: expected no other run in done, found one that is writing there: wait for it, or "
-            "name another folder\n"
+            "satchel: expected no other run in done, found one that is writing there: wait for "
+            "it, or name another folder\n"
         ),
     )
 
