@@ -52,8 +52,7 @@ def calls(folder: Path) -> dict[str, Callable[[], int]]:
     import polars
     from sklearn.datasets import load_files
 
-    from satchel.bulk.predictions import BATCH
-    from satchel.sources.collecting import Reading
+    from satchel.sources.collecting import BATCH, Reading
     from satchel.sources.columns import Columns
     from satchel.sources.reading import read_documents, stream_documents
 
