@@ -112,6 +112,26 @@ class Predictor:
         """Return the probabilities of documents, float32 [n, classes]; see `logits`."""
         return self.model.probabilities(self.logits(texts, threads))
 
+    def score(
+        self, texts: Iterable[str], threads: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the probabilities of documents, and how many of their features are known.
+
+        Args:
+            texts: The documents.
+            threads: How many threads may work on many documents; None for one per core.
+
+        Returns:
+            float32 [n, classes], and integers [n].
+
+        Raises:
+            TextError: A document is not text.
+            PredictionError: The weights of the model overflow.
+        """
+        blocks = list(self._blocks(_documents(texts), threads))
+        logits = np.concatenate([logits for logits, _ in blocks])
+        return self.model.probabilities(logits), np.concatenate([known for _, known in blocks])
+
     def predict(
         self, texts: Iterable[str], threads: int | None = None
     ) -> list[int] | list[tuple[int, ...]]:
@@ -162,14 +182,26 @@ class Predictor:
         """
         if k < 1:
             raise SettingError(f"expected k to be 1 or more, found {k}")
-        rankings = []
+        rankings: list[Ranking] = []
         for logits, known in self._blocks(_documents(texts), threads):
-            rows = self.model.probabilities(logits)
-            for row, count in zip(rows, known.tolist(), strict=True):
-                holding = (
-                    self._named(row, self._holding(row)) if self.thresholds is not None else []
-                )
-                rankings.append(Ranking(self._named(row, _ranked(row, k)), holding, count))
+            rankings += self.ranked(self.model.probabilities(logits), known, k)
+        return rankings
+
+    def ranked(self, probabilities: np.ndarray, known: np.ndarray, k: int) -> list[Ranking]:
+        """Return the most probable labels of documents that `score` has read.
+
+        Args:
+            probabilities: float32 [n, classes].
+            known: Integers [n].
+            k: How many labels, at least 1; all of them if the model has fewer.
+
+        Returns:
+            One ranking per document.
+        """
+        rankings = []
+        for row, count in zip(probabilities, known.tolist(), strict=True):
+            holding = self._named(row, self._holding(row)) if self.thresholds is not None else []
+            rankings.append(Ranking(self._named(row, _ranked(row, k)), holding, count))
         return rankings
 
     def _named(self, row: np.ndarray, columns: np.ndarray) -> list[tuple[str, float]]:
