@@ -9,17 +9,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
 from satchel.escaping import abbreviate
-from satchel.serving.models import Served
+from satchel.serving.models import Scores, Served
 from satchel.serving.unknown import words_of
-
-if TYPE_CHECKING:
-    from satchel.serving.scoring import Scores
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 DOCUMENTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)

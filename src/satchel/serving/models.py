@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
 
 from satchel.errors import SettingError
 from satchel.escaping import abbreviate, printable
@@ -59,6 +61,18 @@ class Served:
     state: FileState
     version: int
     model: Model
+
+
+class Scores(NamedTuple):
+    """What a model says of some documents.
+
+    Attributes:
+        probabilities: float32 [n, classes].
+        known: How many features of each document the model knows, integers [n].
+    """
+
+    probabilities: np.ndarray
+    known: np.ndarray
 
 
 def names_of(paths: Sequence[str]) -> dict[str, Path]:
@@ -122,13 +136,13 @@ class Models:
             if self._only is not None:
                 return self._only
             raise Refused(
-                HTTPStatus.BAD_REQUEST,
+                400,
                 f"expected the name of one of several models, found none: name one of {self._names}",
             )
         served = self.by_name.get(name)
         if served is None:
             raise Refused(
-                HTTPStatus.NOT_FOUND,
+                404,
                 f"expected the name of a model, found {abbreviate(printable(name), _SHOWN)!r}: "
                 f"the models are {self._names}",
             )

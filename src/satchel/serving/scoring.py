@@ -15,13 +15,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-import numpy as np
-
 from satchel.errors import SatchelError
 from satchel.features.kernels import kernels_loaded
 from satchel.inference.explain import Explanation
 from satchel.serving.metrics import Recorder
-from satchel.serving.models import Served
+from satchel.serving.models import Scores, Served
+from satchel.serving.unknown import Words, words_of
 
 _AT_ONCE = 32_768
 """Characters of a request that are scored on the loop: about a millisecond."""
@@ -33,18 +32,6 @@ _BATCH = 1 << 20
 """Characters of a batch for the thread; a larger request is a batch of its own."""
 
 log = logging.getLogger(__name__)
-
-
-class Scores(NamedTuple):
-    """What a model says of some documents.
-
-    Attributes:
-        probabilities: float32 [n, classes].
-        known: How many features of each document the model knows, integers [n].
-    """
-
-    probabilities: np.ndarray
-    known: np.ndarray
 
 
 class _Waiting(NamedTuple):
@@ -92,14 +79,18 @@ class Batcher:
             self._waiting.append(waiting)
         return scores
 
-    async def explain(self, served: Served, text: str) -> Explanation:
-        """Explain one document on the thread.
+    async def explain(self, served: Served, text: str) -> tuple[Explanation, Words]:
+        """Explain one document on the thread, and find the words that the model does not know.
 
         Raises:
             TextError: The document is not text.
             PredictionError: The weights of the model overflow.
         """
-        return await self._loop.run_in_executor(self._thread, served.model.explain, text)
+
+        def work() -> tuple[Explanation, Words]:
+            return served.model.explain(text), words_of(served.model.predictor, text)
+
+        return await self._loop.run_in_executor(self._thread, work)
 
     def close(self) -> None:
         """End the thread once it has finished what it does."""

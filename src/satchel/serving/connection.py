@@ -1,0 +1,163 @@
+"""One connection: HTTP/1.1 as uvicorn reads it, with bounds on what it keeps in memory.
+
+uvicorn bounds neither the header fields of a request nor how long a client may take to send them;
+here both are refused with an error that names the bound, and the connection is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from http import HTTPStatus
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from satchel.serving.refusals import Refused
+from satchel.serving.replies import plain_error
+from satchel.serving.settings import Limits
+
+
+class _TooMuch(Exception):
+    """The header fields exceed a limit; raised within the parser, which reports its own error."""
+
+
+class Connection(HttpToolsProtocol):
+    """One connection. A subclass has its ``limits``.
+
+    Attributes:
+        limits: What it accepts.
+    """
+
+    limits: Limits
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._header_bytes = 0
+        self._refused: Refused | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Refuse connections beyond the limit; give the others time for a first request."""
+        super().connection_made(transport)
+        if len(self.connections) > self.limits.connections:
+            self._refuse(
+                Refused(
+                    503,
+                    f"expected at most {self.limits.connections:,} connections, found one more: "
+                    "try again later, or use one connection for many requests",
+                    (("retry-after", "1"),),
+                )
+            )
+            return
+        self._deadline = self.loop.call_later(self.limits.receive, self._too_slow)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the deadline."""
+        self._met_deadline()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what has arrived."""
+        if self._refused is None:
+            super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """Begin to count a request's header fields."""
+        super().on_message_begin()
+        self._header_bytes = 0
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(self.limits.receive, self._too_slow)
+
+    def on_url(self, url: bytes) -> None:
+        """Bound the target of the request."""
+        super().on_url(url)
+        if len(self.url) > self.limits.url:
+            self._refused = Refused(
+                414,
+                f"expected a target of at most {self.limits.url:,} bytes, found a longer one: "
+                "send what is long in the body of a POST request",
+            )
+            raise _TooMuch
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Bound the header fields of the request."""
+        limits = self.limits
+        self._header_bytes += len(name) + len(value)
+        if len(self.headers) >= limits.headers or self._header_bytes > limits.header_bytes:
+            self._refused = Refused(
+                431,
+                f"expected at most {limits.headers:,} header fields of {limits.header_bytes:,} "
+                "bytes altogether, found more: send fewer",
+            )
+            raise _TooMuch
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Hand over the request, whose body has a deadline of its own."""
+        self._met_deadline()
+        try:
+            super().on_headers_complete()
+        except httptools.HttpParserInvalidURLError:
+            self._refused = Refused(
+                400,
+                "expected a path as the target of the request, found something else",
+            )
+            raise
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002
+        """Refuse what is not HTTP, or exceeds a limit."""
+        self._refuse(
+            self._refused
+            or Refused(
+                400, "expected an HTTP/1.1 request, found something else"
+            )
+        )
+
+    def close_if_idle(self) -> None:
+        """Close the connection unless a request is being received or answered."""
+        is_receiving = self._deadline is not None and self.headers is not None
+        if not is_receiving and (self.cycle is None or self.cycle.response_complete):
+            self.transport.close()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Answer a request for another protocol as if it had not asked."""
+
+    def _too_slow(self) -> None:
+        self._deadline = None
+        if self.headers is None:  # nothing has come
+            self.transport.close()
+            return
+        self._refuse(
+            Refused(
+                408,
+                f"expected the header fields within {self.limits.receive:g} s, found them "
+                "incomplete: send them faster",
+            )
+        )
+
+    def _met_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _refuse(self, refused: Refused) -> None:
+        """Write an error and close; what else arrives is not read."""
+        self._refused = refused
+        self._met_deadline()
+        if self.transport.is_closing():
+            return
+        # After an unfinished response, an error would be taken for a part of it.
+        if self.cycle is None or self.cycle.response_complete:
+            reply = plain_error(refused)
+            fields = [
+                f"HTTP/1.1 {refused.status} {HTTPStatus(refused.status).phrase}",
+                f"content-type: {reply.content_type}",
+                f"content-length: {len(reply.body)}",
+                "connection: close",
+                *(f"{name}: {value}" for name, value in refused.headers),
+            ]
+            with contextlib.suppress(RuntimeError):
+                self.transport.write("\r\n".join(fields).encode() + b"\r\n\r\n" + reply.body)
+        self.transport.close()

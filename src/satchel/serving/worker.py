@@ -1,0 +1,194 @@
+"""One worker process: it answers requests by models that were loaded before it began."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import Connection as Pipe
+
+import uvicorn
+from uvicorn.server import Server
+
+from satchel.serving import logs
+from satchel.serving.application import Application
+from satchel.serving.board import Board
+from satchel.serving.connection import Connection
+from satchel.serving.endpoints import Service
+from satchel.serving.metrics import Recorder, Totals
+from satchel.serving.models import Models, Served
+from satchel.serving.scoring import Batcher
+from satchel.serving.settings import Settings
+
+READY = "ready"
+STOP = "stop"
+REPLACE = "replace"
+
+_PUBLISH = 0.25  # seconds between two writes of counters
+_GRACE = 1.0  # seconds that idle connections stay open once the server is stopping
+_SWITCH = 0.0005  # seconds: the loop gets the interpreter back sooner from a long explanation
+
+
+class _Server(Server):
+    """uvicorn's server, with a shutdown that loses no request."""
+
+    def __init__(self, config: uvicorn.Config, settings: Settings) -> None:
+        super().__init__(config)
+        self._settings = settings
+        self._grace = _GRACE
+        self.lost = 0
+
+    def stop(self, order: str) -> None:
+        """Answer what has come, and end.
+
+        Args:
+            order: ``stop``, or ``replace`` if another worker has taken over: then connections
+                without a request may stay until the client, or the usual time, ends them.
+        """
+        self._grace = self._settings.limits.keep_alive if order == REPLACE else _GRACE
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept no more connections; finish what is being received or answered."""
+        for server in self.servers:
+            server.close()
+        for each in sockets or []:
+            each.close()
+        connections = self.server_state.connections
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        idle_until, end = started + self._grace, started + self._settings.drain
+        while connections and loop.time() < end:
+            if loop.time() >= idle_until:
+                for connection in list(connections):
+                    if isinstance(connection, Connection):
+                        connection.close_if_idle()
+            await asyncio.sleep(0.02)
+        self.lost = len(connections)
+        for task in list(self.server_state.tasks):
+            task.cancel()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone: the supervisor decides when to end."""
+        yield
+
+
+def run_worker(
+    listener: socket.socket,
+    served: Sequence[Served],
+    settings: Settings,
+    board: Board,
+    slot: int,
+    pipe: Pipe,
+) -> None:
+    """Answer requests until the supervisor says to stop, then end the process.
+
+    Args:
+        listener: The socket that accepts connections.
+        served: The models.
+        settings: How the server runs.
+        board: Where all workers count.
+        slot: This worker's part of it.
+        pipe: Brings orders, and takes the word that the worker is ready.
+    """
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # the supervisor passes on what it is sent
+    logs.install()
+    sys.setswitchinterval(_SWITCH)
+    gc.freeze()  # what is shared with other workers is not to be written to
+    for each in served:
+        each.model.warm_up()  # at once, except in a process that has received a copy
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        lost = runner.run(_serve(listener, served, settings, board, slot, pipe))
+    if lost:
+        logs.event("dropped", connections=lost)
+    sys.exit(1 if lost else 0)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # the standard loop is slower, and does the same
+        return None
+    return uvloop.new_event_loop
+
+
+async def _serve(
+    listener: socket.socket,
+    served: Sequence[Served],
+    settings: Settings,
+    board: Board,
+    slot: int,
+    pipe: Pipe,
+) -> int:
+    recorder = Recorder(served)
+    batcher = Batcher(settings.threads, recorder)
+    limits = settings.limits
+    server: _Server
+
+    def totals() -> Totals:
+        publish()
+        return board.totals()
+
+    def publish() -> None:
+        recorder.connections = len(server.server_state.connections)
+        board.write_counters(slot, recorder.counters())
+
+    service = Service(
+        Models(served), batcher, limits, totals, lambda: not server.should_exit
+    )
+    application = Application(service, settings, recorder)
+    config = uvicorn.Config(
+        application,
+        http=type("BoundConnection", (Connection,), {"limits": limits}),
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=limits.keep_alive,  # type: ignore[arg-type]
+        backlog=limits.connections,
+    )
+    server = _Server(config, settings)
+    loop = asyncio.get_running_loop()
+
+    def receive_order() -> None:
+        try:
+            order = pipe.recv()
+        except (EOFError, OSError):
+            order = STOP
+        loop.remove_reader(pipe.fileno())
+        server.stop(order)
+
+    parent = os.getppid()
+
+    async def publish_often() -> None:
+        while True:
+            publish()
+            if os.getppid() != parent:  # the supervisor has died without a word
+                server.stop(STOP)
+            await asyncio.sleep(_PUBLISH)
+
+    loop.add_reader(pipe.fileno(), receive_order)
+    publishing = loop.create_task(publish_often())
+    announced = loop.create_task(_announce(server, pipe))
+    await server.serve(sockets=[listener])
+    await announced
+    publishing.cancel()
+    batcher.close()
+    publish()
+    return server.lost
+
+
+async def _announce(server: _Server, pipe: Pipe) -> None:
+    while not server.started:
+        await asyncio.sleep(0.001)
+    pipe.send(READY)
