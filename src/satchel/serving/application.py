@@ -263,38 +263,25 @@ class Application:
         )
 
     async def _body(self, receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
-        """Read the body, within the time for that.
+        """Read the body, whose time the connection limits.
 
         Raises:
-            Refused: It is too large, or takes too long.
+            Refused: It is too large.
         """
         if b"content-length" not in headers and b"transfer-encoding" not in headers:
             return b""
-        try:
-            async with asyncio.timeout(self._limits.receive):
-                message = await receive()
-                if not message.get("more_body", False) and message["type"] == "http.request":
-                    body: bytes = message.get("body", b"")
-                    if len(body) > self._limits.body:
-                        raise self._too_large()
-                    return body
-                pieces, size = [], 0
-                while True:
-                    if message["type"] != "http.request":
-                        raise _Gone
-                    pieces.append(message.get("body", b""))
-                    size += len(pieces[-1])
-                    if size > self._limits.body:
-                        raise self._too_large()
-                    if not message.get("more_body", False):
-                        return b"".join(pieces)
-                    message = await receive()
-        except TimeoutError:
-            raise Refused(
-                408,
-                f"expected the body within {self._limits.receive:g} s, found it incomplete: send "
-                "it faster, or in several requests",
-            ) from None
+        pieces: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                raise _Gone
+            pieces.append(message.get("body", b""))
+            size += len(pieces[-1])
+            if size > self._limits.body:
+                raise self._too_large()
+            if not message.get("more_body", False):
+                return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def _send(self, reply: Reply, send: Send) -> None:
         fields = (

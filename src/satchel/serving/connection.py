@@ -7,7 +7,6 @@ here both are refused with an error that names the bound, and the connection is 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from http import HTTPStatus
 from typing import Any
 
@@ -21,6 +20,41 @@ from satchel.serving.settings import Limits
 
 class _TooMuch(Exception):
     """The header fields exceed a limit; raised within the parser, which reports its own error."""
+
+
+class _JoinedWrites:
+    """A transport that sends the head of a response together with its body.
+
+    uvicorn writes them apart, and each write is a call of the system, which takes longer than
+    anything else in a small response.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head = b""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Write data, or keep it if it is the head of a response."""
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 100"):
+            self._head = data
+            return
+        self._transport.write(data)
+
+    def flush(self) -> None:
+        """Write the head of a response without a body."""
+        if self._head:
+            self._transport.write(self._head)
+            self._head = b""
+
+    def close(self) -> None:
+        """Write what is left, and close."""
+        self.flush()
+        self._transport.close()
 
 
 class Connection(HttpToolsProtocol):
@@ -37,10 +71,11 @@ class Connection(HttpToolsProtocol):
         self._header_bytes = 0
         self._refused: Refused | None = None
         self._deadline: asyncio.TimerHandle | None = None
+        self._is_receiving = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Refuse connections beyond the limit; give the others time for a first request."""
-        super().connection_made(transport)
+        super().connection_made(_JoinedWrites(transport))  # type: ignore[arg-type]
         if len(self.connections) > self.limits.connections:
             self._refuse(
                 Refused(
@@ -59,16 +94,30 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what has arrived."""
-        if self._refused is None:
-            super().data_received(data)
+        """Parse what has arrived; what is incomplete has to be complete in time."""
+        if self._refused is not None:
+            return
+        super().data_received(data)
+        if not self._is_receiving:
+            self._met_deadline()
+        elif self._deadline is None and self._refused is None:
+            self._deadline = self.loop.call_later(self.limits.receive, self._too_slow)
 
     def on_message_begin(self) -> None:
         """Begin to count a request's header fields."""
         super().on_message_begin()
         self._header_bytes = 0
-        if self._deadline is None:
-            self._deadline = self.loop.call_later(self.limits.receive, self._too_slow)
+        self._is_receiving = True
+
+    def on_message_complete(self) -> None:
+        """Note that the request is there."""
+        super().on_message_complete()
+        self._is_receiving = False
+
+    def on_response_complete(self) -> None:
+        """Send a response that has no body."""
+        self.transport.flush()  # type: ignore[attr-defined]
+        super().on_response_complete()
 
     def on_url(self, url: bytes) -> None:
         """Bound the target of the request."""
@@ -95,14 +144,12 @@ class Connection(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Hand over the request, whose body has a deadline of its own."""
-        self._met_deadline()
+        """Hand over the request."""
         try:
             super().on_headers_complete()
         except httptools.HttpParserInvalidURLError:
             self._refused = Refused(
-                400,
-                "expected a path as the target of the request, found something else",
+                400, "expected a path as the target of the request, found something else"
             )
             raise
 
@@ -117,8 +164,7 @@ class Connection(HttpToolsProtocol):
 
     def close_if_idle(self) -> None:
         """Close the connection unless a request is being received or answered."""
-        is_receiving = self._deadline is not None and self.headers is not None
-        if not is_receiving and (self.cycle is None or self.cycle.response_complete):
+        if not self._is_receiving and (self.cycle is None or self.cycle.response_complete):
             self.transport.close()
 
     def _unsupported_upgrade_warning(self) -> None:
@@ -126,14 +172,14 @@ class Connection(HttpToolsProtocol):
 
     def _too_slow(self) -> None:
         self._deadline = None
-        if self.headers is None:  # nothing has come
+        if not self._is_receiving:  # nothing has come
             self.transport.close()
             return
         self._refuse(
             Refused(
                 408,
-                f"expected the header fields within {self.limits.receive:g} s, found them "
-                "incomplete: send them faster",
+                f"expected the whole request within {self.limits.receive:g} s, found it "
+                "incomplete: send it faster, or less at a time",
             )
         )
 
@@ -146,10 +192,15 @@ class Connection(HttpToolsProtocol):
         """Write an error and close; what else arrives is not read."""
         self._refused = refused
         self._met_deadline()
-        if self.transport.is_closing():
-            return
+        cycle = self.cycle
+        is_answering = cycle is not None and not cycle.response_complete
+        if is_answering and not cycle.response_started and cycle.more_body:
+            # The application waits for the rest of the body: it is told that none will come.
+            is_answering = False
+            cycle.disconnected = True
+            cycle.message_event.set()
         # After an unfinished response, an error would be taken for a part of it.
-        if self.cycle is None or self.cycle.response_complete:
+        if not is_answering and not self.transport.is_closing():
             reply = plain_error(refused)
             fields = [
                 f"HTTP/1.1 {refused.status} {HTTPStatus(refused.status).phrase}",
@@ -158,6 +209,5 @@ class Connection(HttpToolsProtocol):
                 "connection: close",
                 *(f"{name}: {value}" for name, value in refused.headers),
             ]
-            with contextlib.suppress(RuntimeError):
-                self.transport.write("\r\n".join(fields).encode() + b"\r\n\r\n" + reply.body)
+            self.transport.write("\r\n".join(fields).encode() + b"\r\n\r\n" + reply.body)
         self.transport.close()

@@ -6,7 +6,6 @@ which OpenAPI is generated, and functions from a `Call` to a `Reply`.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
@@ -110,7 +109,7 @@ class Call:
                 f"documents with {cells:,} labels each: send fewer documents, or ask for fewer "
                 "labels",
             )
-        return await self._within_time(self.service.batcher.score(served, texts))
+        return await self._done(self.service.batcher.score(served, texts))
 
     async def explain(self, served: Served, text: str) -> tuple[Explanation, Words]:
         """Explain one document that has been scored, and find its unknown words.
@@ -124,12 +123,11 @@ class Call:
                 f"expected documents of at most {_EXPLAINED:,} characters with explain, found "
                 f"{len(text):,}: shorten it, or ask for no explanation",
             )
-        return await self._within_time(self.service.batcher.explain(served, text))
+        return await self._done(self.service.batcher.explain(served, text))
 
-    async def _within_time(self, work: Awaitable[T]) -> T:
+    async def _done(self, work: Awaitable[T]) -> T:
         try:
-            async with asyncio.timeout(self.service.limits.answer):
-                return await work
+            return await work
         except TimeoutError:
             raise overloaded(
                 f"the answer was not ready within {self.service.limits.answer:g} s"

@@ -30,7 +30,7 @@ _LABEL = 60
 _RECENT = 1_000
 """Labels that count as those of the last requests."""
 
-_SAMPLED = 32
+_SAMPLED = 64
 """Of so many documents the words of one are looked up."""
 
 _PREFIX = 2_000

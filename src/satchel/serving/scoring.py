@@ -48,11 +48,13 @@ class Batcher:
 
     Args:
         threads: Threads that one batch may use.
+        seconds: How long a request waits for the thread.
         recorder: Takes sizes of batches and labels.
     """
 
-    def __init__(self, threads: int, recorder: Recorder) -> None:
+    def __init__(self, threads: int, seconds: float, recorder: Recorder) -> None:
         self._threads = threads
+        self._seconds = seconds
         self._recorder = recorder
         self._loop = asyncio.get_running_loop()
         self._waiting: list[_Waiting] = []
@@ -61,23 +63,25 @@ class Batcher:
         self._busy = False
         self._at_once = _AT_ONCE if kernels_loaded() else _AT_ONCE_PLAIN
 
-    def score(self, served: Served, texts: Sequence[str]) -> asyncio.Future[Scores]:
-        """Return the scores of documents, once they are there.
+    async def score(self, served: Served, texts: Sequence[str]) -> Scores:
+        """Return the scores of documents.
 
         Raises:
             TextError: A document is not text.
             PredictionError: The weights of the model overflow.
+            TimeoutError: The thread has too much to do.
         """
         scores: asyncio.Future[Scores] = self._loop.create_future()
         waiting = _Waiting(served, texts, sum(map(len, texts)), scores)
         if waiting.characters > self._at_once:
             self._large.append(waiting)
             self._start_thread()
-        else:
-            if not self._waiting:
-                self._loop.call_soon(self._score_waiting)
-            self._waiting.append(waiting)
-        return scores
+            async with asyncio.timeout(self._seconds):
+                return await scores
+        if not self._waiting:
+            self._loop.call_soon(self._score_waiting)
+        self._waiting.append(waiting)
+        return await scores
 
     async def explain(self, served: Served, text: str) -> tuple[Explanation, Words]:
         """Explain one document on the thread, and find the words that the model does not know.
@@ -85,12 +89,14 @@ class Batcher:
         Raises:
             TextError: The document is not text.
             PredictionError: The weights of the model overflow.
+            TimeoutError: The thread has too much to do.
         """
 
         def work() -> tuple[Explanation, Words]:
             return served.model.explain(text), words_of(served.model.predictor, text)
 
-        return await self._loop.run_in_executor(self._thread, work)
+        async with asyncio.timeout(self._seconds):
+            return await self._loop.run_in_executor(self._thread, work)
 
     def close(self) -> None:
         """End the thread once it has finished what it does."""

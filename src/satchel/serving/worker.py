@@ -129,7 +129,7 @@ async def _serve(
     pipe: Pipe,
 ) -> int:
     recorder = Recorder(served)
-    batcher = Batcher(settings.threads, recorder)
+    batcher = Batcher(settings.threads, settings.limits.answer, recorder)
     limits = settings.limits
     server: _Server
 
@@ -149,6 +149,7 @@ async def _serve(
         application,
         http=type("BoundConnection", (Connection,), {"limits": limits}),
         ws="none",
+        proxy_headers=False,
         lifespan="off",
         interface="asgi3",
         log_config=None,
