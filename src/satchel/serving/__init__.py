@@ -1,1 +1,1 @@
-"""Predictions over HTTP: one process group that answers several protocols; needs the extra serve."""
+"""Predictions over HTTP by several protocols; needs the extra ``serve``."""

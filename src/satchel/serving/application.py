@@ -1,4 +1,4 @@
-"""The ASGI application of a worker: who may ask, what is read, which endpoint answers, what is said.
+"""The ASGI application of a worker: who may ask, what is read, and which endpoint answers.
 
 Everything that goes wrong becomes an error in the protocol's own shape; a fault of ours says so
 without details, which go to the log.
@@ -22,8 +22,8 @@ from satchel.serving import logs, openapi, page
 from satchel.serving.endpoints import Call, Endpoint, Service
 from satchel.serving.metrics import Recorder
 from satchel.serving.protocols import ENDPOINTS
-from satchel.serving.refusals import Refused, overloaded
 from satchel.serving.replies import ErrorBody, Reply, as_json, plain_error
+from satchel.serving.request_errors import RequestError, overloaded
 from satchel.serving.settings import Settings
 
 Scope = MutableMapping[str, Any]
@@ -80,7 +80,7 @@ class Endpoints:
         """Return the endpoint, and the varying parts of the path.
 
         Raises:
-            Refused: There is none for the path, or none for the method.
+            RequestError: There is none for the path, or none for the method.
         """
         method = scope["method"]
         wanted = "GET" if method == "HEAD" else method
@@ -95,12 +95,14 @@ class Endpoints:
             if match is Match.PARTIAL:
                 allowed.add(endpoint.method)
         if allowed:
-            raise Refused(
+            raise RequestError(
                 405,
                 f"expected the method {' or '.join(sorted(allowed))} for this path, found another",
                 (("allow", ", ".join(sorted(allowed))),),
             )
-        raise Refused(404, "expected the path of an endpoint, found another: see /openapi.json")
+        raise RequestError(
+            404, "expected the path of an endpoint, found another: see /openapi.json"
+        )
 
 
 class Guard:
@@ -122,14 +124,14 @@ class Guard:
         """Refuse a request that was meant for another name.
 
         Raises:
-            Refused: The ``Host`` header field does not name this machine.
+            RequestError: The ``Host`` header field does not name this machine.
         """
         if self._hosts is None:
             return
         given = headers.get(b"host", b"localhost").decode("latin-1").lower()
         host = given.rsplit(":", 1)[0] if not given.endswith("]") else given
         if not is_loopback(host.strip("[]")) and host not in self._hosts:
-            raise Refused(
+            raise RequestError(
                 421,
                 "expected a name of this machine in the Host header field, found another: start "
                 "the server with --allow-host NAME if it is reached by that name",
@@ -142,7 +144,7 @@ class Guard:
         clients know.
 
         Raises:
-            Refused: It is missing or wrong.
+            RequestError: It is missing or wrong.
         """
         if self._token is None:
             return
@@ -156,7 +158,7 @@ class Guard:
         elif kind.lower() != b"bearer":
             given = b""
         if not hmac.compare_digest(given, self._token):
-            raise Refused(
+            raise RequestError(
                 401,
                 "expected the server's token, found none or another: send the header field "
                 "Authorization: Bearer TOKEN",
@@ -210,17 +212,17 @@ class Application:
             call.body = await self._body(receive, headers)
             complete = True
             reply = await endpoint.handle(call)
-        except Refused as refused:
+        except RequestError as refused:
             reply = (endpoint.error if endpoint is not None else plain_error)(refused)
             if scope["method"] == "POST" and (not complete or endpoint is None):
                 # What is left of the body is not read.
                 reply = reply._replace(headers=(*reply.headers, *_CLOSE))
-        except _Gone:
+        except _DisconnectedError:
             return
         except Exception:
             log.exception("a request failed")
-            refused = Refused(500, "this is a fault of the server, which its log describes")
-            reply = (endpoint.error if endpoint is not None else plain_error)(refused)
+            fault = RequestError(500, "this is a fault of the server, which its log describes")
+            reply = (endpoint.error if endpoint is not None else plain_error)(fault)
         finally:
             self._bodies -= taken
         await self._send(reply, send)
@@ -234,7 +236,7 @@ class Application:
         """Return how much memory the body may take, counted from now on.
 
         Raises:
-            Refused: The body is too large or compressed, or there is no room now.
+            RequestError: The body is too large or compressed, or there is no room now.
         """
         limits = self._limits
         length = headers.get(b"content-length")
@@ -247,7 +249,7 @@ class Application:
             raise self._too_large()
         encoding = headers.get(b"content-encoding", b"identity")
         if encoding.lower() != b"identity":
-            raise Refused(
+            raise RequestError(
                 415, "expected a body without Content-Encoding, found one: send it uncompressed"
             )
         if self._bodies + size > limits.bodies:
@@ -255,8 +257,8 @@ class Application:
         self._bodies += size
         return size
 
-    def _too_large(self) -> Refused:
-        return Refused(
+    def _too_large(self) -> RequestError:
+        return RequestError(
             413,
             f"expected a body of at most {self._limits.body:,} bytes, found a larger one: send "
             "fewer documents at a time",
@@ -266,7 +268,7 @@ class Application:
         """Read the body, whose time the connection limits.
 
         Raises:
-            Refused: It is too large.
+            RequestError: It is too large.
         """
         if b"content-length" not in headers and b"transfer-encoding" not in headers:
             return b""
@@ -275,7 +277,7 @@ class Application:
         while True:
             message = await receive()
             if message["type"] != "http.request":
-                raise _Gone
+                raise _DisconnectedError
             pieces.append(message.get("body", b""))
             size += len(pieces[-1])
             if size > self._limits.body:
@@ -295,7 +297,9 @@ class Application:
             {
                 "type": "http.response.start",
                 "status": reply.status,
-                "headers": [(name.encode("ascii"), value.encode("ascii")) for name, value in fields],
+                "headers": [
+                    (name.encode("ascii"), value.encode("ascii")) for name, value in fields
+                ],
             }
         )
         message = {"type": "http.response.body", "body": reply.body}
@@ -320,5 +324,5 @@ class Application:
         logs.event("request", **facts)
 
 
-class _Gone(Exception):
+class _DisconnectedError(Exception):
     """The client has closed the connection before its request was complete."""

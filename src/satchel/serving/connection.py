@@ -13,12 +13,12 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from satchel.serving.refusals import Refused
 from satchel.serving.replies import plain_error
+from satchel.serving.request_errors import RequestError
 from satchel.serving.settings import Limits
 
 
-class _TooMuch(Exception):
+class _HeaderError(Exception):
     """The header fields exceed a limit; raised within the parser, which reports its own error."""
 
 
@@ -69,7 +69,7 @@ class Connection(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._header_bytes = 0
-        self._refused: Refused | None = None
+        self._refused: RequestError | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._is_receiving = False
 
@@ -78,7 +78,7 @@ class Connection(HttpToolsProtocol):
         super().connection_made(_JoinedWrites(transport))  # type: ignore[arg-type]
         if len(self.connections) > self.limits.connections:
             self._refuse(
-                Refused(
+                RequestError(
                     503,
                     f"expected at most {self.limits.connections:,} connections, found one more: "
                     "try again later, or use one connection for many requests",
@@ -123,24 +123,24 @@ class Connection(HttpToolsProtocol):
         """Bound the target of the request."""
         super().on_url(url)
         if len(self.url) > self.limits.url:
-            self._refused = Refused(
+            self._refused = RequestError(
                 414,
                 f"expected a target of at most {self.limits.url:,} bytes, found a longer one: "
                 "send what is long in the body of a POST request",
             )
-            raise _TooMuch
+            raise _HeaderError
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Bound the header fields of the request."""
         limits = self.limits
         self._header_bytes += len(name) + len(value)
         if len(self.headers) >= limits.headers or self._header_bytes > limits.header_bytes:
-            self._refused = Refused(
+            self._refused = RequestError(
                 431,
                 f"expected at most {limits.headers:,} header fields of {limits.header_bytes:,} "
                 "bytes altogether, found more: send fewer",
             )
-            raise _TooMuch
+            raise _HeaderError
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -148,7 +148,7 @@ class Connection(HttpToolsProtocol):
         try:
             super().on_headers_complete()
         except httptools.HttpParserInvalidURLError:
-            self._refused = Refused(
+            self._refused = RequestError(
                 400, "expected a path as the target of the request, found something else"
             )
             raise
@@ -156,10 +156,7 @@ class Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         """Refuse what is not HTTP, or exceeds a limit."""
         self._refuse(
-            self._refused
-            or Refused(
-                400, "expected an HTTP/1.1 request, found something else"
-            )
+            self._refused or RequestError(400, "expected an HTTP/1.1 request, found something else")
         )
 
     def close_if_idle(self) -> None:
@@ -176,7 +173,7 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
             return
         self._refuse(
-            Refused(
+            RequestError(
                 408,
                 f"expected the whole request within {self.limits.receive:g} s, found it "
                 "incomplete: send it faster, or less at a time",
@@ -188,7 +185,7 @@ class Connection(HttpToolsProtocol):
             self._deadline.cancel()
             self._deadline = None
 
-    def _refuse(self, refused: Refused) -> None:
+    def _refuse(self, refused: RequestError) -> None:
         """Write an error and close; what else arrives is not read."""
         self._refused = refused
         self._met_deadline()

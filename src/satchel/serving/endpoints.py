@@ -16,8 +16,8 @@ from satchel.errors import PredictionError, TextError
 from satchel.inference.explain import Explanation
 from satchel.serving.metrics import Totals
 from satchel.serving.models import Models, Scores, Served
-from satchel.serving.refusals import Refused, overloaded
 from satchel.serving.replies import Reply, plain_error
+from satchel.serving.request_errors import RequestError, overloaded
 from satchel.serving.scoring import Batcher
 from satchel.serving.settings import Limits
 from satchel.serving.unknown import Words
@@ -72,7 +72,7 @@ class Call:
         """Return the model of the path, else of a name, else the only one.
 
         Raises:
-            Refused: There is no such model.
+            RequestError: There is no such model.
         """
         return self.service.models.find(self.path.get("model", name))
 
@@ -85,25 +85,25 @@ class Call:
             cells: How many labels of each document the response will have.
 
         Raises:
-            Refused: There are too many or too long documents, or they cannot be scored.
+            RequestError: There are too many or too long documents, or they cannot be scored.
         """
         limits = self.service.limits
         self.texts = texts
         if len(texts) > limits.documents:
-            raise Refused(
+            raise RequestError(
                 413,
                 f"expected at most {limits.documents:,} documents, found {len(texts):,}: "
                 "send them in several requests",
             )
         for number, text in enumerate(texts):
             if len(text) > limits.document:
-                raise Refused(
+                raise RequestError(
                     413,
                     f"expected documents of at most {limits.document:,} characters, found "
                     f"{len(text):,} in document {number} (from 0): shorten it",
                 )
         if len(texts) * cells > _CELLS:
-            raise Refused(
+            raise RequestError(
                 413,
                 f"expected a response of at most {_CELLS:,} probabilities, found {len(texts):,} "
                 f"documents with {cells:,} labels each: send fewer documents, or ask for fewer "
@@ -115,10 +115,10 @@ class Call:
         """Explain one document that has been scored, and find its unknown words.
 
         Raises:
-            Refused: It is too long, or takes too long.
+            RequestError: It is too long, or takes too long.
         """
         if len(text) > _EXPLAINED:
-            raise Refused(
+            raise RequestError(
                 413,
                 f"expected documents of at most {_EXPLAINED:,} characters with explain, found "
                 f"{len(text):,}: shorten it, or ask for no explanation",
@@ -133,7 +133,7 @@ class Call:
                 f"the answer was not ready within {self.service.limits.answer:g} s"
             ) from None
         except (TextError, PredictionError) as error:
-            raise Refused(422, str(error)) from None
+            raise RequestError(422, str(error)) from None
 
 
 Handler = Callable[[Call], Awaitable[Reply]]
@@ -162,7 +162,7 @@ class Endpoint(NamedTuple):
     handle: Handler
     request: Any = None
     response: Any = None
-    error: Callable[[Refused], Reply] = plain_error
+    error: Callable[[RequestError], Reply] = plain_error
     error_type: Any = None
     is_open: bool = False
     content_type: str = "application/json"
@@ -172,20 +172,23 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     """Read a body in JSON.
 
     Raises:
-        Refused: It is not JSON in UTF-8, is nested too deeply, or has another shape.
+        RequestError: It is not JSON in UTF-8, is nested too deeply, or has another shape.
     """
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise Refused(422, f"expected a body of another shape: {_plain(str(error))}") from None
+        raise RequestError(422, f"expected a body of another shape: {_plain(str(error))}") from None
     except msgspec.DecodeError as error:
-        raise Refused(400, f"expected a body in JSON, found another: {_plain(str(error))}") from None
+        raise RequestError(
+            400, f"expected a body in JSON, found another: {_plain(str(error))}"
+        ) from None
     except UnicodeDecodeError as error:
-        raise Refused(
-            400, f"expected a body in UTF-8, found a byte that is not (of a text, byte {error.start})"
+        raise RequestError(
+            400,
+            f"expected a body in UTF-8, found a byte that is not (of a text, byte {error.start})",
         ) from None
     except RecursionError:
-        raise Refused(400, "expected JSON with few levels, found very many") from None
+        raise RequestError(400, "expected JSON with few levels, found very many") from None
 
 
 def _plain(message: str) -> str:

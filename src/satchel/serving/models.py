@@ -13,7 +13,7 @@ import numpy as np
 from satchel.errors import SettingError
 from satchel.escaping import abbreviate, printable
 from satchel.model import Model, load
-from satchel.serving.refusals import Refused
+from satchel.serving.request_errors import RequestError
 
 MAX_MODELS = 16
 _SHOWN = 200
@@ -130,18 +130,19 @@ class Models:
         """Return the model of a name; without a name, the only one.
 
         Raises:
-            Refused: There is no such model, or there are several and no name.
+            RequestError: There is no such model, or there are several and no name.
         """
         if name is None:
             if self._only is not None:
                 return self._only
-            raise Refused(
+            raise RequestError(
                 400,
-                f"expected the name of one of several models, found none: name one of {self._names}",
+                "expected the name of one of several models, found none: name one of "
+                f"{self._names}",
             )
         served = self.by_name.get(name)
         if served is None:
-            raise Refused(
+            raise RequestError(
                 404,
                 f"expected the name of a model, found {abbreviate(printable(name), _SHOWN)!r}: "
                 f"the models are {self._names}",

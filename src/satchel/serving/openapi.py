@@ -96,5 +96,3 @@ def _response(about: str, content_type: str, schema: Any) -> dict[str, Any]:
 def _operation_id(one: Endpoint) -> str:
     words = re.sub(r"\W+", "_", one.path).strip("_") or "root"
     return f"{one.method.lower()}_{words}"
-
-

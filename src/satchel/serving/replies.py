@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from satchel.serving.refusals import Refused
+from satchel.serving.request_errors import RequestError
 
 JSON = "application/json"
 
@@ -50,11 +50,11 @@ def as_json(content: object, status: int = 200) -> Reply:
     return Reply(msgspec.json.encode(content), status=status)
 
 
-def plain_error(refused: Refused) -> Reply:
+def plain_error(refused: RequestError) -> Reply:
     """Return an error in the shape of our own endpoints."""
     return error_reply(ErrorBody(ErrorDetail(refused.code, refused.message)), refused)
 
 
-def error_reply(content: object, refused: Refused) -> Reply:
+def error_reply(content: object, refused: RequestError) -> Reply:
     """Return an error with a body of some protocol's shape."""
     return Reply(msgspec.json.encode(content), JSON, refused.status, refused.headers)

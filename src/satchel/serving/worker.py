@@ -141,9 +141,7 @@ async def _serve(
         recorder.connections = len(server.server_state.connections)
         board.write_counters(slot, recorder.counters())
 
-    service = Service(
-        Models(served), batcher, limits, totals, lambda: not server.should_exit
-    )
+    service = Service(Models(served), batcher, limits, totals, lambda: not server.should_exit)
     application = Application(service, settings, recorder)
     config = uvicorn.Config(
         application,

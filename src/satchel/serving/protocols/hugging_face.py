@@ -8,8 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from satchel.serving.endpoints import Call, Endpoint, decode, one_or_many
-from satchel.serving.refusals import Refused
 from satchel.serving.replies import Reply, as_json, error_reply
+from satchel.serving.request_errors import RequestError
 
 
 class Parameters(msgspec.Struct):
@@ -55,7 +55,7 @@ async def _infer(call: Call) -> Reply:
     parameters = asked.parameters or Parameters()
     own = "softmax" if served.model.task == "single" else "sigmoid"
     if parameters.function_to_apply not in (None, own):
-        raise Refused(
+        raise RequestError(
             422,
             f"expected {own} as function_to_apply, which the model {served.name} applies, found "
             f"{parameters.function_to_apply}: leave it out",
@@ -67,7 +67,7 @@ async def _infer(call: Call) -> Reply:
     return as_json([[LabelScore(*pair) for pair in ranking.best] for ranking in rankings])
 
 
-def _error(refused: Refused) -> Reply:
+def _error(refused: RequestError) -> Reply:
     return error_reply(InferenceError(refused.message), refused)
 
 

@@ -13,8 +13,8 @@ import msgspec
 
 from satchel.serving.endpoints import Call, Endpoint, decode
 from satchel.serving.models import Served
-from satchel.serving.refusals import Refused
 from satchel.serving.replies import ErrorBody, Reply, as_json
+from satchel.serving.request_errors import RequestError
 
 _CONFIG = 2_000_000
 """Characters of a labelling configuration."""
@@ -169,10 +169,10 @@ def parse_config(text: str) -> Config:
         text: XML; a document type, by which it could grow without bound, is refused.
 
     Raises:
-        Refused: It cannot be read, or has no choices about a text.
+        RequestError: It cannot be read, or has no choices about a text.
     """
     if len(text) > _CONFIG:
-        raise Refused(
+        raise RequestError(
             413,
             f"expected a labelling configuration of at most {_CONFIG:,} characters, found "
             f"{len(text):,}",
@@ -183,7 +183,7 @@ def parse_config(text: str) -> Config:
     def start(tag: str, attributes: dict[str, str]) -> None:
         if tag in _TEXT_TAGS and attributes.get("value", "").startswith("$"):
             if attributes.get("valueType", "text") == "url":
-                raise Refused(
+                raise RequestError(
                     422,
                     f"expected the text itself in the tasks, found that the {tag} "
                     f"{attributes.get('name', '')!r} has valueType url: the server opens no URL",
@@ -207,7 +207,9 @@ def parse_config(text: str) -> Config:
             open_controls.pop()
 
     def refuse_doctype(*_: object) -> None:
-        raise Refused(422, "expected a labelling configuration without a document type, found one")
+        raise RequestError(
+            422, "expected a labelling configuration without a document type, found one"
+        )
 
     parser = expat.ParserCreate()
     parser.StartElementHandler = start
@@ -216,15 +218,15 @@ def parse_config(text: str) -> Config:
     try:
         parser.Parse(text.encode("utf-8"), True)
     except (expat.ExpatError, UnicodeEncodeError) as error:
-        raise Refused(
+        raise RequestError(
             422, f"expected a labelling configuration in XML, found an error: {error}"
         ) from None
     config.controls = [control for control in config.controls if control.to_name in config.fields]
     if not config.controls:
-        raise Refused(
+        raise RequestError(
             422,
             "expected a labelling configuration with Choices about a Text, found none: add for "
-            "example  <Text name=\"text\" value=\"$text\"/>  and  <Choices name=\"label\" "
+            'example  <Text name="text" value="$text"/>  and  <Choices name="label" '
             'toName="text">',
         )
     return config
@@ -235,7 +237,7 @@ async def predict(call: Call) -> Reply:
     asked = decode(_request, call.body)
     served = call.model()
     if asked.label_config is None:
-        raise Refused(
+        raise RequestError(
             422,
             "expected label_config, the project's labelling configuration, found none: Label "
             "Studio sends it along with tasks",
@@ -277,7 +279,7 @@ def _text(task: Task, field: str) -> str:
     if isinstance(value, str):
         return value
     found = "none" if value is None else type(value).__name__
-    raise Refused(422, f"expected a text in data.{field} of each task, found {found}")
+    raise RequestError(422, f"expected a text in data.{field} of each task, found {found}")
 
 
 def _version(served: Served) -> str:

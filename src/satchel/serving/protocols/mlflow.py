@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from satchel.serving.endpoints import Call, Endpoint, decode
-from satchel.serving.refusals import Refused
 from satchel.serving.replies import Reply, as_json, error_reply
+from satchel.serving.request_errors import RequestError
 from satchel.version import __version__
 
 
@@ -58,13 +58,13 @@ async def _invoke(call: Call) -> Reply:
     asked = decode(_request, call.body)
     given = [form for form in _FORMS if getattr(asked, form) is not None]
     if len(given) != 1:
-        raise Refused(
+        raise RequestError(
             422,
             f"expected exactly one of {', '.join(_FORMS)}, found {' and '.join(given) or 'none'}",
         )
     name = (asked.params or {}).get("model")
     if name is not None and not isinstance(name, str):
-        raise Refused(422, f"expected a name as params.model, found {type(name).__name__}")
+        raise RequestError(422, f"expected a name as params.model, found {type(name).__name__}")
     served = call.model(name)
     texts = _texts(asked)
     scores = await call.score(served, texts)
@@ -76,7 +76,10 @@ async def _invoke(call: Call) -> Reply:
     held = scores.probabilities >= thresholds
     return as_json(
         InvocationResponse(
-            [[value for value, has in zip(values, row, strict=True) if has] for row in held.tolist()]
+            [
+                [value for value, has in zip(values, row, strict=True) if has]
+                for row in held.tolist()
+            ]
         )
     )
 
@@ -116,7 +119,7 @@ def _column(names: list[str]) -> int:
         return 0
     if "text" in names:
         return names.index("text")
-    raise Refused(
+    raise RequestError(
         422, f"expected one column, or one called text, found {len(names):,} columns: send one"
     )
 
@@ -124,7 +127,7 @@ def _column(names: list[str]) -> int:
 def _text(cell: Any, number: int) -> str:
     if isinstance(cell, str):
         return cell
-    raise Refused(
+    raise RequestError(
         422,
         f"expected a text in each row, found {type(cell).__name__} in row {number} (from 0): "
         "send texts",
@@ -139,7 +142,7 @@ async def _version(call: Call) -> Reply:  # noqa: ARG001
     return Reply(__version__.encode(), "text/plain; charset=utf-8")
 
 
-def _error(refused: Refused) -> Reply:
+def _error(refused: RequestError) -> Reply:
     codes = {404: "RESOURCE_DOES_NOT_EXIST", 503: "TEMPORARILY_UNAVAILABLE"}
     code = codes.get(refused.status, "BAD_REQUEST")
     return error_reply(InvocationError(code, refused.message), refused)

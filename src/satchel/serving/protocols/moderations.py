@@ -11,8 +11,8 @@ from typing import Literal
 import msgspec
 
 from satchel.serving.endpoints import Call, Endpoint, decode
-from satchel.serving.refusals import Refused
 from satchel.serving.replies import Reply, as_json, error_reply
+from satchel.serving.request_errors import RequestError
 
 
 class TextPart(msgspec.Struct):
@@ -76,7 +76,7 @@ async def _moderate(call: Call) -> Reply:
     served = call.model(asked.model)
     thresholds = served.model.predictor.thresholds
     if thresholds is None:
-        raise Refused(
+        raise RequestError(
             422,
             f"expected a model with several labels per document, found that {served.name} gives "
             "each document one label: use POST /predict",
@@ -86,17 +86,20 @@ async def _moderate(call: Call) -> Reply:
     texts = [each if isinstance(each, str) else each.text for each in inputs]
     scores = await call.score(served, texts, cells=3 * len(labels))
     held = scores.probabilities >= thresholds
-    applied = dict.fromkeys(labels, ["text"])
+    applied = {label: ["text"] for label in labels}
     results = [
         ModerationResult(
-            any(holds), dict(zip(labels, holds, strict=True)), dict(zip(labels, row, strict=True)), applied
+            any(holds),
+            dict(zip(labels, holds, strict=True)),
+            dict(zip(labels, row, strict=True)),
+            applied,
         )
         for holds, row in zip(held.tolist(), scores.probabilities.tolist(), strict=True)
     ]
     return as_json(ModerationResponse(f"modr-{uuid.uuid4().hex}", served.name, results))
 
 
-def _error(refused: Refused) -> Reply:
+def _error(refused: RequestError) -> Reply:
     kind = "server_error" if refused.status >= 500 else "invalid_request_error"
     return error_reply(ModerationError(ErrorInfo(refused.message, kind, refused.code)), refused)
 

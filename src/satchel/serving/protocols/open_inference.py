@@ -17,8 +17,8 @@ from msgspec import Meta
 
 from satchel.serving.endpoints import Call, Endpoint, decode
 from satchel.serving.models import Scores, Served
-from satchel.serving.refusals import Refused
 from satchel.serving.replies import JSON, Reply, as_json, error_reply
+from satchel.serving.request_errors import RequestError
 from satchel.version import __version__
 
 _JSON_LENGTH = "inference-header-content-length"
@@ -174,7 +174,9 @@ def _assigned(served: Served, scores: Scores) -> np.ndarray:
     return assigned
 
 
-_PROBABILITIES = _Output("FP32", lambda n, labels: [n, labels], lambda _, found: found.probabilities)
+_PROBABILITIES = _Output(
+    "FP32", lambda n, labels: [n, labels], lambda _, found: found.probabilities
+)
 _CLASSES = _Output(
     "BYTES",
     lambda n, labels: [labels],  # noqa: ARG005
@@ -184,7 +186,9 @@ _CLASSES = _Output(
 _OUTPUTS = {
     "single": {
         "label": _Output("BYTES", lambda n, _: [n], _best),
-        "probability": _Output("FP32", lambda n, _: [n], lambda _, found: found.probabilities.max(1)),
+        "probability": _Output(
+            "FP32", lambda n, _: [n], lambda _, found: found.probabilities.max(1)
+        ),
         "probabilities": _PROBABILITIES,
         "classes": _CLASSES,
     },
@@ -201,13 +205,15 @@ async def _infer(call: Call) -> Reply:
     asked, binary = _read(call)
     served = _model(call)
     if len(asked.inputs) != 1:
-        raise Refused(422, f"expected one input tensor, found {len(asked.inputs):,}")
+        raise RequestError(422, f"expected one input tensor, found {len(asked.inputs):,}")
     texts = _texts(asked.inputs[0], binary)
     outputs = _OUTPUTS[served.model.task]
-    wanted = asked.outputs or [RequestedOutput(name) for name, each in outputs.items() if each.usual]
+    wanted = asked.outputs or [
+        RequestedOutput(name) for name, each in outputs.items() if each.usual
+    ]
     for each in wanted:
         if each.name not in outputs:
-            raise Refused(
+            raise RequestError(
                 422, f"expected outputs among {', '.join(outputs)}, found another: leave it out"
             )
     classes = len(served.model.ensemble.labels)
@@ -242,7 +248,7 @@ def _read(call: Call) -> tuple[InferenceRequest, bytes]:
     if given is None:
         return decode(_request, call.body), b""
     if not given.isdigit() or len(given) > 12 or int(given) > len(call.body):
-        raise Refused(
+        raise RequestError(
             400,
             f"expected the length of the JSON in {_JSON_LENGTH}, at most {len(call.body):,}, "
             "found something else",
@@ -254,7 +260,7 @@ def _model(call: Call) -> Served:
     served = call.model()
     version = call.path.get("version", str(served.version))
     if version != str(served.version):
-        raise Refused(
+        raise RequestError(
             404, f"expected version {served.version} of the model, found that another is asked for"
         )
     return served
@@ -262,46 +268,51 @@ def _model(call: Call) -> Served:
 
 def _texts(tensor: InputTensor, binary: bytes) -> list[str]:
     if tensor.datatype != "BYTES":
-        raise Refused(422, "expected an input of datatype BYTES, found another: send texts in UTF-8")
+        raise RequestError(
+            422, "expected an input of datatype BYTES, found another: send texts in UTF-8"
+        )
     size = tensor.parameters.binary_data_size if tensor.parameters else None
     if size is None:
         texts = []
         for element in tensor.data or []:
             texts += [element] if isinstance(element, str) else element
     elif tensor.data is not None:
-        raise Refused(422, "expected data or binary_data_size in the input, found both")
+        raise RequestError(422, "expected data or binary_data_size in the input, found both")
     else:
         texts = _unpacked(binary, size)
     shape = tensor.shape
     # Sizes may be huge: only their product is taken, as whole numbers of Python.
     if math.prod(shape) != len(texts) or len(shape) > 2 or (len(shape) == 2 and shape[1] != 1):
-        raise Refused(
-            422, f"expected a shape of [{len(texts)}] or [{len(texts)}, 1] for the texts, found another"
+        raise RequestError(
+            422,
+            f"expected a shape of [{len(texts)}] or [{len(texts)}, 1] for the texts, found another",
         )
     return texts
 
 
 def _unpacked(binary: bytes, size: int) -> list[str]:
     if size != len(binary):
-        raise Refused(
+        raise RequestError(
             422, f"expected binary_data_size to be {len(binary):,}, the bytes after the JSON"
         )
     texts, place = [], 0
     while place < size:
         stop = place + 4
         if stop > size:
-            raise Refused(422, "expected the length of an element in 4 bytes, found fewer")
+            raise RequestError(422, "expected the length of an element in 4 bytes, found fewer")
         (length,) = struct.unpack_from(f"{_ORDER}I", binary, place)
         place, stop = stop, stop + length
         if stop > size:
-            raise Refused(
+            raise RequestError(
                 422, f"expected an element of {length:,} bytes, found {size - place:,} left"
             )
         try:
             texts.append(binary[place:stop].decode("utf-8"))
         except UnicodeDecodeError as error:
-            raise Refused(
-                400, f"expected texts in UTF-8, found a byte that is not (of a text, byte {error.start})"
+            raise RequestError(
+                400,
+                "expected texts in UTF-8, found a byte that is not (of a text, byte "
+                f"{error.start})",
             ) from None
         place = stop
     return texts
@@ -350,7 +361,7 @@ async def _model_metadata(call: Call) -> Reply:
     )
 
 
-def _error(refused: Refused) -> Reply:
+def _error(refused: RequestError) -> Reply:
     return error_reply(InferenceError(refused.message), refused)
 
 

@@ -13,8 +13,8 @@ from satchel.serving.endpoints import Call, Endpoint, decode
 from satchel.serving.metrics import prometheus_text
 from satchel.serving.models import Served
 from satchel.serving.protocols import label_studio
-from satchel.serving.refusals import Refused
 from satchel.serving.replies import ErrorBody, Reply, as_json
+from satchel.serving.request_errors import RequestError
 
 _EXPLAINED = 16
 """The most documents that one request may have explained."""
@@ -101,13 +101,13 @@ _predict_request = msgspec.json.Decoder(PredictRequest)
 async def _predict(call: Call) -> Reply:
     try:
         asked = decode(_predict_request, call.body)
-    except Refused:
+    except RequestError:
         if label_studio.is_request(call.body):
             return await label_studio.predict(call)
         raise
     served = call.model(asked.model)
     if asked.explain and len(asked.texts) > _EXPLAINED:
-        raise Refused(
+        raise RequestError(
             413,
             f"expected at most {_EXPLAINED} documents with explain, found {len(asked.texts):,}: "
             "send them in several requests",
@@ -196,7 +196,7 @@ async def _models(call: Call) -> Reply:
                 list(ensemble.labels),
                 ensemble.training.documents,
                 [ModelScore(score.name, score.part, score.value) for score in ensemble.scores],
-                card(ensemble) if ensemble.card is None else ensemble.card,
+                ensemble.card or card(ensemble),
                 {} if counted is None else counted.recent,
                 failures.get(served.name, ""),
             )

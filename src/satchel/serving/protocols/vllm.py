@@ -8,8 +8,8 @@ import uuid
 import msgspec
 
 from satchel.serving.endpoints import Call, Endpoint, decode, one_or_many
-from satchel.serving.refusals import Refused
 from satchel.serving.replies import Reply, as_json, error_reply
+from satchel.serving.request_errors import RequestError
 
 
 class ClassifyRequest(msgspec.Struct):
@@ -91,9 +91,7 @@ async def _classify(call: Call) -> Reply:
     best = scores.probabilities.argmax(axis=1).tolist() if texts else []
     data = [
         ClassifyData(index, labels[column], row, len(labels))
-        for index, (column, row) in enumerate(
-            zip(best, scores.probabilities.tolist(), strict=True)
-        )
+        for index, (column, row) in enumerate(zip(best, scores.probabilities.tolist(), strict=True))
     ]
     name = f"classify-{uuid.uuid4().hex}"
     return as_json(ClassifyResponse(name, int(time.time()), served.name, data))
@@ -103,7 +101,7 @@ async def _models(call: Call) -> Reply:
     return as_json(ModelCards([ModelCard(name) for name in call.service.models.by_name]))
 
 
-def _error(refused: Refused) -> Reply:
+def _error(refused: RequestError) -> Reply:
     kind = "NotFoundError" if refused.status == 404 else "BadRequestError"
     return error_reply(ClassifyError(ErrorInfo(refused.message, kind, refused.status)), refused)
 

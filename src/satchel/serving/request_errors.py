@@ -19,7 +19,7 @@ _CODES = {
 }
 
 
-class Refused(Exception):
+class RequestError(Exception):
     """A request cannot be answered.
 
     Args:
@@ -34,7 +34,9 @@ class Refused(Exception):
         headers: The same.
     """
 
-    def __init__(self, status: int, message: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
+    def __init__(
+        self, status: int, message: str, headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = _CODES[status]
@@ -42,9 +44,9 @@ class Refused(Exception):
         self.headers = headers
 
 
-def overloaded(what: str) -> Refused:
+def overloaded(what: str) -> RequestError:
     """Return the refusal of a request for which there is no room now."""
-    return Refused(
+    return RequestError(
         503,
         f"expected fewer requests at a time, found that {what}: send the request again later",
         (("retry-after", "1"),),
