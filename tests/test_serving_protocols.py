@@ -1,7 +1,8 @@
-"""The protocols of ``satchel serve``: published shapes, real clients, and the model's own answers."""
+"""The protocols of ``satchel serve``: published shapes, real clients, the model's own answers."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import struct
 from collections.abc import Iterator
@@ -389,10 +390,8 @@ def test_a_configuration_does_not_grow() -> None:
 
 @given(st.text(max_size=200))
 def test_any_configuration_is_read_or_refused(text: str) -> None:
-    try:
-        parse_config(text)
-    except RequestError as error:
-        assert error.status in (413, 422)
+    with contextlib.suppress(RequestError):
+        assert parse_config(text).controls
 
 
 def test_the_document_describes_every_endpoint(one: Served) -> None:

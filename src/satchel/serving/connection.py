@@ -69,6 +69,7 @@ class Connection(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._header_bytes = 0
+        self._silent = 0  # bytes since the parser has last reported anything
         self._refused: RequestError | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._is_receiving = False
@@ -97,7 +98,11 @@ class Connection(HttpToolsProtocol):
         """Parse what has arrived; what is incomplete has to be complete in time."""
         if self._refused is not None:
             return
+        self._silent += len(data)
         super().data_received(data)
+        if self._silent > self.limits.header_bytes and self._refused is None:
+            # The parser keeps a field, or a chunk's extension, until it has seen its end.
+            self._refuse(self._too_many_headers())
         if not self._is_receiving:
             self._met_deadline()
         elif self._deadline is None and self._refused is None:
@@ -111,8 +116,14 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Note that the request is there."""
+        self._silent = 0
         super().on_message_complete()
         self._is_receiving = False
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._silent = 0
+        super().on_body(body)
 
     def on_response_complete(self) -> None:
         """Send a response that has no body."""
@@ -121,6 +132,7 @@ class Connection(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         """Bound the target of the request."""
+        self._silent = 0
         super().on_url(url)
         if len(self.url) > self.limits.url:
             self._refused = RequestError(
@@ -132,19 +144,19 @@ class Connection(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Bound the header fields of the request."""
-        limits = self.limits
+        self._silent = 0
         self._header_bytes += len(name) + len(value)
-        if len(self.headers) >= limits.headers or self._header_bytes > limits.header_bytes:
-            self._refused = RequestError(
-                431,
-                f"expected at most {limits.headers:,} header fields of {limits.header_bytes:,} "
-                "bytes altogether, found more: send fewer",
-            )
+        if (
+            len(self.headers) >= self.limits.headers
+            or self._header_bytes > self.limits.header_bytes
+        ):
+            self._refused = self._too_many_headers()
             raise _HeaderError
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Hand over the request."""
+        self._silent = 0
         try:
             super().on_headers_complete()
         except httptools.HttpParserInvalidURLError:
@@ -166,6 +178,13 @@ class Connection(HttpToolsProtocol):
 
     def _unsupported_upgrade_warning(self) -> None:
         """Answer a request for another protocol as if it had not asked."""
+
+    def _too_many_headers(self) -> RequestError:
+        return RequestError(
+            431,
+            f"expected at most {self.limits.headers:,} header fields of "
+            f"{self.limits.header_bytes:,} bytes altogether, found more: send fewer",
+        )
 
     def _too_slow(self) -> None:
         self._deadline = None

@@ -47,3 +47,5 @@ def install() -> None:
     root = logging.getLogger()
     root.handlers[:] = [_Lines()]
     root.setLevel(logging.WARNING)
+    # It warns of each connection on which no HTTP comes; those are counted, not logged.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)

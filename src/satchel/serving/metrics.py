@@ -21,7 +21,7 @@ SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 DOCUMENTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 OTHER = "(other)"
 
-_SERIES = 800
+_SERIES = 400
 """The most series of labels, over all models."""
 
 _LABEL = 60

@@ -116,6 +116,7 @@ def open_model(name: str, path: Path, version: int = 1) -> Served:
         state = FileState(0, 0, 0)
     model = load(path)
     model.warm_up()
+    model.predictor.score([""])  # makes what a first prediction makes, before workers share it
     return Served(name, path, state, version, model)
 
 

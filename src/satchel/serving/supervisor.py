@@ -8,6 +8,7 @@ answered by one model from its beginning to its end, and at no time by none.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -29,9 +30,9 @@ from satchel.serving.board import Board, Supervised
 from satchel.serving.metrics import Counters, ModelState
 from satchel.serving.models import FileState, Served, names_of, open_model
 from satchel.serving.settings import Settings
-from satchel.serving.worker import READY, REPLACE, STOP, run_worker
+from satchel.serving.worker import BACKLOG, READY, REPLACE, STOP, run_worker
 
-_GENERATIONS = 4  # of workers that may be there at a time
+_GENERATIONS = 3  # of workers that may be there at a time
 _STARTING = 120.0  # seconds that workers may take to become ready
 _LONGEST_PAUSE = 30.0  # seconds before a worker that keeps failing is started again
 
@@ -185,6 +186,10 @@ class Supervisor:
         Returns:
             Whether they do; those that do not are ended.
         """
+        # What is there now is shared with the workers as long as nobody writes to it, which looking
+        # for garbage does.
+        gc.collect()
+        gc.freeze()
         started = []
         for _ in range(number):
             started.append(self._start_worker())
@@ -333,9 +338,7 @@ def _listen(settings: Settings) -> socket.socket:
         family, *_, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listener = socket.create_server(
-            address[:2], family=family, backlog=settings.limits.connections
-        )
+        listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
         raise SettingError(
             f"expected a free port at an address of this machine, found that {settings.host} port "

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection as Pipe
 
 import uvicorn
@@ -25,9 +24,18 @@ from satchel.serving.models import Models, Served
 from satchel.serving.scoring import Batcher
 from satchel.serving.settings import Settings
 
+_new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None
+with suppress(ImportError):  # the standard loop is slower, and does the same
+    import uvloop
+
+    _new_loop = uvloop.new_event_loop
+
 READY = "ready"
 STOP = "stop"
 REPLACE = "replace"
+
+BACKLOG = 2_048
+"""Connections that the system keeps until a worker accepts them."""
 
 _PUBLISH = 0.25  # seconds between two writes of counters
 _GRACE = 1.0  # seconds that idle connections stay open once the server is stopping
@@ -102,22 +110,13 @@ def run_worker(
         signal.signal(number, signal.SIG_IGN)  # the supervisor passes on what it is sent
     logs.install()
     sys.setswitchinterval(_SWITCH)
-    gc.freeze()  # what is shared with other workers is not to be written to
     for each in served:
         each.model.warm_up()  # at once, except in a process that has received a copy
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
         lost = runner.run(_serve(listener, served, settings, board, slot, pipe))
     if lost:
         logs.event("dropped", connections=lost)
     sys.exit(1 if lost else 0)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:  # the standard loop is slower, and does the same
-        return None
-    return uvloop.new_event_loop
 
 
 async def _serve(
@@ -154,7 +153,7 @@ async def _serve(
         access_log=False,
         server_header=False,
         timeout_keep_alive=limits.keep_alive,  # type: ignore[arg-type]
-        backlog=limits.connections,
+        backlog=BACKLOG,
     )
     server = _Server(config, settings)
     loop = asyncio.get_running_loop()
