@@ -37,6 +37,7 @@ ORDER = [
     "containers",
     "classifier",
     "exchange",
+    "serving",
     "__init__",
     "cli",
     "__main__",
@@ -57,6 +58,10 @@ HOMES = {
     "scipy": ["features/csr.py"],
     "sklearn": ["classifier.py"],
     "zipfile": ["sources"],
+    "starlette": ["serving"],
+    "uvicorn": ["serving"],
+    "httptools": ["serving"],
+    "uvloop": ["serving"],
 }
 FILES = sorted(ROOT.rglob("*.py"))
 
@@ -231,6 +236,7 @@ def loaded_by(code: str) -> set[str]:
 
 
 HEAVY = {"keras", "jax", "torch", "tensorflow", "numba", "sklearn", "scipy", "polars", "matplotlib"}
+HEAVY |= {"starlette", "uvicorn"}
 
 
 def test_importing_satchel_loads_nothing_heavy() -> None:

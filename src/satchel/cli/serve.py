@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from typing import Any
@@ -141,12 +142,9 @@ def serve_command(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if os.name != "posix":
         raise SettingError("expected Linux or macOS, found another system: satchel serve needs one")
-    try:
-        import httptools  # noqa: F401
-        import starlette  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise MissingDependencyError(error.name or "uvicorn", "serve", "satchel serve") from error
+    for package in ("starlette", "uvicorn", "httptools"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingDependencyError(package, "serve", "satchel serve")
 
     from satchel.serving.application import is_loopback
     from satchel.serving.settings import Limits, Settings

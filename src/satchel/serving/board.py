@@ -7,7 +7,7 @@ speaks for the server. A checksum tells a slot that was read while it was writte
 from __future__ import annotations
 
 import zlib
-from multiprocessing.context import BaseContext
+from multiprocessing.heap import Arena
 
 import msgspec
 
@@ -42,14 +42,15 @@ _decode_supervised = msgspec.msgpack.Decoder(Supervised).decode
 class Board:
     """Slots of shared memory: the first is the supervisor's, the others are those of workers.
 
+    It can be handed to a process when that starts. What is not written takes no memory.
+
     Args:
-        context: How processes start.
         slots: How many slots.
     """
 
-    def __init__(self, context: BaseContext, slots: int) -> None:
+    def __init__(self, slots: int) -> None:
         self.slots = slots
-        self._memory = context.RawArray("B", slots * SLOT)
+        self._memory = Arena(slots * SLOT)
 
     def write_counters(self, slot: int, counters: Counters) -> None:
         """Write a worker's counters."""
@@ -83,7 +84,7 @@ class Board:
         )
 
     def _view(self, slot: int) -> memoryview:
-        return memoryview(self._memory).cast("B")[slot * SLOT : (slot + 1) * SLOT]
+        return memoryview(self._memory.buffer)[slot * SLOT : (slot + 1) * SLOT]
 
     def _write(self, slot: int, payload: bytes) -> None:
         view = self._view(slot)

@@ -75,7 +75,7 @@ class Supervisor:
         self._seen = {name: served.state for name, served in self._served.items()}
         self._refused: dict[str, FileState] = {}
         self._listener = _listen(settings)
-        self._board = Board(self._context, 1 + _GENERATIONS * settings.workers)
+        self._board = Board(1 + _GENERATIONS * settings.workers)
         self._workers: list[_Worker] = []
         self._retired = Counters()
         self._restarts = 0
