@@ -12,16 +12,20 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_CSS, _SCRIPT = "text/css; charset=utf-8", "text/javascript; charset=utf-8"
 _FILES = {
-    "/": ("index.html", "text/html; charset=utf-8"),
-    "/page.css": ("page.css", "text/css; charset=utf-8"),
-    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
-    "/icon.svg": ("icon.svg", "image/svg+xml"),
+    "/": ("satchel.serving", "index.html", "text/html; charset=utf-8"),
+    "/page.css": ("satchel.serving", "page.css", _CSS),
+    "/page.js": ("satchel.serving", "page.js", _SCRIPT),
+    "/icon.svg": ("satchel.serving", "icon.svg", "image/svg+xml"),
+    # What it has in common with the report of an evaluation.
+    "/report.css": ("satchel.evaluation", "report.css", _CSS),
+    "/elements.js": ("satchel.evaluation", "elements.js", _SCRIPT),
 }
 
 
-def _file(name: str, content_type: str) -> Handler:
-    body = resources.files("satchel.serving").joinpath("assets", name).read_bytes()
+def _file(package: str, name: str, content_type: str) -> Handler:
+    body = resources.files(package).joinpath("assets", name).read_bytes()
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = (
         ("etag", tag),
@@ -43,10 +47,10 @@ ENDPOINTS = tuple(
         "GET",
         path,
         f"Return a file of the page, {name}.",
-        _file(name, content_type),
+        _file(package, name, content_type),
         error_type=ErrorBody,
         is_open=True,
         content_type=content_type,
     )
-    for path, (name, content_type) in _FILES.items()
+    for path, (package, name, content_type) in _FILES.items()
 )
