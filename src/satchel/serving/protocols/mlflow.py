@@ -51,6 +51,7 @@ class InvocationError(msgspec.Struct):
 
 
 _request = msgspec.json.Decoder(InvocationRequest)
+_TEXT = "text/plain; charset=utf-8"
 _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
 
@@ -135,11 +136,11 @@ def _text(cell: Any, number: int) -> str:
 
 
 async def _ping(call: Call) -> Reply:  # noqa: ARG001
-    return Reply(b"\n")
+    return Reply(b"\n", _TEXT)
 
 
 async def _version(call: Call) -> Reply:  # noqa: ARG001
-    return Reply(__version__.encode(), "text/plain; charset=utf-8")
+    return Reply(__version__.encode(), _TEXT)
 
 
 def _error(refused: RequestError) -> Reply:
@@ -167,6 +168,7 @@ ENDPOINTS = (
         error=_error,
         error_type=InvocationError,
         is_open=True,
+        content_type=_TEXT,
     ),
     Endpoint(
         "GET",
@@ -175,6 +177,6 @@ ENDPOINTS = (
         _version,
         error=_error,
         error_type=InvocationError,
-        content_type="text/plain; charset=utf-8",
+        content_type=_TEXT,
     ),
 )
