@@ -32,6 +32,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 _LARGE_RESPONSE = 65_536
+_SMALL_BODY = 65_536  # bytes for which there is always room: large bodies may not keep out small
 _SAFE = (("x-content-type-options", "nosniff"),)
 _CLOSE = (("connection", "close"),)
 _NOWHERE = "(none)"
@@ -252,7 +253,7 @@ class Application:
             raise RequestError(
                 415, "expected a body without Content-Encoding, found one: send it uncompressed"
             )
-        if self._bodies + size > limits.bodies:
+        if size > _SMALL_BODY and self._bodies + size > limits.bodies:
             raise overloaded("the bodies of others take all the memory that there is for them")
         self._bodies += size
         return size

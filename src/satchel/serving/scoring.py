@@ -61,6 +61,7 @@ class Batcher:
         self._large: deque[_Waiting] = deque()
         self._thread = ThreadPoolExecutor(1, "scoring")
         self._busy = False
+        self._is_closed = False
         self._at_once = _AT_ONCE if kernels_loaded() else _AT_ONCE_PLAIN
 
     async def score(self, served: Served, texts: Sequence[str]) -> Scores:
@@ -100,6 +101,7 @@ class Batcher:
 
     def close(self) -> None:
         """End the thread once it has finished what it does."""
+        self._is_closed = True
         self._thread.shutdown(wait=True)
 
     def _score_waiting(self) -> None:
@@ -107,7 +109,9 @@ class Batcher:
         self._deliver(batch, self._scored(batch))
 
     def _start_thread(self) -> None:
-        if self._busy or not self._large:
+        while self._large and self._large[0].scores.done():  # nobody waits any more
+            self._large.popleft()
+        if self._busy or self._is_closed or not self._large:
             return
         batch = [self._large.popleft()]
         room = _BATCH - batch[0].characters
