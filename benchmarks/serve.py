@@ -380,8 +380,8 @@ def _soak(found: dict[str, Any]) -> str:
         f"{found['answers']:,} answers, each checked against the model of its version; "
         f"{found['wrong']} wrong, {found['failed']} failed, {found['dropped']} dropped; "
         f"{found['reconnected']:,} connections closed by the server with notice. Exit "
-        f"status {found['status']}. Pss: {first:,.0f} MB in the first quarter, {last:,.0f} MB in the "
-        f"last, {max(curve) / 1e3:,.0f} MB at most (two generations of workers during a swap).\n"
+        f"status {found['status']}. Pss: {first:,.0f} MB in the first quarter, {last:,.0f} MB "
+        f"in the last, {max(curve) / 1e3:,.0f} MB at most (two generations of workers during a swap).\n"
     )
 
 
@@ -400,9 +400,9 @@ def _attacks(rows: list[dict[str, Any]]) -> str:
     return (
         "\n## Attacks\n\n"
         + report.markdown(header, lines)
-        + "\nAgainst one worker with its usual limits but 3 s for a request to arrive; `closed` is "
-        "a connection that the server closed without a response. Meanwhile one client asks as usual. "
-        "No response had a traceback, and the log had none.\n"
+        + "\nAgainst one worker with its usual limits but 3 s for a request to arrive; `closed` "
+        "is a connection that the server closed without a response. Meanwhile one client asks as "
+        "usual. No response had a traceback, and the log had none.\n"
     )
 
 

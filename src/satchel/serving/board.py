@@ -13,7 +13,7 @@ import msgspec
 
 from satchel.serving.metrics import Counters, ModelState, Totals
 
-SLOT = 1 << 17
+SLOT = 1 << 19
 _HEADER = 8
 _TRIES = 100
 

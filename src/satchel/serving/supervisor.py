@@ -104,7 +104,7 @@ class Supervisor:
         """
         with self._receiving_signals() as awakened:
             try:
-                if not self._start_generation():
+                if not self._start_generation() and not self._signals:
                     raise SatchelError(
                         "expected the workers to start, found that they do not: see the log above"
                     )
@@ -114,7 +114,8 @@ class Supervisor:
                     workers=self._settings.workers,
                     models=[printable(name) for name in self._served],
                 )
-                on_ready()
+                if not self._signals:
+                    on_ready()
                 next_look = time.monotonic() + self._settings.watch
                 while not self._signals:
                     self._wait(awakened, next_look)
@@ -188,6 +189,7 @@ class Supervisor:
         """
         # What is there now is shared with the workers as long as nobody writes to it, which looking
         # for garbage does.
+        gc.unfreeze()
         gc.collect()
         gc.freeze()
         started = []
@@ -206,10 +208,13 @@ class Supervisor:
                     break
             if not ready:
                 for each in started:
-                    each.is_leaving = True
                     each.process.kill()
                     each.process.join()
-                return bool(self._signals)
+                    each.pipe.close()
+                    self._workers.remove(each)
+                    self._board.clear(each.slot)
+                self._publish()
+                return False
         self._failed_starts = 0
         return True
 
@@ -250,7 +255,7 @@ class Supervisor:
         self._served |= fresh
         if not self._start_generation():
             self._served = before
-            for name, loaded in fresh.items():
+            for name, loaded in fresh.items() if not self._signals else ():
                 self._refuse(name, loaded.state, "workers with it do not start: see the log")
             return
         for name, loaded in fresh.items():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from multiprocessing import parent_process
 from multiprocessing.connection import Connection as Pipe
 
 import uvicorn
@@ -37,6 +39,8 @@ REPLACE = "replace"
 BACKLOG = 2_048
 """Connections that the system keeps until a worker accepts them."""
 
+log = logging.getLogger(__name__)
+
 _PUBLISH = 0.25  # seconds between two writes of counters
 _GRACE = 1.0  # seconds that idle connections stay open once the server is stopping
 _SWITCH = 0.0005  # seconds: the loop gets the interpreter back sooner from a long explanation
@@ -48,7 +52,7 @@ class _Server(Server):
     def __init__(self, config: uvicorn.Config, settings: Settings) -> None:
         super().__init__(config)
         self._settings = settings
-        self._grace = _GRACE
+        self._idle_until = 0.0
         self.lost = 0
 
     def stop(self, order: str) -> None:
@@ -58,7 +62,8 @@ class _Server(Server):
             order: ``stop``, or ``replace`` if another worker has taken over: then connections
                 without a request may stay until the client, or the usual time, ends them.
         """
-        self._grace = self._settings.limits.keep_alive if order == REPLACE else _GRACE
+        grace = self._settings.limits.keep_alive if order == REPLACE else _GRACE
+        self._idle_until = asyncio.get_running_loop().time() + grace
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -69,10 +74,9 @@ class _Server(Server):
             each.close()
         connections = self.server_state.connections
         loop = asyncio.get_running_loop()
-        started = loop.time()
-        idle_until, end = started + self._grace, started + self._settings.drain
+        end = loop.time() + self._settings.drain
         while connections and loop.time() < end:
-            if loop.time() >= idle_until:
+            if loop.time() >= self._idle_until:
                 for connection in list(connections):
                     if isinstance(connection, Connection):
                         connection.close_if_idle()
@@ -112,8 +116,12 @@ def run_worker(
     sys.setswitchinterval(_SWITCH)
     for each in served:
         each.model.warm_up()  # at once, except in a process that has received a copy
-    with asyncio.Runner(loop_factory=_new_loop) as runner:
-        lost = runner.run(_serve(listener, served, settings, board, slot, pipe))
+    try:
+        with asyncio.Runner(loop_factory=_new_loop) as runner:
+            lost = runner.run(_serve(listener, served, settings, board, slot, pipe))
+    except Exception:
+        log.exception("a worker failed")
+        sys.exit(1)
     if lost:
         logs.event("dropped", connections=lost)
     sys.exit(1 if lost else 0)
@@ -163,16 +171,17 @@ async def _serve(
             order = pipe.recv()
         except (EOFError, OSError):
             order = STOP
-        loop.remove_reader(pipe.fileno())
+            loop.remove_reader(pipe.fileno())
         server.stop(order)
 
-    parent = os.getppid()
+    supervisor = parent_process()
 
     async def publish_often() -> None:
         while True:
             publish()
-            if os.getppid() != parent:  # the supervisor has died without a word
+            if supervisor is not None and os.getppid() != supervisor.pid:  # it has died
                 server.stop(STOP)
+                return
             await asyncio.sleep(_PUBLISH)
 
     loop.add_reader(pipe.fileno(), receive_order)
