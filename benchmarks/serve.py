@@ -381,7 +381,8 @@ def _soak(found: dict[str, Any]) -> str:
         f"{found['wrong']} wrong, {found['failed']} failed, {found['dropped']} dropped; "
         f"{found['reconnected']:,} connections closed by the server with notice. Exit "
         f"status {found['status']}. Pss: {first:,.0f} MB in the first quarter, {last:,.0f} MB "
-        f"in the last, {max(curve) / 1e3:,.0f} MB at most (two generations of workers during a swap).\n"
+        f"in the last, {max(curve) / 1e3:,.0f} MB at most (two generations of workers during a "
+        "swap).\n"
     )
 
 

@@ -167,9 +167,10 @@ def soak(model: Path, scratch: Path, texts: list[str], seconds: float, port: int
     command = [sys.executable, "-m", "satchel", "compress", str(model), "--max-size", "4MB"]
     environment = {**os.environ, **measure.import_path()}
     subprocess.run([*command, "-o", str(other)], env=environment, check=True, capture_output=True)
-    served = scratch / "news.satchel"
+    served, first = scratch / "news.satchel", scratch / "first.satchel"
     shutil.copy(model, served)
-    expected = {1: _answers(model, texts), 0: _answers(other, texts)}
+    shutil.copy(model, first)
+    expected = {1: _answers(first, texts), 0: _answers(other, texts)}
     memory: list[int] = []
     load = _Load(port, texts, expected)
     options = ["--port", str(port), "--workers", "2", "--watch", "0.2s"]
@@ -218,14 +219,17 @@ async def _soak(
 
 def _answers(model: Path, texts: list[str]) -> list[tuple[str, float]]:
     """Return label and probability of each text, from a process of its own."""
-    found: list[tuple[str, float]] = measure.call(predict, model, texts).answer
+    asked = model.with_suffix(".texts.json")
+    asked.write_text(json.dumps(texts), "utf-8")
+    found: list[tuple[str, float]] = measure.call(predict, model, asked).answer
     return [(label, probability) for label, probability in found]
 
 
-def predict(model: str, texts: list[str]) -> list[tuple[str, float]]:
-    """Return the label of each text and its probability, as the server rounds it."""
+def predict(model: str, asked: str) -> list[tuple[str, float]]:
+    """Return the label of each text of a file and its probability, as the server rounds it."""
     import satchel
 
+    texts = json.loads(Path(asked).read_text("utf-8"))
     loaded = satchel.load(model)
     loaded.warm_up()
     rankings = loaded.predictor.rank(texts)
