@@ -53,6 +53,7 @@ class _Server(Server):
         super().__init__(config)
         self._settings = settings
         self._idle_until = 0.0
+        self._stopping = asyncio.Event()
         self.lost = 0
 
     def stop(self, order: str) -> None:
@@ -65,15 +66,37 @@ class _Server(Server):
         grace = self._settings.limits.keep_alive if order == REPLACE else _GRACE
         self._idle_until = asyncio.get_running_loop().time() + grace
         self.should_exit = True
+        self._stopping.set()
+
+    async def main_loop(self) -> None:
+        """Wait for the order to end."""
+        tick = 0
+        while not await self.on_tick(tick):
+            tick += 1
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await self._stopping.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept no more connections; finish what is being received or answered."""
+        loop = asyncio.get_running_loop()
+        listeners = [each.dup() for each in sockets or []]
         for server in self.servers:
             server.close()
         for each in sockets or []:
             each.close()
+        # The system resets connections that nobody has accepted once the last worker closes. They
+        # are accepted in one go: while others are answered, their clients come back.
+        waiting: list[socket.socket] = []
+        for listener in listeners:
+            with suppress(BlockingIOError):
+                while True:
+                    waiting.append(listener.accept()[0])
+            listener.close()
+        for each in waiting:
+            each.setblocking(False)
+            await loop.connect_accepted_socket(self._new_connection, each)
         connections = self.server_state.connections
-        loop = asyncio.get_running_loop()
         end = loop.time() + self._settings.drain
         while connections and loop.time() < end:
             if loop.time() >= self._idle_until:
@@ -84,6 +107,11 @@ class _Server(Server):
         self.lost = len(connections)
         for task in list(self.server_state.tasks):
             task.cancel()
+
+    def _new_connection(self) -> Connection:
+        return self.config.http_protocol_class(  # type: ignore[call-arg, return-value]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
