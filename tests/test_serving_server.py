@@ -143,6 +143,19 @@ def test_drops_of_a_slow_request_do_not_prolong_it(bounded: Served) -> None:
         assert status_of(answer) == 408
 
 
+def test_a_client_that_does_not_read_is_left(bounded: Served) -> None:
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        connection.connect(("127.0.0.1", bounded.port))
+        text = "old car card engine game " * 190
+        asked = json.dumps({"texts": [text] * 8, "explain": True}).encode()
+        for _ in range(20):
+            connection.sendall(request(asked))
+        until(lambda: bounded.metrics()["satchel_connections"] == 2)
+        until(lambda: bounded.metrics()["satchel_connections"] == 1)
+    assert not [line for line in bounded.log() if line["event"] == "log"]
+
+
 @pytest.mark.parametrize(
     ("pieces", "status"),
     [

@@ -6,7 +6,6 @@ without details, which go to the log.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import hmac
@@ -31,7 +30,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-_LARGE_RESPONSE = 65_536
 _SMALL_BODY = 65_536  # bytes for which there is always room: large bodies may not keep out small
 _SAFE = (("x-content-type-options", "nosniff"),)
 _CLOSE = (("connection", "close"),)
@@ -303,13 +301,7 @@ class Application:
                 ],
             }
         )
-        message = {"type": "http.response.body", "body": reply.body}
-        if len(reply.body) <= _LARGE_RESPONSE:
-            await send(message)
-            return
-        # A client that does not read may not keep a large response in memory for ever.
-        async with asyncio.timeout(self._limits.answer):
-            await send(message)
+        await send({"type": "http.response.body", "body": reply.body})
 
     def _log(self, scope: Scope, path: str, call: Call, reply: Reply, seconds: float) -> None:
         facts: dict[str, Any] = {

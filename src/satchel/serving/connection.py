@@ -43,18 +43,23 @@ class _JoinedWrites:
         elif data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 100"):
             self._head = data
             return
-        self._transport.write(data)
+        self._write(data)
 
     def flush(self) -> None:
         """Write the head of a response without a body."""
         if self._head:
-            self._transport.write(self._head)
+            self._write(self._head)
             self._head = b""
 
     def close(self) -> None:
         """Write what is left, and close."""
         self.flush()
         self._transport.close()
+
+    def _write(self, data: bytes) -> None:
+        # The client may have reset the connection, of which we have not been told yet.
+        if not self._transport.is_closing():
+            self._transport.write(data)
 
 
 class Connection(HttpToolsProtocol):
@@ -72,6 +77,7 @@ class Connection(HttpToolsProtocol):
         self._silent = 0  # bytes since the parser has last reported anything
         self._refused: RequestError | None = None
         self._deadline: asyncio.TimerHandle | None = None
+        self._reading_deadline: asyncio.TimerHandle | None = None
         self._is_receiving = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -90,9 +96,23 @@ class Connection(HttpToolsProtocol):
         self._deadline = self.loop.call_later(self.limits.receive, self._too_slow)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the deadline."""
+        """Forget the deadlines."""
         self._met_deadline()
+        self.resume_writing()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Give the client time to read; it may not keep a response in memory for ever."""
+        super().pause_writing()
+        if self._reading_deadline is None:
+            self._reading_deadline = self.loop.call_later(self.limits.answer, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Note that the client has read."""
+        super().resume_writing()
+        if self._reading_deadline is not None:
+            self._reading_deadline.cancel()
+            self._reading_deadline = None
 
     def data_received(self, data: bytes) -> None:
         """Parse what has arrived; what is incomplete has to be complete in time."""
