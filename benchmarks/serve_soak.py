@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -236,7 +236,7 @@ def predict(model: str, asked: str) -> list[tuple[str, float]]:
     return [(str(each.best[0][0]), round(each.best[0][1], 6)) for each in rankings]
 
 
-Attack = Callable[[int, Counter[str]], Awaitable[None]]
+Attack = Callable[[int, Counter[str]], Coroutine[Any, Any, None]]
 
 
 async def _send(port: int, statuses: Counter[str], *pieces: bytes, pause: float = 0) -> None:
@@ -355,7 +355,7 @@ async def _attack(process: subprocess.Popen[str], port: int) -> list[dict[str, A
         times: list[float] = []
         good: Counter[bool] = Counter()
         before = highest = await asyncio.to_thread(pss, process.pid)
-        attacking = asyncio.create_task(work(port, statuses))  # type: ignore[arg-type]
+        attacking = asyncio.create_task(work(port, statuses))
         while not attacking.done():
             started = time.perf_counter()
             usual: Counter[str] = Counter()
