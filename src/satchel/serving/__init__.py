@@ -1,0 +1,1 @@
+"""Predictions over HTTP by several protocols; needs the extra ``serve``."""
