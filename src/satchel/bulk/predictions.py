@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from satchel.errors import PredictionError
 from satchel.inference.columns import PredictionColumns
-from satchel.sources.documents import Documents, Skipped
+from satchel.sources.documents import Documents, Skipped, listed
 
 if TYPE_CHECKING:
     from satchel.inference.explain import Explanation
@@ -102,7 +102,7 @@ class PredictedBatch:
             bounds = pairwise(found.assigned.offsets.tolist())
             assigned_labels = found.assigned.labels.tolist()
             assigned_scores = self._rounded(found.assigned.probabilities)
-        names = list((documents.columns or {}).items())
+        kept = {name: listed(cells) for name, cells in (documents.columns or {}).items()}
         for row, (file, number, score) in enumerate(
             zip(documents.names, numbers, scores, strict=True)
         ):
@@ -120,7 +120,7 @@ class PredictedBatch:
                 if self.top
                 else None,
                 id=None if documents.ids is None else documents.ids[row],
-                columns={name: values[row] for name, values in names},
+                columns={name: cells[row] for name, cells in kept.items()},
                 explanation=None if self.explanations is None else self.explanations[row],
             )
 

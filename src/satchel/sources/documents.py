@@ -340,9 +340,17 @@ class Documents:
             pick(self.labels),
             self.report,
             pick(self.ids),
-            None if columns is None else {name: pick(each) for name, each in columns.items()},
+            None
+            if columns is None
+            else {name: pick(listed(each)) for name, each in columns.items()},
             self.taken,
         )
+
+
+def listed(column: Any) -> list[Any]:
+    """Return the cells of a column as plain values; the column is a list or a polars Series."""
+    cells: list[Any] = column if isinstance(column, list) else column.to_list()
+    return cells
 
 
 def join(parts: Sequence[Documents]) -> Documents:
@@ -368,7 +376,8 @@ def join(parts: Sequence[Documents]) -> Documents:
     columns: dict[str, list[Any]] = {name: [] for name in names}
     for part in parts:
         for name, values in columns.items():
-            values += (part.columns or {}).get(name) or [None] * len(part)
+            own = (part.columns or {}).get(name)
+            values += [None] * len(part) if own is None else listed(own)
     ids = None
     if any(part.ids is not None for part in parts):
         ids = [each for part in parts for each in part.ids or [""] * len(part)]
