@@ -97,12 +97,14 @@ class _Record(NamedTuple):
         cells: The cells; None at the end of the file, or where there is an error.
         error: What is wrong.
         odd: Whether the number of quotes is odd.
+        quotes: Whether there may be quotes.
     """
 
     lines: list[str]
     cells: list[str] | None
     error: str = ""
     odd: bool = False
+    quotes: bool = True
 
 
 class QuotedRows:
@@ -133,7 +135,6 @@ class QuotedRows:
         self._again: deque[str] = deque()  # lines to be read again
         self._lines: list[str] = []  # of the record that is being read
         self._reader = csv.reader(self._watched(), delimiter=delimiter, strict=True)
-        self._quotes = 0  # in the record that is being read
         self._quoting = False  # whether a cell began with a quote
         # The first fault after which lines may have been taken for rows.
         self._suspect: tuple[int, str] | None = None
@@ -164,23 +165,28 @@ class QuotedRows:
     def _watched(self) -> Iterator[str]:
         for line in self._fresh:
             self._lines.append(line)
-            self._quotes += line.count('"')
-            if not self._quoting and '"' in line:
-                self._quoting = line[0] == '"' or f'{self._delimiter}"' in line
             yield line
 
     def _next(self) -> _Record:
         """Read a record; the lines that belong to it are not yet passed."""
         if self._again:
             return self._next_again()
-        self._quotes = 0
-        self._lines = []
+        lines: list[str] = []
+        self._lines = lines
+        cells: list[str] | None = None
+        fault = ""
         try:
             with long_cells():
                 cells = next(self._reader, None)
         except csv.Error as error:
-            return _Record(self._lines, None, _explained(error), self._quotes % 2 == 1)
-        return _Record(self._lines, cells, odd=self._quotes % 2 == 1)
+            fault = _explained(error)
+        quotes = 0
+        for line in lines:
+            if '"' in line:
+                quotes += line.count('"')
+                if not self._quoting:
+                    self._quoting = line[0] == '"' or f'{self._delimiter}"' in line
+        return _Record(lines, cells, fault, quotes % 2 == 1, quotes > 0)
 
     def _next_again(self) -> _Record:
         """Read a record of lines that were read before, as far as their quotes reach."""
@@ -253,7 +259,7 @@ class QuotedRows:
             if fault:
                 yield from self._damaged(record, fault)
                 return
-        if any('"' in line for line in record.lines):
+        if record.quotes:
             odd = any(_is_between_cells(cell.strip('"'), self._delimiter) for cell in cells)
             self._inverted = (self._line, "quotes enclose the ends of cells") if odd else None
         raw = self._pass(record.lines, len(record.lines)).raw
@@ -293,8 +299,7 @@ class QuotedRows:
 
     def _swallows(self, lines: list[str]) -> bool:
         """Return whether most lines of a record are rows: then a quote in the first is wrong."""
-        least = self.width - 1
-        if 2 * sum(line.count(self._delimiter) >= least for line in lines) <= len(lines):
+        if 2 * sum(self._delimiter in line for line in lines) <= len(lines):
             return False
         # The quotes at both ends are what makes one record of the lines.
         bare = [lines[0].replace('"', ""), *lines[1:-1], lines[-1].replace('"', "")]
