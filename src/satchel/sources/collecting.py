@@ -188,7 +188,7 @@ class Collector:
         if isinstance(data, Skipped):
             self._reject(self.report.unreadable, data)
             return
-        if why := not_text(data):
+        if why := not_text(data, self.encoding):
             self._reject(self.report.binary, Skipped(name, why))
             return
         self._texts.append(self._decoder.decode(len(self._texts), name, data))

@@ -130,7 +130,7 @@ class ReadReport:
         hidden: Names of hidden files and folders that were skipped (``.git``, ``Thumbs.db`` …).
         recoded: Encoding → names of the documents that were decoded by it, not by UTF-8.
         replaced: Name → how many broken sequences of its UTF-8 became ``U+FFFD``.
-        not_western: Whether the files that are not UTF-8 do not look like Western European text.
+        not_western: Whether files that are not UTF-8 are in no encoding that was recognised.
         unreadable: Files that could not be read, or are too large.
         binary: Files that are not text.
         special: FIFOs, sockets, devices; and links or unsafe names in archives. Never opened.
@@ -215,9 +215,9 @@ class ReadReport:
             )
         if self.not_western:
             lines.append(
-                "The documents that are not UTF-8 do not look like Western European text, so "
-                "they may be misread: give their encoding (such as encoding='cp1251'), "
-                "or convert them to UTF-8."
+                "Documents that are not UTF-8 are in no encoding that was recognised, and were "
+                "read as Western European text: give their encoding (--encoding), or convert "
+                "them to UTF-8."
             )
         if self.replaced:
             documents = len(self.replaced) + self._more_replaced[0]

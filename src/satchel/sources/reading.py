@@ -290,7 +290,7 @@ def read_documents(
     ``__label__spam``. Tables and archives may be at an address that fsspec knows (``s3://``,
     ``https://`` …), tables also on standard input (``-``). Files come sorted by their path's bytes,
     rows in the table's order. Empty documents are kept. Text is UTF-8, or what a byte-order mark
-    says, or else Latin-1 or windows-1252, decided for all documents together.
+    says, or else what is decided for all documents together (docs/tables.md).
 
     A table's columns are recognised by their names (``columns.TEXT_COLUMNS`` and
     ``columns.LABEL_COLUMNS``; docs/tables.md has the list), and the report says which were
