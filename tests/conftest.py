@@ -6,6 +6,7 @@ import importlib.util
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -36,19 +37,20 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
-# Modules of tests in which no network is trained or run by Keras: one backend is enough for them.
-WITHOUT_KERAS = (
-    *("test_sources_", "test_bad_inputs", "test_features_", "test_files", "test_escaping"),
-    *("test_sealed_", "test_evaluation_", "test_bulk", "test_serving_", "test_cli_answers"),
-    *("test_linear_cost", "test_machine_code", "test_packaging", "test_progress", "test_readme"),
-    *("test_suite", "test_cli_parts"),
+# Modules of tests in which Keras trains, converts or runs a network; one backend is enough for the
+# others. Paths below tests/, by their beginning.
+WITH_KERAS = (
+    *("test_training_", "test_classifier", "test_search_fitting", "test_exchange_export"),
+    *("test_determinism", "test_inference_forward", "test_cli.py", "test_cli_refit"),
+    *("test_cli_division", "test_evaluation_report", "test_data_", "formats/"),
 )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
     for item in items:
-        if item.path.name.startswith(WITHOUT_KERAS):
-            item.add_marker("without_keras")
+        if str(item.path.relative_to(here)).startswith(WITH_KERAS):
+            item.add_marker("with_keras")
 
 
 def pytest_unconfigure() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import WITHOUT_KERAS
+from conftest import WITH_KERAS
 
 HERE = Path(__file__).parent
 
@@ -50,9 +50,12 @@ def test_no_module_hides_behind_keras() -> None:
 
 
 def test_modules_that_run_on_one_backend_train_no_network() -> None:
-    uses = r"^\s*(import keras|from keras)\b|\bsatchel\.search\.fitting\b"
-    uses += r"|TextClassifier\((?!effort=\"fast\")"
-    for path in sorted(HERE.glob("test_*.py")):
-        if path.name.startswith(WITHOUT_KERAS) and path.name != "test_suite.py":
+    uses = (
+        r"^\s*(import keras|from keras)\b|\bsatchel\.(search\.fitting|training\.(network|heads))\b"
+    )
+    uses += r"|TextClassifier\((?!effort=\"fast\"|\"fast\")"
+    for path in sorted(HERE.rglob("test_*.py")):
+        name = str(path.relative_to(HERE))
+        if not name.startswith(WITH_KERAS) and name != "test_suite.py":
             found = re.search(uses, path.read_text("utf-8"), re.M)
-            assert found is None, f"{path.name}: {found[0] if found else ''}"
+            assert found is None, f"{name}: {found[0] if found else ''}"
