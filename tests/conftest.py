@@ -49,7 +49,9 @@ WITH_KERAS = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
-        if str(item.path.relative_to(here)).startswith(WITH_KERAS):
+        if item.path.is_relative_to(here) and str(item.path.relative_to(here)).startswith(
+            WITH_KERAS
+        ):
             item.add_marker("with_keras")
 
 
