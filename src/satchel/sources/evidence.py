@@ -120,13 +120,23 @@ class Evidence:
 
     def learn(self, cells: Sequence[str]) -> None:
         """Take a good row."""
-        for column in self._columns:
-            column.learn(cells[column.at], self._rows)
-        self._rows += 1
         rows = self._rows
-        if rows >= ENOUGH_ROWS and (rows < _SHAPED_ROWS or rows % _SHAPED_ROWS == 0):
+        for column in self._columns if rows < _SHAPED_ROWS else self._recurring:
+            column.learn(cells[column.at], rows)
+        self._rows = rows = rows + 1
+        if ENOUGH_ROWS <= rows <= _SHAPED_ROWS:
             self._known = [column for column in self._columns if column.is_evidence(rows)]
             self._recurring = [column for column in self._known if column.is_closed(rows)]
+
+    def takes(self, cells: Sequence[str]) -> bool:
+        """Take a row like those before it, of which there are many; return whether it is one."""
+        if self._rows < _SHAPED_ROWS:
+            return False
+        for column in self._recurring:
+            if not column.has(cells[column.at]):
+                return False
+        self._rows += 1
+        return True
 
     @property
     def is_enough(self) -> bool:

@@ -156,11 +156,33 @@ class QuotedRows:
                 break
             if self._damage is not None:
                 yield from self._resume(self._damage, record)
+            elif self._is_plain(record):
+                lines = record.lines
+                raw = lines[0] if len(lines) == 1 else "".join(lines)
+                yield Row(self._line, self._byte, raw, record.cells or [])
+                self._line += len(lines)
+                self._byte = after(self._byte, raw)
             else:
                 yield from self._take(record)
         if self._damage is not None:
             yield from self._damage.end()
         yield from self._release()
+
+    def _is_plain(self, record: _Record) -> bool:
+        """Return whether a record is a row like those before it, as nearly all are; take it."""
+        cells, evidence = record.cells, self.evidence
+        if (
+            evidence is None
+            or cells is None
+            or len(cells) != self.width
+            or (record.quotes and (record.odd or not evidence.is_enough))
+            or self._again
+            or self._held
+            or self._suspect
+            or (len(record.lines) > 1 and self._swallows(record.lines))
+        ):
+            return False
+        return evidence.takes(cells)
 
     def _watched(self) -> Iterator[str]:
         for line in self._fresh:
@@ -184,8 +206,7 @@ class QuotedRows:
         for line in lines:
             if '"' in line:
                 quotes += line.count('"')
-                if not self._quoting:
-                    self._quoting = line[0] == '"' or f'{self._delimiter}"' in line
+                self._quoting = self._quoting or line[0] == '"' or f'{self._delimiter}"' in line
         return _Record(lines, cells, fault, quotes % 2 == 1, quotes > 0)
 
     def _next_again(self) -> _Record:
