@@ -38,7 +38,6 @@ ORDER = [
     "containers",
     "classifier",
     "exchange",
-    "serving",
     "__init__",
     "cli",
     "__main__",
@@ -63,10 +62,6 @@ HOMES = {
     "sklearn": ["classifier.py"],
     "zipfile": ["sources"],
     "charset_normalizer": ["sources/guessing.py"],
-    "starlette": ["serving"],
-    "uvicorn": ["serving"],
-    "httptools": ["serving"],
-    "uvloop": ["serving"],
 }
 FILES = sorted(ROOT.rglob("*.py"))
 
@@ -244,7 +239,6 @@ HEAVY = {
     *("keras", "jax", "torch", "tensorflow", "numba", "sklearn", "scipy", "polars", "matplotlib"),
     "charset_normalizer",
 }
-HEAVY |= {"starlette", "uvicorn"}
 
 
 def test_importing_satchel_loads_nothing_heavy() -> None:

@@ -18,7 +18,6 @@ COMMANDS = {
     "train": ("train", "Train a classifier on labelled text and save it in one file."),
     "evaluate": ("evaluate", "Evaluate a model on labelled text it has not seen."),
     "predict": ("predict", "Label files, a folder, a table or standard input."),
-    "serve": ("serve", "Answer requests for predictions over HTTP, with a page to try models on."),
     "inspect": ("manage", "Show what a model file holds."),
     "check": ("manage", "Look for problems in labelled text before training on it."),
     "compress": ("manage", "Make a model file smaller and report the loss of accuracy."),

@@ -30,15 +30,7 @@ from satchel.evaluation.result import Evaluation
 from satchel.evaluation.summary import verdict
 from satchel.files import write_folder_atomically
 
-_SCRIPTS = (
-    "elements.js",
-    "base.js",
-    "documents.js",
-    "matrix.js",
-    "classes.js",
-    "charts.js",
-    "main.js",
-)
+_SCRIPTS = ("base.js", "documents.js", "matrix.js", "classes.js", "charts.js", "main.js")
 _STEPS_FIRST = 3  # pieces of advice on the first screen
 _NOTES, _NOTE = 20, 500  # the caller's notes: how many at most, and characters of each
 _METHODS = 12

@@ -184,15 +184,10 @@ class _Group:
     def counts(self, texts: Sequence[str]) -> list[CSRMatrix]:
         """Return the counts of each view's features, by the kernels."""
         rows = transform(texts, self.features, self.joined)
-        return [rows.select_columns(own) for own in self._own_columns]
-
-    @cached_property
-    def _own_columns(self) -> np.ndarray:
-        """Which features of the joint vocabulary each view has, bool [views, features]."""
         columns = np.zeros((len(self.views), len(self.joined)), np.bool_)
         for own, view in zip(columns, self.views, strict=True):
             own[self.joined.find(view.vocabulary.hashes)[0]] = True
-        return columns
+        return [rows.select_columns(own) for own in columns]
 
     def counts_plain(self, texts: Sequence[str], first: int = 0) -> list[CSRMatrix]:
         """Return the counts of each view's features, by the plain path."""

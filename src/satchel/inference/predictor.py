@@ -116,26 +116,6 @@ class Predictor:
         """Return the probabilities of documents, float32 [n, classes]; see `logits`."""
         return self.model.probabilities(self.logits(texts, threads))
 
-    def score(
-        self, texts: Iterable[str], threads: int | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the probabilities of documents, and how many of their features are known.
-
-        Args:
-            texts: The documents.
-            threads: How many threads may work on many documents; None for one per core.
-
-        Returns:
-            float32 [n, classes], and integers [n].
-
-        Raises:
-            TextError: A document is not text.
-            PredictionError: The weights of the model overflow.
-        """
-        blocks = list(self._blocks(documents_of(texts), threads))
-        logits = np.concatenate([logits for logits, _ in blocks])
-        return self.model.probabilities(logits), np.concatenate([known for _, known in blocks])
-
     def predict(
         self, texts: Iterable[str], threads: int | None = None
     ) -> list[int] | list[tuple[int, ...]]:
@@ -208,37 +188,28 @@ class Predictor:
         """
         if k < 1:
             raise SettingError(f"expected k to be 1 or more, found {k}")
-        rankings: list[Ranking] = []
-        for logits, known in self._blocks(documents_of(texts), threads):
-            rankings += self.ranked(self.model.probabilities(logits), known, k)
-        return rankings
-
-    def ranked(self, probabilities: np.ndarray, known: np.ndarray, k: int) -> list[Ranking]:
-        """Return the most probable labels of documents that `score` has read.
-
-        Args:
-            probabilities: float32 [n, classes].
-            known: Integers [n].
-            k: How many labels, at least 1; all of them if the model has fewer.
-
-        Returns:
-            One ranking per document.
-        """
-        found = columns_of(probabilities, known, self.thresholds, k)
-        best = zip(found.top_labels.tolist(), found.top_probabilities.tolist(), strict=True)
-        counts = found.known.tolist()
-        if found.assigned is None:
-            return [
-                Ranking(self._named(*row), [], count)
-                for row, count in zip(best, counts, strict=True)
+        rankings = []
+        for block in self._column_blocks(texts, k, threads):
+            best = zip(block.top_labels.tolist(), block.top_probabilities.tolist(), strict=True)
+            known = block.known.tolist()
+            if block.assigned is None:
+                rankings += [
+                    Ranking(self._named(*row), [], count)
+                    for row, count in zip(best, known, strict=True)
+                ]
+                continue
+            labels = block.assigned.labels.tolist()
+            probabilities = block.assigned.probabilities.tolist()
+            bounds = block.assigned.offsets.tolist()
+            rankings += [
+                Ranking(
+                    self._named(*row),
+                    self._named(labels[start:stop], probabilities[start:stop]),
+                    count,
+                )
+                for row, count, (start, stop) in zip(best, known, pairwise(bounds), strict=True)
             ]
-        labels = found.assigned.labels.tolist()
-        held = found.assigned.probabilities.tolist()
-        bounds = pairwise(found.assigned.offsets.tolist())
-        return [
-            Ranking(self._named(*row), self._named(labels[start:stop], held[start:stop]), count)
-            for row, count, (start, stop) in zip(best, counts, bounds, strict=True)
-        ]
+        return rankings
 
     def _named(
         self, columns: Sequence[int], probabilities: Sequence[float]

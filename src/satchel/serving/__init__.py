@@ -1,1 +1,0 @@
-"""Predictions over HTTP by several protocols; needs the extra ``serve``."""
