@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas
 import polars
+import pyarrow
 import pytest
 
 import satchel
@@ -29,12 +30,14 @@ def tuples(step: int) -> Iterator[tuple[list[str], np.ndarray]]:
         yield TEXTS[start : start + step], np.array(LABELS[start : start + step])
 
 
-@pytest.mark.parametrize("kind", ["tuples", "polars", "pandas", "stream"])
+@pytest.mark.parametrize("kind", ["tuples", "polars", "pandas", "pyarrow", "dict", "stream"])
 def test_batches_give_the_file_that_all_at_once_give(kind: str, tmp_path: Path) -> None:
     wanted = saved(satchel.TextClassifier(effort="fast").fit(TEXTS, LABELS), tmp_path)
     batches: Iterator[Any] = tuples(7)
-    if kind in ("polars", "pandas"):
-        make = polars.DataFrame if kind == "polars" else pandas.DataFrame
+    makers: dict[str, Any] = {"polars": polars.DataFrame, "pandas": pandas.DataFrame}
+    makers |= {"pyarrow": pyarrow.table, "dict": dict}
+    if kind in makers:
+        make = makers[kind]
         batches = (
             make({"id": range(len(texts)), "Message": texts, "Category": labels})
             for texts, labels in tuples(25)
@@ -62,7 +65,7 @@ def test_batches_that_make_no_sense_are_refused() -> None:
     classifier = satchel.TextClassifier(effort="fast")
     with pytest.raises(TextError, match="expected batches of documents, found none"):
         classifier.fit_stream([])
-    with pytest.raises(TextError, match="a table as batch 2, found str"):
+    with pytest.raises(TextError, match="columns by name as batch 2, found str"):
         classifier.fit_stream([(["a"], ["b"]), "text"])
     with pytest.raises(LabelError, match="in batch 1, found 1 labels for 2 texts"):
         classifier.fit_stream([(["a", "b"], ["x"])])
@@ -80,3 +83,10 @@ def test_a_stream_has_the_rows_of_the_whole(tmp_path: Path) -> None:
     assert polars.concat(parts).equals(whole)
     with pytest.raises(SettingError, match="1 or more, found 0"):
         satchel.stream(tmp_path / "t.parquet", documents=0)
+
+
+def test_a_table_of_pyarrow_is_checked_like_any_frame() -> None:
+    table = pyarrow.table({"text": [*TEXTS, None], "label": [*LABELS, "cars"]})
+    result = satchel.check(table)
+    assert (result.documents, result.classes) == (60, {"cards": 30, "cars": 30})
+    assert any("Rejected 1 row" in remark for remark in result.remarks)

@@ -225,8 +225,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
 
         Args:
             batches: Each a tuple ``(texts, labels)`` or ``(texts, labels, sample_weight)``, or a
-                table with columns of text and label, recognised by their names, as
-                :func:`satchel.stream` yields it.
+                table (polars, pandas, pyarrow) or mapping with columns of text and label,
+                recognised by their names, as :func:`satchel.stream` and Hugging Face's
+                ``Dataset.iter`` yield it.
 
         Returns:
             The classifier itself.

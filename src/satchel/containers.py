@@ -12,7 +12,7 @@ from satchel.features.packed import PackedTexts, documents_of
 from satchel.features.preprocess import check_text
 from satchel.search.targets import Targets, encode, encode_pairs
 from satchel.sources.columns import Columns
-from satchel.sources.frames import is_frame
+from satchel.sources.frames import columns_of, is_frame
 
 
 def texts_of(texts: Any) -> Sequence[str]:
@@ -179,7 +179,8 @@ def joined_batches(batches: Iterable[Any]) -> tuple[list[str], list[Any], np.nda
     """Return texts, labels and weights of all batches of a stream.
 
     Args:
-        batches: Tuples ``(texts, labels)`` or ``(texts, labels, sample_weight)``, or tables.
+        batches: Tuples ``(texts, labels)`` or ``(texts, labels, sample_weight)``; or tables; or
+            mappings of columns, as Hugging Face's data sets yield them.
 
     Raises:
         TextError: There is no batch, or one is neither a tuple nor a table.
@@ -196,14 +197,16 @@ def joined_batches(batches: Iterable[Any]) -> tuple[list[str], list[Any], np.nda
         if isinstance(batch, tuple) and len(batch) in (2, 3):
             own_texts, own_labels = list(texts_of(batch[0])), list(_listed(batch[1]))
             given = batch[2] if len(batch) == 3 else None
-        elif is_frame(batch):
-            taken = Columns().choose(list(map(str, batch.columns)), f"batch {number}", [])
-            columns = [texts_of(batch[name]) for name in taken.text]
+        elif isinstance(batch, Mapping) or is_frame(batch):
+            names = list(batch) if isinstance(batch, Mapping) else columns_of(batch)
+            by_text = {str(name): name for name in names}
+            taken = Columns().choose(list(by_text), f"batch {number}", [])
+            columns = [texts_of(batch[by_text[name]]) for name in taken.text]
             own_texts = ["\n".join(cells) for cells in zip(*columns, strict=True)]
-            own_labels = list(_listed(batch[taken.label]))
+            own_labels = list(_listed(batch[by_text[taken.label or ""]]))
         else:
             raise TextError(
-                f"expected (texts, labels) or a table as batch {number}, found "
+                f"expected (texts, labels), a table or columns by name as batch {number}, found "
                 f"{type(batch).__name__}"
             )
         if len(own_texts) != len(own_labels):

@@ -195,8 +195,18 @@ def series(name: str, values: Sequence[Any]) -> polars.Series:
 
 
 def is_frame(source: object) -> TypeGuard[Any]:
-    """Return whether something is a data frame, of polars, pandas or similar."""
+    """Return whether something is a data frame, of polars, pandas, pyarrow or similar."""
     return hasattr(source, "columns") and hasattr(source, "__getitem__")
+
+
+def columns_of(frame: Any) -> list[Any]:
+    """Return the names of a data frame's columns; pyarrow's ``columns`` are the columns."""
+    return list(getattr(frame, "column_names", frame.columns))
+
+
+def _values(column: Any) -> Any:
+    """Return the cells of a column; pyarrow's own are objects that hold one."""
+    return column.to_pylist() if hasattr(column, "to_pylist") else column
 
 
 def frame_documents(frame: Any, wanted: Columns, name: str = "frame") -> Documents:
@@ -210,13 +220,14 @@ def frame_documents(frame: Any, wanted: Columns, name: str = "frame") -> Documen
     Raises:
         SourceError: A column is missing, or most rows cannot be used.
     """
-    columns, repeated = unique_names([str(column) for column in frame.columns])
+    names = columns_of(frame)
+    columns, repeated = unique_names(list(map(str, names)))
     rows = Collector(name, Reading(wanted), ReadReport())
     rows.taken = taken = wanted.choose(columns, name, rows.report.notes, repeated)
     rows.splits = True
-    own = dict(zip(columns, frame.columns, strict=True))
+    own = dict(zip(columns, names, strict=True))
     used = dict.fromkeys([*taken.text, *filter(None, (taken.label, taken.id)), *taken.kept])
-    cells = {column: [_cell(cell) for cell in frame[own[column]]] for column in used}
+    cells = {column: [_cell(cell) for cell in _values(frame[own[column]])] for column in used}
     for place in range(len(frame)):
         rows.add(
             place + 1,
