@@ -100,7 +100,8 @@ def test_no_group_is_in_two_folds(rows: list[tuple[str, str, str]], count: int, 
     except SettingError:
         assume(False)
     validated = Counter(int(i) for _, validation in result for i in validation)
-    assert max(validated.values()) == 1
+    # All that a fold holds out may be copies of texts in training, and is then left out.
+    assert max(validated.values(), default=1) == 1
     names = [group or f"text {text}" for text, group in zip(texts, groups, strict=True)]
     holders = {label: {names[i] for i, own in enumerate(labels) if own == label} for label in "abc"}
     only = {name for held in holders.values() if len(held) == 1 for name in held}
