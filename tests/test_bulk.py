@@ -187,7 +187,8 @@ def test_what_a_crash_may_leave_is_mended(damage: str, place: Path) -> None:
 def test_a_finished_job_is_not_done_again(place: Path) -> None:
     run("predict", "m.satchel", "t.jsonl", "--out", "parts/")
     before = digests(place / "parts")
-    answer = run("predict", "m.satchel", "t.jsonl", "--out", "parts/")
+    answer = run("predict", "m.satchel", "t.jsonl", "--out", "parts/", "--rejects", "r.csv")
+    assert len((place / "r.csv").read_text().splitlines()) > 2  # none of them is lost
     assert "wrote 30 predictions to parts/ (1 part, 1 of them by an earlier run)" in answer.stderr
     assert digests(place / "parts") == before
 
@@ -287,3 +288,17 @@ def test_a_table_on_standard_input_has_its_ids_and_columns(place: Path) -> None:
     rows = rows_of(place / "o.csv")
     assert [row["n"] for row in rows if "rejected" not in row] == [str(n) for n in range(30)]
     assert rows[0]["id"] == "p0"
+
+
+def test_rejected_documents_are_kept_where_the_work_ends_with_an_error(place: Path) -> None:
+    before = set(os.listdir(place))
+    for arguments in (
+        ("predict", "m.satchel", "t.jsonl", "--out", "o.csv"),
+        ("predict", "m.satchel", "t.jsonl", "--out", "o.parquet"),
+    ):
+        said = refused(*arguments, "--max-bad", "1%", "--rejects", "r.jsonl")
+        assert "2 of 32 rows cannot be used" in said
+        rows = [json.loads(line) for line in (place / "r.jsonl").read_text().splitlines()]
+        assert [row["line"] for row in rows] == [4, 5]
+        assert [row["raw"] for row in rows] == ["{\n", '{"id": "x"}\n']
+        assert set(os.listdir(place)) - before == {"r.jsonl"}

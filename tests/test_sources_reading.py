@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import sys
 import tarfile
 import tempfile
 import zipfile
@@ -17,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from satchel.errors import SourceError, SourceNotFoundError
+from satchel.sources.documents import MAX_DOCUMENT_BYTES, Skipped
 from satchel.sources.encodings import not_text
 from satchel.sources.files import clean_label
 from satchel.sources.frames import read
@@ -140,7 +142,38 @@ def test_unlabelled_reading_takes_any_tree_and_single_files(tmp_path: Path) -> N
     documents = read_documents(tmp_path, labelled=False)
     assert (documents.names, documents.texts, documents.labels) == (["a", "b/c"], ["1", "2"], None)
     documents = read_documents(tmp_path / "a", labelled=False)
-    assert (documents.names, documents.texts, documents.labels) == (["a"], ["1"], None)
+    assert documents.names == [str(tmp_path / "a")]
+    assert (documents.texts, documents.labels) == (["1"], None)
+
+
+def test_several_sources_name_their_documents_and_what_they_reject(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {"a/0": "1", "a/deep/1": "2", "b/0": "3"}
+    write_folder(tmp_path, {**files, "t.jsonl": '{"text": "4"}\n{\n'})
+    for folder in ("a", "b"):
+        (tmp_path / folder / "binary").write_bytes(b"\0\0")
+    monkeypatch.chdir(tmp_path)
+    found: list[Skipped] = []
+    sources = ["a", "b/0", "b", "t.jsonl"]
+    documents = read_documents(sources, labelled=False, rejects=found.append)
+    assert documents.names == ["a/0", "a/deep/1", "b/0", "b/0", "t.jsonl:1"]
+    assert [each.name for each in found] == ["a/binary", "b/binary", "t.jsonl"]
+
+
+def test_standard_input_is_one_document_where_no_labels_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def pipe(data: bytes) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+    pipe(b"text,label\na,b\n")
+    assert read_documents("-", labelled=False).texts == ["text,label\na,b\n"]
+    pipe(b"text,label\na,b\n")
+    assert read_documents("-", labelled=False, format="csv").texts == ["a"]
+    pipe(b" " * (MAX_DOCUMENT_BYTES + 1))
+    with pytest.raises(SourceError, match="67,108,865 bytes; the limit"):
+        read_documents("-", labelled=False)
 
 
 def test_a_path_goes_on_inside_an_archive_but_not_inside_a_file(tmp_path: Path) -> None:

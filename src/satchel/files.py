@@ -13,10 +13,10 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from satchel.errors import SaveError
+from satchel.errors import SatchelError, SaveError
 
 Pieces = Iterable[bytes | bytearray | memoryview]
 """The content of a file, piece by piece."""
@@ -43,7 +43,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | Pieces) -> None
     from_pieces: list[OSError] = []
     try:
         mode = _mode_of(target)
-        temporary = _temporary_in(target.parent)
+        temporary = temporary_in(target.parent)
         try:
             _write(temporary, _pieces(data, from_pieces), mode)
             os.replace(temporary, target)
@@ -61,7 +61,7 @@ def install(temporary: str | os.PathLike[str], path: str | os.PathLike[str]) -> 
     """Give a finished file of the same file system its final name in one step.
 
     Args:
-        temporary: The finished file; it is gone afterwards.
+        temporary: The finished file; it is gone afterwards, also where this fails.
         path: Its final name; an older file is replaced, and its permissions are kept.
 
     Raises:
@@ -69,20 +69,38 @@ def install(temporary: str | os.PathLike[str], path: str | os.PathLike[str]) -> 
     """
     target = Path(os.path.realpath(path))
     try:
-        mode = _mode_of(target)
-        if mode is not None:
-            os.chmod(temporary, mode)
-        descriptor = os.open(temporary, os.O_RDWR)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        os.replace(temporary, target)
-    except OSError as error:
-        if isinstance(error, SaveError):
-            raise
-        raise SaveError(f"cannot write {path}: {_why(error, target)}") from error
+        with saving(path):
+            mode = _mode_of(target)
+            if mode is not None:
+                os.chmod(temporary, mode)
+            descriptor = os.open(temporary, os.O_RDWR)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            os.replace(temporary, target)
+    finally:
+        _remove([Path(temporary)])
     _confirm(target.parent, f"{path} is written")
+
+
+@contextlib.contextmanager
+def saving(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Name a file in the error where the system refuses to write it.
+
+    Args:
+        path: The file that the block writes, under a temporary name.
+
+    Raises:
+        SaveError: The block raised an OSError that is not one of ours.
+    """
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, SatchelError):
+            raise
+        target = Path(os.path.realpath(path))
+        raise SaveError(f"cannot write {path}: {_why(error, target)}") from error
 
 
 def write_folder_atomically(
@@ -114,7 +132,7 @@ def write_folder_atomically(
             for name, data in files.items():
                 target = Path(os.path.realpath(home / name))
                 mode = _mode_of(target)
-                written.append((_temporary_in(target.parent), target))
+                written.append((temporary_in(target.parent), target))
                 _write(written[-1][0], _pieces(data, from_pieces), mode)
             for temporary, target in written:
                 os.replace(temporary, target)
@@ -148,13 +166,9 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         SaveError: As `write_atomically` would.
     """
     target = Path(os.path.realpath(path))
-    try:
+    with saving(path):
         _mode_of(target)
         _probe(target.parent)
-    except OSError as error:
-        if isinstance(error, SaveError):
-            raise
-        raise SaveError(f"cannot write {path}: {_why(error, target)}") from error
 
 
 def check_folder_writable(folder: str | os.PathLike[str]) -> None:
@@ -185,7 +199,8 @@ def _pieces(data: bytes | Pieces, from_pieces: list[OSError]) -> Pieces:
         raise
 
 
-def _temporary_in(folder: Path) -> Path:
+def temporary_in(folder: Path) -> Path:
+    """Return the path of a new temporary file in a folder."""
     return folder / f".satchel-{os.urandom(8).hex()}.tmp"
 
 
@@ -197,7 +212,7 @@ def _remove(temporaries: Iterable[Path]) -> None:
 
 def _probe(folder: Path) -> None:
     """Create a temporary file in a folder and remove it."""
-    temporary = _temporary_in(folder)
+    temporary = temporary_in(folder)
     try:
         _write(temporary, [], None)
     finally:

@@ -28,7 +28,7 @@ import msgspec
 from satchel import files
 from satchel.bulk.predictions import PredictedBatch, predict_batches
 from satchel.bulk.writers import OutputFormat, Shape, merge_parts, part_bytes, text_pieces
-from satchel.errors import InputError, SatchelError, SaveError
+from satchel.errors import InputError
 from satchel.progress import Progress, silent
 from satchel.sources.documents import Documents, quoted
 from satchel.version import __version__
@@ -42,9 +42,32 @@ SUMMARY: Final = "summary.json"
 _LOCK: Final = ".lock"
 
 
+class Counts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a batch holds.
+
+    Attributes:
+        documents: Documents predicted.
+        rejected: Documents that could not be read.
+        unknown: Documents without any feature that the model knows.
+        first_unknown: The first of those; empty if there is none.
+    """
+
+    documents: int
+    rejected: int
+    unknown: int
+    first_unknown: str
+
+    @classmethod
+    def of(cls, batch: PredictedBatch) -> Counts:
+        """Count a batch."""
+        nothing = batch.columns.known == 0
+        first = batch.documents.names[int(nothing.argmax())] if nothing.any() else ""
+        return cls(len(batch.documents), len(batch.documents.rejected), int(nothing.sum()), first)
+
+
 @dataclass
 class Totals:
-    """What was predicted.
+    """What was predicted: the sums of the counts of all batches.
 
     Attributes:
         documents: Documents predicted.
@@ -62,29 +85,18 @@ class Totals:
     parts: int = 0
     resumed: int = 0
 
+    def add(self, counts: Counts) -> None:
+        """Add a batch."""
+        self.documents += counts.documents
+        self.rejected += counts.rejected
+        self.unknown += counts.unknown
+        self.first_unknown = self.first_unknown or counts.first_unknown
+
     def resume(self, part: _Part) -> None:
-        """Count a part that an earlier run has finished."""
-        self.documents += part.documents
-        self.rejected += part.rejected
-        self.unknown += part.without_known_features
-        self.first_unknown = self.first_unknown or part.first_of_those
+        """Add a part that an earlier run has finished."""
+        self.add(part.counts)
         self.parts += 1
         self.resumed += 1
-
-    def add(self, batch: PredictedBatch) -> None:
-        """Count a batch."""
-        unknown, first = _unknown(batch)
-        self.documents += len(batch.documents)
-        self.rejected += len(batch.documents.rejected)
-        self.unknown += unknown
-        self.first_unknown = self.first_unknown or first
-
-
-def _unknown(batch: PredictedBatch) -> tuple[int, str]:
-    """Return how many documents have no feature that the model knows, and the first of them."""
-    nothing = batch.columns.known == 0
-    first = batch.documents.names[int(nothing.argmax())] if nothing.any() else ""
-    return int(nothing.sum()), first
 
 
 @dataclass(frozen=True)
@@ -104,14 +116,14 @@ class Request:
     progress: Progress = silent
 
 
-def counted(
+def predicted(
     model: Model, batches: Iterable[Documents], request: Request, totals: Totals
 ) -> Iterator[PredictedBatch]:
     """Yield predicted batches, and count them in ``totals``."""
     for batch in predict_batches(
         model, batches, top=request.top, explain=request.explain, threads=request.threads
     ):
-        totals.add(batch)
+        totals.add(Counts.of(batch))
         request.progress("predicting", totals.documents, None)
         yield batch
     request.progress("predicting", totals.documents, totals.documents)
@@ -139,37 +151,25 @@ def write_file(
         SaveError: It could not be written; an older file is intact.
     """
     totals = Totals(parts=1)
-    predicted = counted(model, batches, request, totals)
+    found = predicted(model, batches, request, totals)
     if not format.columnar:
-        files.write_atomically(path, text_pieces(predicted, format, shape))
+        files.write_atomically(path, text_pieces(found, format, shape))
         return totals
     target = Path(os.path.realpath(path))
     with tempfile.TemporaryDirectory(prefix=".satchel-", dir=target.parent) as name:
         parts: list[Path] = []
-        for batch in predicted:
+        for batch in found:
             parts.append(Path(name, f"{len(parts):06}{format}"))
-            with naming(path):
+            with files.saving(path):
                 parts[-1].write_bytes(part_bytes(batch, format, shape))
         whole = Path(name, f"whole{format}")
         if len(parts) == 1:
             whole = parts[0]
         else:
-            with naming(path):
+            with files.saving(path):
                 merge_parts(parts, format, whole)
         files.install(whole, path)
     return totals
-
-
-@contextlib.contextmanager
-def naming(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Turn a failure to write into an error that names the file."""
-    try:
-        yield
-    except SatchelError:
-        raise
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise SaveError(f"cannot write {path}: {why}; an older file is intact") from error
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,7 @@ def describe(
             status = os.stat(source)
             entry |= {"bytes": status.st_size, "changed": status.st_mtime_ns}
         known.append(entry)
-    return Job(digest, known, json.loads(json.dumps(options)), str(format))
+    return Job(digest, known, options, str(format))
 
 
 def write_folder(
@@ -248,15 +248,11 @@ def write_folder(
         SaveError: A part could not be written; those before it are intact.
     """
     place = Path(folder)
-    with naming(folder):
+    with files.saving(folder):
         place.mkdir(parents=True, exist_ok=True)
     with _locked(place):
         done = _finished_parts(place, job)
         totals = Totals()
-        if (place / SUMMARY).exists():
-            for part in done:
-                totals.resume(part)
-            return totals
 
         def unfinished() -> Iterator[Documents]:
             number = 0
@@ -265,27 +261,22 @@ def write_folder(
                     yield documents
                     continue
                 part = done[number - 1]
-                if (len(documents), len(documents.rejected)) != (part.documents, part.rejected):
+                counts = part.counts
+                if (len(documents), len(documents.rejected)) != (counts.documents, counts.rejected):
                     raise _changed(place, part)
                 totals.resume(part)
             if number < len(done):
                 raise _changed(place, done[number])
 
-        with naming(folder), open(place / PROGRESS, "ab") as log:
-            for batch in counted(model, unfinished(), request, totals):
-                data = part_bytes(batch, format, shape)
-                part = _Part(
-                    f"part-{totals.parts:06}{format}",
-                    len(data),
-                    len(batch.documents),
-                    len(batch.documents.rejected),
-                    *_unknown(batch),
-                )
-                files.write_atomically(place / part.file, data)
-                log.write(msgspec.json.encode(part) + b"\n")
+        for batch in predicted(model, unfinished(), request, totals):
+            data = part_bytes(batch, format, shape)
+            name = f"part-{totals.parts:06}{format}"
+            files.write_atomically(place / name, data)
+            with files.saving(place / PROGRESS), open(place / PROGRESS, "ab") as log:
+                log.write(_line(_Part(name, len(data), Counts.of(batch))))
                 log.flush()
                 os.fsync(log.fileno())
-                totals.parts += 1
+            totals.parts += 1
         files.write_atomically(
             place / SUMMARY,
             _pretty(
@@ -305,10 +296,11 @@ class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     file: str
     bytes: int
-    documents: int
-    rejected: int
-    without_known_features: int
-    first_of_those: str
+    counts: Counts
+
+
+def _line(part: _Part) -> bytes:
+    return msgspec.json.encode(part) + b"\n"
 
 
 def _pretty(document: dict[str, Any]) -> bytes:
@@ -318,7 +310,7 @@ def _pretty(document: dict[str, Any]) -> bytes:
 def _changed(place: Path, part: _Part) -> InputError:
     return InputError(
         f"expected the source as it was when {place} was begun, found other documents where "
-        f"{part.file} has {part.documents:,}: predict into another folder"
+        f"{part.file} has {part.counts.documents:,}: predict into another folder"
     )
 
 
@@ -329,7 +321,7 @@ def _finished_parts(place: Path, job: Job) -> list[_Part]:
         InputError: The folder holds something else.
         SaveError: It cannot be written.
     """
-    with naming(place):
+    with files.saving(place):
         found = sorted(each.name for each in place.iterdir())
         for name in found:
             if name.startswith(".satchel-"):  # what a killed run had begun to write
@@ -356,7 +348,7 @@ def _finished_parts(place: Path, job: Job) -> list[_Part]:
             if not line.endswith(b"\n") or not path.is_file() or path.stat().st_size != part.bytes:
                 break
             parts.append(part)
-    kept = b"".join(msgspec.json.encode(part) + b"\n" for part in parts)
+    kept = b"".join(map(_line, parts))
     if log.exists() and log.read_bytes() != kept:
         (place / SUMMARY).unlink(missing_ok=True)
         files.write_atomically(log, kept)
@@ -388,7 +380,7 @@ def _locked(place: Path) -> Iterator[None]:
     Raises:
         InputError: Another run is writing to it.
     """
-    with naming(place):
+    with files.saving(place / _LOCK):
         file = open(place / _LOCK, "ab")  # noqa: SIM115  # closed below, which ends the lock
     with file:
         try:

@@ -81,7 +81,6 @@ class PredictedBatch:
         """Yield one prediction per document, in the order of the source, rejected ones included."""
         rejected = iter(self.documents.rejected)
         place, skipped = next(rejected, _NONE_LEFT)
-        number = 0
         for number, prediction in enumerate(self._predictions()):
             while place <= number:
                 yield _row_of(skipped)
@@ -140,8 +139,7 @@ _NONE_LEFT: Final = (1 << 62, Skipped("", ""))
 
 
 def _row_of(skipped: Skipped) -> Prediction:
-    file = f"{skipped.name}:{skipped.line}" if skipped.line else skipped.name
-    return Prediction(file, 0, None, rejected=skipped.reason)
+    return Prediction(skipped.document, 0, None, rejected=skipped.reason)
 
 
 def predict_batches(

@@ -14,6 +14,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -210,20 +211,14 @@ def as_frame(batch: PredictedBatch, shape: Shape) -> polars.DataFrame:
     columns["probability"] = scores(found.probability)
     columns["known"] = polars.Series(found.known)
     if found.assigned is not None:
-        lists = polars.DataFrame(
-            {
-                "row": np.repeat(np.arange(len(documents)), np.diff(found.assigned.offsets)),
-                "labels": labels(found.assigned.labels),
-                "probabilities": scores(found.assigned.probabilities),
-            }
-        )
-        grouped = lists.group_by("row", maintain_order=True).all()
-        some = polars.DataFrame({"row": np.arange(len(documents))}).join(
-            grouped, on="row", how="left", maintain_order="left"
-        )
-        for name in ("labels", "probabilities"):
-            empty = polars.lit([], dtype=some.schema[name])
-            columns[name] = some.select(polars.col(name).fill_null(empty)).to_series()
+        bounds = list(pairwise(found.assigned.offsets.tolist()))
+        for name, flat in (
+            ("labels", labels(found.assigned.labels)),
+            ("probabilities", scores(found.assigned.probabilities)),
+        ):
+            cells = flat.to_list()
+            lists = [cells[start:stop] for start, stop in bounds]
+            columns[name] = polars.Series(lists, dtype=polars.List(flat.dtype))
     for rank in range(shape.depth):
         columns[f"label_{rank + 1}"] = labels(found.top_labels[:, rank])
         columns[f"probability_{rank + 1}"] = scores(found.top_probabilities[:, rank])
@@ -250,13 +245,12 @@ def _with_rejected(frame: polars.DataFrame, batch: PredictedBatch) -> polars.Dat
     """Return a table with the rejected documents in their places."""
     import polars
 
-    rejected = [row for row in batch.rows() if row.rejected is not None]
-    places = [place for place, _ in batch.documents.rejected]
+    places, rejected = zip(*batch.documents.rejected, strict=True)
     more = polars.DataFrame(
         {
-            "file": [row.file for row in rejected],
+            "file": [skipped.document for skipped in rejected],
             "known": np.zeros(len(rejected), np.int64),
-            "rejected": [row.rejected for row in rejected],
+            "rejected": [skipped.reason for skipped in rejected],
         }
     )
     # A rejected document stands before the one whose number it has.

@@ -6,26 +6,25 @@ import os
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from satchel.bulk.writers import Shape
 from satchel.cli import terminal
 from satchel.cli.options import SourceOptions
 from satchel.cli.output import prepare_file
-from satchel.cli.terminal import read_input
 from satchel.errors import (
     InputError,
     ModelFileError,
     SourceError,
     SourceNotFoundError,
 )
-from satchel.progress import Progress, silent
-from satchel.sources.collecting import BATCH, BatchSize, Collector, Reading
+from satchel.progress import Progress
+from satchel.sources.collecting import BATCH, EVERYTHING, BatchSize, Reading
 from satchel.sources.columns import Columns
-from satchel.sources.documents import Documents, ReadReport, Skipped, counted
+from satchel.sources.documents import Documents, ReadReport, Skipped, counted, join
 from satchel.sources.opening import STANDARD_INPUT, expand, known_format
-from satchel.sources.reading import locate, read_documents, stream_documents
+from satchel.sources.reading import locate, stream_documents
 from satchel.sources.rejects import rejects_file
 
 if TYPE_CHECKING:
@@ -104,6 +103,20 @@ def rejects_of(
     terminal.remark(f"wrote {counted(rejects.number, 'rejected document')} to {reading.rejects}")
 
 
+def reading_of(
+    given: SourceOptions, *, labelled: bool, keep: Keep = (), batch: BatchSize = EVERYTHING
+) -> Reading:
+    """Return how to read sources: as the user wants, with or without labels."""
+    return Reading(
+        Columns(given.text or (), given.label, given.id, labelled, keep),
+        given.encoding,
+        batch,
+        given.on_bad_encoding,
+        given.max_bad,
+        given.format,
+    )
+
+
 def read_labelled(
     source: str | Sequence[str],
     reading: SourceOptions,
@@ -116,19 +129,8 @@ def read_labelled(
     Raises:
         SourceError: It cannot be read.
     """
-    return read_documents(
-        source,
-        text=reading.text,
-        label=reading.label,
-        id=reading.id,
-        keep=keep,
-        encoding=reading.encoding,
-        on_bad_encoding=reading.on_bad_encoding,
-        format=reading.format,
-        max_bad=reading.max_bad,
-        rejects=rejects,
-        progress=progress,
-    )
+    how = reading_of(reading, labelled=True, keep=keep)
+    return join(list(stream_documents(source, how, ReadReport(rejects=rejects), progress)))
 
 
 def expanded(sources: Sequence[str]) -> tuple[str, ...]:
@@ -148,9 +150,6 @@ def expanded(sources: Sequence[str]) -> tuple[str, ...]:
 class Inputs:
     """The inputs of a prediction: files, folders, archives, tables, or standard input.
 
-    Documents get distinct names: a file keeps its path as given, and with more than one input,
-    documents in a folder, an archive or a table are named with its path.
-
     Attributes:
         sources: Paths, or ``-`` for standard input.
         reading: How they are read.
@@ -164,7 +163,6 @@ class Inputs:
     keep: Keep = ()
     lines: bool = False
     batch: BatchSize = BATCH
-    _kinds: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def check(self) -> None:
         """Refuse inputs that are not there, or not what the options need.
@@ -173,20 +171,36 @@ class Inputs:
             SourceNotFoundError: There is nothing at a path.
             InputError: Columns are to be kept, and no input has any.
         """
-        kinds = [self._kind(source) for source in self.sources]
-        if self.keep and "table" not in kinds:
+        tables = self._tables()
+        if self.keep and not tables:
             raise InputError(
                 "expected a table among the inputs, as --keep names columns, found none: remove "
                 "--keep"
             )
+        from_terminal = sys.stdin is not None and sys.stdin.isatty()
+        if STANDARD_INPUT in self.sources and STANDARD_INPUT not in tables and from_terminal:
+            end = "Ctrl-Z and Enter" if os.name == "nt" else "Ctrl-D"
+            terminal.remark(
+                f"reading a text from the terminal: end it with {end} on a line of its own"
+            )
+
+    def _tables(self) -> list[str]:
+        """Return the inputs that are tables."""
+        found = []
+        for source in self.sources:
+            # Standard input is one document unless its format is given.
+            if source == STANDARD_INPUT and self.reading.format is None:
+                continue
+            with _explaining(source):
+                if locate(source, known_format(self.reading.format)).kind == "table":
+                    found.append(source)
+        return found
 
     def shape(self, model: Model, top: int | None) -> Shape:
         """Return which columns the predictions have, from the first rows of each input."""
         ids, columns = False, dict[str, None]()
-        for source in self.sources:
-            if self._kind(source) != "table":
-                continue
-            with closing(self._stream(source, ReadReport(), _FIRST_ROWS, silent)) as batches:
+        for source in self._tables():
+            with closing(stream_documents(source, self._reading(_FIRST_ROWS))) as batches:
                 first = next(batches)
             ids |= first.ids is not None
             columns |= dict.fromkeys(first.columns or ())
@@ -207,70 +221,18 @@ class Inputs:
         Raises:
             InputError: An input cannot be read or contains no document, or a column is missing.
         """
+        batches = stream_documents(self.sources, self._reading(self.batch), report, progress)
         number = 0
-        for source in self.sources:
-            if self._is_text(source):
-                batches = _standard_input(self._reading(()), report)
-            else:
-                batches = self._stream(source, report, self.batch, progress)
-            with closing(batches):
-                for documents in batches:
-                    if not self._is_text(source):
-                        self._name(documents, source)
-                    parts = _split_lines(documents, self.batch) if self.lines else [documents]
-                    for part in parts:
-                        number += len(part)
-                        yield part
+        with closing(batches):
+            for documents in batches:
+                for part in _split_lines(documents, self.batch) if self.lines else [documents]:
+                    number += len(part)
+                    yield part
         if not number:
-            what = "line" if self.lines else "document"
-            why = "".join(f"; {line}" for line in report.lines())
-            raise InputError(f"expected at least one {what} to predict, found none{why}")
+            raise InputError("expected at least one line to predict, found none")
 
-    def _is_text(self, source: str) -> bool:
-        """Return whether an input is a text on standard input, and not a table."""
-        return source == STANDARD_INPUT and self.reading.format is None
-
-    def _kind(self, source: str) -> str:
-        if self._is_text(source):
-            return "file"
-        if source not in self._kinds:
-            with _explaining(source):
-                self._kinds[source] = locate(source, known_format(self.reading.format)).kind
-        return self._kinds[source]
-
-    def _stream(
-        self, source: str, report: ReadReport, batch: BatchSize, progress: Progress
-    ) -> Generator[Documents, None, None]:
-        keep = self.keep if self._kind(source) == "table" else ()
-        reading = replace(self._reading(keep), batch=batch)
-        return stream_documents(source, reading, report, progress)
-
-    def _reading(self, keep: Keep) -> Reading:
-        given = self.reading
-        return Reading(
-            Columns(given.text or (), given.label, given.id, labelled=False, keep=keep),
-            given.encoding,
-            self.batch,
-            given.on_bad_encoding,
-            given.max_bad,
-            given.format,
-        )
-
-    def _name(self, documents: Documents, source: str) -> None:
-        """Give documents names that differ from those of other inputs."""
-        kind = self._kind(source)
-        if kind != "file" and len(self.sources) == 1:
-            return
-        # The names of table rows already start with the name of the table.
-        place = os.path.dirname(source) if kind == "table" else source
-
-        def named(name: str) -> str:
-            return source if kind == "file" else os.path.join(place, name)
-
-        documents.names = [named(name) for name in documents.names]
-        documents.rejected = [
-            (number, replace(each, name=named(each.name))) for number, each in documents.rejected
-        ]
+    def _reading(self, batch: BatchSize) -> Reading:
+        return reading_of(self.reading, labelled=False, keep=self.keep, batch=batch)
 
 
 @contextmanager
@@ -287,16 +249,6 @@ def _explaining(source: str) -> Iterator[None]:
             f"expected a file at {shown!r}, found nothing: check the path; a text itself goes "
             "in by a pipe,  echo 'some text' | satchel predict MODEL"
         ) from error
-
-
-def _standard_input(reading: Reading, report: ReadReport) -> Generator[Documents, None, None]:
-    if sys.stdin is not None and sys.stdin.isatty():
-        end = "Ctrl-Z and Enter" if os.name == "nt" else "Ctrl-D"
-        terminal.remark(f"reading a text from the terminal: end it with {end} on a line of its own")
-    texts = Collector(STANDARD_INPUT, reading, report)
-    texts.add_file(STANDARD_INPUT, read_input(), None)
-    texts.check()
-    yield texts.take()
 
 
 def _split_lines(documents: Documents, size: BatchSize) -> Iterator[Documents]:

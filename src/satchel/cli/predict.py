@@ -91,8 +91,7 @@ def predict_command(
     FILE, or for -, standard input is read, as one document or with --format as a table:
     echo 'some text' | satchel predict MODEL
     """
-    from satchel.bulk.job import Request, Totals, describe, write_file, write_folder
-    from satchel.bulk.job import counted as predicted
+    from satchel.bulk.job import Request, Totals, describe, predicted, write_file, write_folder
     from satchel.bulk.writers import format_of, json_pieces
     from satchel.cli.inputs import Inputs, expanded, load, rejects_of
     from satchel.cli.output import prepare_file, prepare_parts

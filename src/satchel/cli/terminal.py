@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from satchel.cli import terminal
 from satchel.cli.signals import raise_again
-from satchel.errors import InputError, SaveError
+from satchel.errors import SaveError
 from satchel.escaping import json_text, printable, printable_lines
 from satchel.progress import Progress, showing
 
@@ -124,17 +124,6 @@ def write_remark(line: str) -> None:
     except (OSError, ValueError):
         # What is left in the buffer would fail again at exit, and change the exit status.
         discard_output(sys.stderr)
-
-
-def read_input() -> bytes:
-    """Read standard input to its end.
-
-    Raises:
-        InputError: It is closed.
-    """
-    if sys.stdin is None:
-        raise InputError("expected text on standard input, found it closed: pipe text into it")
-    return sys.stdin.buffer.read()
 
 
 _COMPILING = "compiling"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import io
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -64,8 +65,16 @@ class Skipped:
     raw: str = ""
 
     def __str__(self) -> str:
-        place = f":{self.line}" if self.line else ""
-        return f"{brief(self.name)}{place} ({self.reason})"
+        return f"{brief(self.name)}{self._at_line} ({self.reason})"
+
+    @property
+    def document(self) -> str:
+        """What the document would be called, had it been read."""
+        return f"{self.name}{self._at_line}"
+
+    @property
+    def _at_line(self) -> str:
+        return f":{self.line}" if self.line else ""
 
 
 class RowNames(Sequence[str]):
@@ -154,13 +163,14 @@ class ReadReport:
     unlabelled: Listed[str] = field(default_factory=Listed)
     notes: list[str] = field(default_factory=list)
     rejects: Callable[[Skipped], None] | None = field(default=None, repr=False, compare=False)
-    _more_replaced: list[int] = field(default_factory=lambda: [0, 0], repr=False)
+    _more_replaced: Counter[str] = field(default_factory=Counter, repr=False)
 
     def reject(self, kind: Listed[Skipped], skipped: Skipped) -> None:
         """Note a document that cannot be used.
 
         Args:
-            kind: One of this report's lists: ``unreadable``, ``binary`` or ``rejected``.
+            kind: One of this report's lists: ``unreadable``, ``binary``, ``rejected`` or
+                ``undecodable``.
             skipped: The document.
         """
         if self.rejects is not None:
@@ -195,8 +205,8 @@ class ReadReport:
         if name in self.replaced or len(self.replaced) < MOST_LISTED:
             self.replaced[name] = self.replaced.get(name, 0) + number
         else:
-            self._more_replaced[0] += 1
-            self._more_replaced[1] += number
+            self._more_replaced["documents"] += 1
+            self._more_replaced["characters"] += number
 
     def lines(self) -> list[str]:
         """Return the report as short sentences; empty if there is nothing to report."""
@@ -220,7 +230,7 @@ class ReadReport:
                 "them to UTF-8."
             )
         if self.replaced:
-            documents = len(self.replaced) + self._more_replaced[0]
+            documents = len(self.replaced) + self._more_replaced["documents"]
             lines.append(
                 f"{counted(self._all_replaced, 'broken character')} in "
                 f"{counted(documents, 'document')} became U+FFFD: "
@@ -251,7 +261,7 @@ class ReadReport:
 
     @property
     def _all_replaced(self) -> int:
-        return sum(self.replaced.values()) + self._more_replaced[1]
+        return sum(self.replaced.values()) + self._more_replaced["characters"]
 
     def to_dict(self) -> dict[str, Any]:
         """Return counts and sentences, ready for JSON."""
@@ -293,7 +303,8 @@ class Documents:
     """Documents in a fixed order: those of a source, or a batch of them.
 
     Attributes:
-        names: One per document: its path inside the source, or ``file:line`` for a table's row.
+        names: One per document: its path inside the source, ``file:line`` for a table's row, the
+            path as it was given for a single file. Of several sources, they start with its path.
         texts: The texts, decoded, otherwise as they are.
         labels: One label per document, or a tuple of labels per document; None where unlabelled.
         report: How the source was read (so far, in a batch).

@@ -386,6 +386,17 @@ def _no_room(name: str, size: int, limit: int, folder: str) -> SourceError:
     )
 
 
+def standard_input_stream() -> IO[bytes]:
+    """Return the bytes of standard input.
+
+    Raises:
+        SourceError: It is closed.
+    """
+    if sys.stdin is None:
+        raise SourceError(f"{STANDARD_INPUT_NAME}: expected data, found it closed. Pipe some in.")
+    return sys.stdin.buffer
+
+
 _copied: tuple[IO[bytes], contextlib.ExitStack, str] | None = None
 
 
@@ -404,9 +415,7 @@ def standard_input(format: Format | None = None, progress: Progress = silent) ->
     """
     global _copied
     name = STANDARD_INPUT_NAME
-    if sys.stdin is None:
-        raise SourceError(f"{name}: expected a table, found it closed. Pipe one into it.")
-    stream = sys.stdin.buffer
+    stream = standard_input_stream()
     if _copied is None or _copied[0] is not stream:
         if _copied is not None:
             _copied[1].close()

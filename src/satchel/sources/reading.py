@@ -17,6 +17,7 @@ from satchel.sources.collecting import Collector, Reading
 from satchel.sources.columns import Columns
 from satchel.sources.documents import (
     ARCHIVES,
+    MAX_DOCUMENT_BYTES,
     Documents,
     ReadReport,
     Skipped,
@@ -24,6 +25,7 @@ from satchel.sources.documents import (
     examples,
     is_archive,
     join,
+    too_large,
 )
 from satchel.sources.encodings import OnBad, known_encoding, not_text
 from satchel.sources.files import find_files, find_root, kind, read_file, readable, split_labels
@@ -37,6 +39,7 @@ from satchel.sources.opening import (
     known_format,
     local_copy,
     standard_input,
+    standard_input_stream,
     suffix_format,
 )
 from satchel.sources.recognition import NAMES, START_BYTES, Format, guessed
@@ -237,6 +240,8 @@ def _read_one(
     """Read one source; where it is one of several, the documents' names start with its own."""
     format = known_format(reading.format)
     place = locate(source, format)
+    if place.path == STANDARD_INPUT and format is None and not reading.columns.labelled:
+        place = SourceLocation("file", STANDARD_INPUT)
     with contextlib.ExitStack() as stack:
         if place.kind == "table":
             from satchel.sources.tables import read_table
@@ -247,21 +252,13 @@ def _read_one(
             elif several:
                 table = replace(table, name=shown)
             batches = read_table(table, reading, report, progress)
-            several = False
         else:
             if is_remote(place.path):
                 copy = stack.enter_context(local_copy(place.path, progress))
                 place = SourceLocation("archive", copy)
-            batches = _read_files(place, shown, reading, report, progress)
+            batches = _read_files(place, shown, several, reading, report, progress)
         stack.enter_context(contextlib.closing(batches))
-        for batch in batches:
-            if several:
-                batch.names = [os.path.join(shown, name) for name in batch.names]
-                batch.rejected = [
-                    (number, replace(each, name=os.path.join(shown, each.name)))
-                    for number, each in batch.rejected
-                ]
-            yield batch
+        yield from batches
 
 
 def read_documents(
@@ -288,9 +285,10 @@ def read_documents(
     ``.feather``, ``.ipc``, a table or query of a SQLite database (``data.db::posts``,
     ``data.db::SELECT …``), or a file of any name that begins with a label as fastText writes it,
     ``__label__spam``. Tables and archives may be at an address that fsspec knows (``s3://``,
-    ``https://`` …), tables also on standard input (``-``). Files come sorted by their path's bytes,
-    rows in the table's order. Empty documents are kept. Text is UTF-8, or what a byte-order mark
-    says, or else what is decided for all documents together (docs/tables.md).
+    ``https://`` …), tables also on standard input (``-``), which is one document where no labels
+    are read and no format is given. Files come sorted by their path's bytes, rows in the table's
+    order. Empty documents are kept. Text is UTF-8, or what a byte-order mark says, or else what is
+    decided for all documents together (docs/tables.md).
 
     A table's columns are recognised by their names (``columns.TEXT_COLUMNS`` and
     ``columns.LABEL_COLUMNS``; docs/tables.md has the list), and the report says which were
@@ -346,7 +344,12 @@ def read_documents(
 
 
 def _read_files(
-    place: SourceLocation, named: str, reading: Reading, report: ReadReport, progress: Progress
+    place: SourceLocation,
+    named: str,
+    several: bool,
+    reading: Reading,
+    report: ReadReport,
+    progress: Progress,
 ) -> Generator[Documents, None, None]:
     labelled = reading.columns.labelled
     stored: dict[str, bytes] = {}
@@ -360,8 +363,7 @@ def _read_files(
     elif labelled:
         raise _single_file(place.path, named)
     else:
-        paths = [os.path.basename(place.path)]
-    root = place.path if place.kind == "folder" else os.path.dirname(place.path)
+        paths = [place.path]
     labels: list[str] | None = None
     prefix = ""
     if labelled and paths:
@@ -380,17 +382,28 @@ def _read_files(
     for number, path in enumerate(paths):
         if number % _STEP == 0:
             progress("reading", number, len(paths), named)
-        name = readable(path)
+        name = readable(path)[len(prefix) :]
+        if several and place.kind != "file":
+            name = os.path.join(named, name)
         if place.kind == "archive":
             data: bytes | Skipped = stored.pop(path)
+        elif path == STANDARD_INPUT and place.kind == "file":
+            data = _read_standard_input()
         else:
-            data = read_file(os.path.join(root, path), name)
-        files.add_file(name[len(prefix) :], data, None if labels is None else labels[number])
+            data = read_file(os.path.join(place.path if place.kind == "folder" else "", path), name)
+        files.add_file(name, data, None if labels is None else labels[number])
         if files.full:
             files.check(at_end=False)
             yield files.take()
     files.check()
     yield files.take()
+
+
+def _read_standard_input() -> bytes | Skipped:
+    """Read the document on standard input; it is no longer than another."""
+    data = standard_input_stream().read(MAX_DOCUMENT_BYTES + 1)
+    too_long = len(data) > MAX_DOCUMENT_BYTES
+    return Skipped(STANDARD_INPUT, too_large(len(data))) if too_long else data
 
 
 def _single_file(path: str, named: str) -> SourceError:

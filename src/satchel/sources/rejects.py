@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from satchel import files
-from satchel.errors import SaveError, SettingError
+from satchel.errors import SettingError
 from satchel.escaping import json_text, table_row
 from satchel.sources.documents import Skipped
 
@@ -54,25 +54,8 @@ class RejectsFile:
             self._write(json_text(dict(zip(COLUMNS, values, strict=True))) + "\n")
 
     def _write(self, text: str) -> None:
-        try:
+        with files.saving(self._path):
             self._file.write(text.encode())
-        except OSError as error:
-            raise SaveError(f"cannot write {self._path}: {error.strerror}") from error
-
-
-def check_rejects_path(path: str) -> None:
-    """Refuse a path to which rejected documents could not be written.
-
-    Raises:
-        SettingError: Its suffix is another one.
-        SaveError: It could not be written.
-    """
-    if not path.lower().endswith(FORMATS):
-        raise SettingError(
-            f"expected the file for rejected documents to end in {' or '.join(FORMATS)}, found "
-            f"{os.path.basename(path)!r}"
-        )
-    files.check_writable(path)
 
 
 @contextmanager
@@ -86,17 +69,19 @@ def rejects_file(path: str | os.PathLike[str]) -> Iterator[RejectsFile]:
         SettingError: Its suffix is neither ``.csv`` nor ``.jsonl``.
         SaveError: It could not be written.
     """
-    check_rejects_path(os.fspath(path))
-    target = Path(os.path.realpath(path))
-    temporary = target.parent / f".satchel-{os.urandom(8).hex()}.tmp"
+    if not os.fspath(path).lower().endswith(FORMATS):
+        raise SettingError(
+            f"expected the file for rejected documents to end in {' or '.join(FORMATS)}, found "
+            f"{os.path.basename(path)!r}"
+        )
+    temporary = files.temporary_in(Path(os.path.realpath(path)).parent)
+    with files.saving(path):
+        file = open(temporary, "xb")  # noqa: SIM115  # closed below, before it gets its name
     try:
-        with open(temporary, "xb") as file:
-            try:
-                yield RejectsFile(path, file)
-            finally:
-                file.flush()
-        files.install(temporary, path)
-    except BaseException:
-        if temporary.exists():
+        yield RejectsFile(path, file)
+    finally:
+        try:
+            with files.saving(path):
+                file.close()
+        finally:
             files.install(temporary, path)
-        raise
