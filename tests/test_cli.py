@@ -189,7 +189,7 @@ def test_hold_out_is_predicted_at_the_end(place: Path) -> None:
     result = json.loads(answer.stdout)
     assert len(result["held_out"]) == 5
     assert result["documents"] == 145
-    assert result["documents_of_judged_model"] + result["test"]["n"] == 145
+    assert result["documents_of_evaluated_model"] + result["test"]["n"] == 145
 
 
 def test_the_tutorial_preset_scores_the_last_fifth_of_its_shuffle(place: Path) -> None:

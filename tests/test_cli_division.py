@@ -58,7 +58,7 @@ def test_no_thread_is_on_both_sides_and_the_output_says_so(table: Callable[..., 
     assert facts["split"] == {
         "group": "Thread", "time": None, "test": "held out (20 %, divided by Thread)",
     }  # fmt: skip
-    assert facts["documents_of_judged_model"] == 160
+    assert facts["documents_of_evaluated_model"] == 160
     documents = read_documents(path, keep=("thread",))
     parts = divide(documents, 0.2, 0, 0, as_tutorial=False, by=SplitColumns("thread"))
     assert parts.test is not None

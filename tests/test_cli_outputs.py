@@ -97,6 +97,8 @@ def test_a_folder_without_permission_is_known_before_the_work(place: Path) -> No
     "call",
     [
         ("train", "t.jsonl", "-o", "t.jsonl"),
+        ("train", "*.jsonl", "-o", "t.jsonl"),
+        ("check", "t*", "--rejects", "t.csv"),
         ("train", "t.jsonl", "--test", "file", "-o", "./file"),
         ("predict", "m.satchel", "t.csv", "--out", "t.csv"),
         ("predict", "m.csv", "file", "--out", "m.csv"),

@@ -45,7 +45,7 @@ def test_the_saved_model_is_retrained_on_all_and_the_scores_name_their_model(
     }
     facts = json.loads(train(source, "-o", model, "--json").stdout)
     assert facts["documents"] == 150
-    assert facts["documents_of_judged_model"] == 120
+    assert facts["documents_of_evaluated_model"] == 120
     assert facts["test"]["n"] == 30
 
 
@@ -82,7 +82,7 @@ def test_with_a_test_of_its_own_or_none_there_is_nothing_to_refit(
     by_test = satchel.load(model)
     facts = json.loads(train(source, "--no-test", "-o", model, "--json").stdout)
     assert facts["documents"] == 150
-    assert "documents_of_judged_model" not in facts
+    assert "documents_of_evaluated_model" not in facts
     texts = corpus(45, seed=2)[0]
     assert (
         satchel.load(model).predict_proba(texts).tolist() == by_test.predict_proba(texts).tolist()

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from satchel.bulk.writers import Shape
@@ -199,8 +199,10 @@ class Inputs:
     def shape(self, model: Model, top: int | None) -> Shape:
         """Return which columns the predictions have, from the first rows of each input."""
         ids, columns = False, dict[str, None]()
+        # How many rows may be rejected is asked when all are read, with those noted.
+        reading = replace(self._reading(_FIRST_ROWS), max_bad=1.0)
         for source in self._tables():
-            with closing(stream_documents(source, self._reading(_FIRST_ROWS))) as batches:
+            with closing(stream_documents(source, reading)) as batches:
                 first = next(batches)
             ids |= first.ids is not None
             columns |= dict.fromkeys(first.columns or ())

@@ -10,7 +10,9 @@ from pathlib import Path
 from satchel import files
 from satchel.bulk.predictions import Prediction, ScoredLabel
 from satchel.cli import terminal
-from satchel.errors import MissingDependencyError, SettingError
+from satchel.errors import MissingDependencyError, SettingError, SourceNotFoundError
+from satchel.sources.opening import expand
+from satchel.sources.remote import is_remote
 
 _REPORT_NEEDS = "matplotlib"
 
@@ -20,14 +22,15 @@ def prepare_file(path: str | Path, inputs: Iterable[str | Path | None] = ()) -> 
 
     Args:
         path: The file that is to be written.
-        inputs: Paths that must not be overwritten: what is read, other outputs; None is ignored.
+        inputs: Paths that must not be overwritten: what is read, patterns included, and other
+            outputs; None is ignored.
 
     Raises:
         SaveError: It could not be written.
         SettingError: It is one of those.
     """
     for given in inputs:
-        if given is not None and _same(path, given):
+        if given is not None and any(_same(path, each) for each in _meant(str(given))):
             raise SettingError(
                 f"expected an output that is not another file of this command, found {path}: name "
                 f"another file"
@@ -58,6 +61,16 @@ def prepare_folder(folder: str | Path) -> None:
     files.check_folder_writable(folder)
     if os.path.exists(Path(folder, "report.html")):
         terminal.remark(f"the report in {folder} will be replaced")
+
+
+def _meant(given: str) -> list[str]:
+    """Return the files that a path or pattern stands for; an output need not exist."""
+    if is_remote(given):
+        return []
+    try:
+        return expand([given])
+    except SourceNotFoundError:
+        return [given]
 
 
 def _same(path: str | Path, given: str | Path) -> bool:

@@ -294,7 +294,7 @@ def train_command(
             **training_facts(model),
         }
         if evaluation is not None:
-            facts["documents_of_judged_model"] = evaluated_documents
+            facts["documents_of_evaluated_model"] = evaluated_documents
             if by.named:
                 facts["split"] = {"group": group, "time": time_column, "test": parts.how}
             facts["test"] = evaluation.to_dict()
