@@ -2,6 +2,8 @@
 
     python -m benchmarks.reading --data FOLDER
 
+The posts are repeated until they have that size and are enough for the folder of 20,000 files.
+
 Satchel reads the labels and makes Python strings (``labelled``), or streams batches without labels
 (``streamed``). polars reads the table; scikit-learn's ``load_files`` reads the folder.
 """

@@ -146,11 +146,11 @@ def _kernels() -> Iterator[Operation]:
 
 
 def _prediction() -> Iterator[Operation]:
-    def ranked(model: Predictor, text: str) -> object:
-        return model.rank([text], k=3)
+    def answered(model: Predictor, text: str) -> object:
+        return model.columns([text], top=3)
 
     for view in range(2):
-        yield partial(ranked, _model(view))
+        yield partial(answered, _model(view))
 
 
 def _explanation() -> Iterator[Operation]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -255,6 +256,21 @@ def make_ensemble(heads: Sequence[Head] = (LINEAR,), **settings: Any) -> Ensembl
 def predictor(contents: Contents) -> Predictor:
     """The inference path of a model."""
     return Predictor(ensemble_of(contents))
+
+
+def known_by_counts(model: Predictor, texts: Any) -> np.ndarray:
+    """How many features of each document the model knows, from their counts."""
+    known: np.ndarray = np.max([rows.lengths for rows in model.counts(texts)], axis=0)
+    return known
+
+
+def assigned(model: Predictor, texts: Sequence[str]) -> list[tuple[int, ...]]:
+    """The numbers of the labels assigned to each document, ascending."""
+    found = model.columns(texts).assigned
+    assert found is not None
+    numbers = found.labels.tolist()
+    bounds = pairwise(found.offsets.tolist())
+    return [tuple(sorted(numbers[start:stop])) for start, stop in bounds]
 
 
 def make_view(

@@ -94,8 +94,8 @@ def test_unknown_words_give_the_prior() -> None:
     classifier = quick().fit([*texts, *more[::3]], [*labels, *labels[::3]])
     predictor = classifier.model_.predictor
     unknown = ["zzyzx qwrtp", "", "ксанф"]
-    assert predictor.known(unknown).tolist() == [0, 0, 0]
-    assert (predictor.known(NEW) > 0).all()
+    assert predictor.columns(unknown).known.tolist() == [0, 0, 0]
+    assert (predictor.columns(NEW).known > 0).all()
     prior = classifier.predict_proba(unknown)
     assert (prior == prior[0]).all()
     assert classifier.predict(unknown).tolist() == [labels[0]] * 3

@@ -192,8 +192,8 @@ def test_characters_add_n_grams(fast: TextClassifier) -> None:
     classifier = linear(characters=(3, 4)).fit(TEXTS, TRUE)
     assert CHARACTER_KIND in kinds(classifier)
     # Words that nobody wrote, made of pieces that they share with words known.
-    assert (classifier.model_.predictor.known(["goaliexyz"]) > 0).all()
-    assert (fast.model_.predictor.known(["goaliexyz"]) == 0).all()
+    assert (classifier.model_.predictor.columns(["goaliexyz"]).known > 0).all()
+    assert (fast.model_.predictor.columns(["goaliexyz"]).known == 0).all()
 
 
 def test_strip_removes_parts_in_training_and_in_answers() -> None:

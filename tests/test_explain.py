@@ -59,7 +59,7 @@ def check_sums(model: Predictor, text: str, exact: bool = True) -> Explanation:
     margins = scores[:, model.model.labels.index(explanation.label)]
     if explanation.against is not None:
         margins = margins - scores[:, model.model.labels.index(explanation.against)]
-    assert explanation.known == model.known([text])[0]
+    assert explanation.known == model.columns([text]).known[0]
     assert explanation.margin == pytest.approx(margins[0], abs=1e-5)
     assert explanation.base == pytest.approx(margins[1], abs=1e-5)
     assert total(explanation) == pytest.approx(explanation.margin, abs=1e-9)
@@ -146,14 +146,14 @@ def test_top_keeps_the_strongest_and_sums_the_rest() -> None:
 
 def test_labels_may_be_chosen() -> None:
     model = predictor(make_contents())
-    best = model.rank([TEXTS[0]], k=4)[0].best
+    best = [model.model.labels[number] for number in model.columns([TEXTS[0]], 4).top_labels[0]]
     default = explain(model, TEXTS[0])
-    assert (default.label, default.against) == (best[0][0], best[1][0])
-    last = explain(model, TEXTS[0], label=best[3][0])
-    assert (last.label, last.against) == (best[3][0], best[0][0])
-    versus = explain(model, TEXTS[0], against=best[0][0])
-    assert (versus.label, versus.against) == (best[1][0], best[0][0])
-    reverse = explain(model, TEXTS[0], label=best[1][0], against=best[0][0])
+    assert (default.label, default.against) == (best[0], best[1])
+    last = explain(model, TEXTS[0], label=best[3])
+    assert (last.label, last.against) == (best[3], best[0])
+    versus = explain(model, TEXTS[0], against=best[0])
+    assert (versus.label, versus.against) == (best[1], best[0])
+    reverse = explain(model, TEXTS[0], label=best[1], against=best[0])
     assert reverse.margin == pytest.approx(-default.margin)
 
 
@@ -205,7 +205,7 @@ KINDS = {1: "word", 2: "words", 3: "words", 32: "characters", 64: "field", 65: "
 def expected_tokens(model: Predictor, text: str, ahead: int, behind: int) -> dict[object, float]:
     """The contributions of linear members, token by token as the reference finds them."""
     sums: dict[object, float] = defaultdict(float)
-    bags = model.weighed([text])
+    bags = model.model.weighed(model.counts([text]))
     for member in model.model.members:
         view, bag = model.model.views[member.view], bags[member.view]
         hashes = view.vocabulary.hashes[bag.ids].tolist()
@@ -372,7 +372,7 @@ def test_deleting_the_top_tokens_hurts_more_than_deleting_any() -> None:
     texts, classes = made_documents(random, 400)
     hashes, _, _ = vocabulary(texts, Features(words=1))
     model = learnt(np.zeros((len(hashes), 3)), hashes)
-    (rows,) = model.weighed(texts)
+    (rows,) = model.model.weighed(model.counts(texts))
     bags = np.zeros((400, len(hashes)))
     bags[np.repeat(np.arange(400), np.diff(rows.offsets)), rows.ids] = rows.values
     targets = np.where(classes[:300, None] == np.arange(3), 1.0, -1.0)

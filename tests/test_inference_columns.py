@@ -23,7 +23,16 @@ from satchel.inference import predictor as predictor_module
 from satchel.inference.columns import columns_of, joined_columns
 from satchel.inference.structure import Task
 from satchel.model import Model
-from small_models import LINEAR, NETWORK, TEXTS, Head, make_contents, make_ensemble, predictor
+from small_models import (
+    LINEAR,
+    NETWORK,
+    TEXTS,
+    Head,
+    known_by_counts,
+    make_contents,
+    make_ensemble,
+    predictor,
+)
 
 MIXED = [Head(scale=0.5), Head(NETWORK.layers, view=1, columns=6)]
 VIEWS = [Features(fields=True), Features(words=0, characters=(2, 4))]
@@ -93,28 +102,26 @@ def test_columns_say_what_the_probabilities_say(
 @tasks
 @given(texts=st.lists(ANY | st.sampled_from(TEXTS), max_size=8), top=st.integers(1, 5))
 def test_columns_rankings_and_labels_agree(task: Task, texts: list[str], top: int) -> None:
-    model = predictor(make_contents(MIXED, features=VIEWS, task=task))
-    found = model.columns(texts, top)
-    check_columns(found, model.probabilities(texts), model.thresholds, top)
-    assert found.known.tolist() == model.known(texts).tolist()
-    names = model.model.labels
-    rankings = model.rank(texts, top)
+    model = Model(make_ensemble(MIXED, features=VIEWS, task=task))
+    found = model.predict_columns(texts, top=top)
+    thresholds = model.predictor.thresholds
+    check_columns(found, model.predict_proba(texts), thresholds, top)
+    assert found.known.tolist() == known_by_counts(model.predictor, texts).tolist()
+    names = model.classes_.tolist()
+    rankings = model.predict_top(texts, top)
     assert len(rankings) == len(texts)
     for number, ranking in enumerate(rankings):
         top_columns = zip(
             found.top_labels[number].tolist(), found.top_probabilities[number].tolist(), strict=True
         )
-        assert ranking.best == [(names[label], probability) for label, probability in top_columns]
-        assert ranking.known == found.known[number]
-        held = [] if found.label[number] < 0 else [names[found.label[number]]]
-        if task == "multiple":
-            assert [label for label, _ in ranking.holding][:1] == held
-    labels = model.predict(texts)
+        assert ranking == [(names[label], probability) for label, probability in top_columns]
+    labels = model.predict(texts).tolist()
     if found.assigned is None:
-        assert labels == found.label.tolist()
+        assert labels == [names[label] for label in found.label.tolist()]
     else:
         rows = np.split(found.assigned.labels, found.assigned.offsets[1:-1])
-        assert labels == [tuple(sorted(row.tolist())) for row in rows][: len(texts)]
+        held = [tuple(names[label] for label in sorted(row.tolist())) for row in rows]
+        assert labels == held[: len(texts)]
 
 
 def test_columns_without_top_and_with_a_wrong_one() -> None:
@@ -160,7 +167,7 @@ def test_columns_of_text_are_predicted_as_lists_are_to_the_bit(
     assert model.predict(pl.Series(texts)).tolist() == model.predict(texts).tolist()
     assert model.predict_top(pl.Series(texts), 2) == model.predict_top(texts, 2)
     np.testing.assert_array_equal(
-        model.predictor.known(pl.Series(texts)), model.predictor.known(texts)
+        known_by_counts(model.predictor, pl.Series(texts)), known_by_counts(model.predictor, texts)
     )
 
 

@@ -102,7 +102,8 @@ def test_members_that_stay_answer_as_before(kept: list[int], rows: str) -> None:
     expected = np.sum(each, axis=0)
     fewer = keep_members(model, kept)
     assert len(dumps(fewer)) <= len(dumps(model))
-    spoken = Predictor(fewer).known(TEXTS) > 0  # what is unknown gets the prior, whoever is left
+    # What is unknown gets the prior, whoever is left.
+    spoken = Predictor(fewer).columns(TEXTS).known > 0
     scores = Predictor(fewer).logits(TEXTS)
     np.testing.assert_allclose(scores[spoken], expected[spoken], atol=1e-5)
 

@@ -22,6 +22,7 @@ from satchel.inference import predictor as model_module
 from satchel.inference.columns import most_probable
 from satchel.inference.explain import explain
 from satchel.inference.structure import Task, Training
+from satchel.model import Model
 from satchel.sealed.assembly import Contents, ensemble_of
 from satchel.sealed.schema import CalibrationEntry, LayerEntry
 from satchel.sealed.store import pack, read_contents, unpack
@@ -30,6 +31,8 @@ from small_models import (
     NETWORK,
     TEXTS,
     Head,
+    assigned,
+    known_by_counts,
     make_contents,
     predictor,
     vocabulary,
@@ -75,12 +78,13 @@ def test_numbers_that_overflow_are_told_and_never_answered(make, threads: int) -
     model = predictor(unpack(pack(make())))
     texts = ["", *TEXTS[:3], "The bike's engine"] if make is overflowing else ["The bike's engine"]
     first = 1 if make is overflowing else 0
-    for ask in (model.logits, model.predict, model.probabilities):
+    for ask in (model.logits, model.columns, model.probabilities):
         with pytest.raises(PredictionError, match=f"document {first} are not"):
             ask(texts, threads=threads)
-    for rank in (model.rank, model.predict):
+    whole = Model(model.model)
+    for predict in (whole.predict, whole.predict_top):
         with pytest.raises(PredictionError, match="train the model again"):
-            rank(texts)
+            predict(texts)
     with pytest.raises(PredictionError):
         model.explain(texts[-1])
 
@@ -120,17 +124,16 @@ def test_a_text_without_a_known_word_gets_the_shares_of_the_labels_on_every_path
     parts = make_contents(MIXED, features=TWO_VIEWS)
     texts = ["", "0", *TEXTS]
     model, warm = predictor(parts), predictor(parts)
-    unknown = model.known(texts) == 0
+    unknown = model.columns(texts).known == 0
     assert unknown.sum() >= 3
     for each in (model, warm):
         rows = each.probabilities(texts)[unknown]
         np.testing.assert_allclose(rows, [[0.1, 0.4, 0.2, 0.3]] * len(rows), rtol=1e-6)
-        assert each.predict([""]) == [1]
-        assert each.rank([""], k=2)[0].best == [
-            ("graphics", pytest.approx(0.4)),
-            ("sport", pytest.approx(0.3)),
+        assert each.columns([""]).label.tolist() == [1]
+        assert Model(each.model).predict_top([""], k=2) == [
+            [("graphics", pytest.approx(0.4)), ("sport", pytest.approx(0.3))]
         ]
-        assert [ranking.known for ranking in each.rank(texts)] == each.known(texts).tolist()
+        np.testing.assert_array_equal(each.columns(texts).known, known_by_counts(each, texts))
         explanation = each.explain("")
         assert (explanation.label, explanation.against) == ("graphics", "sport")
         assert explanation.margin == explanation.base == pytest.approx(np.log(4 / 3), abs=1e-6)
@@ -142,11 +145,11 @@ def test_a_text_without_a_known_word_may_have_no_label_or_several() -> None:
     # Of 10 documents, thresholds 0.5 to 0.3.
     model = predictor(make_contents([NETWORK], task="multiple"))
     np.testing.assert_allclose(model.probabilities([""]), [[0.1, 0.4, 0.2, 0.3]], rtol=1e-6)
-    assert model.predict([""]) == [(1,)]
+    assert assigned(model, [""]) == [(1,)]
     counts = Training(documents=10, class_counts=(10, 0, 5, 10))
     parts = changed(make_contents([NETWORK], task="multiple"), training=counts)
     np.testing.assert_allclose(predictor(parts).probabilities([""]), [[1, 0, 0.5, 1]], atol=1e-7)
-    assert predictor(parts).predict([""]) == [(0, 2, 3)]
+    assert assigned(predictor(parts), [""]) == [(0, 2, 3)]
 
 
 @pytest.mark.parametrize(
@@ -180,7 +183,7 @@ def test_a_calibration_is_applied_to_the_sum(scale: list, shift: list, task: Tas
     calibration = CalibrationEntry(scale=tuple(scale), shift=tuple(shift))
     calibrated = unpack(pack(changed(parts, calibration=calibration)))
     model = predictor(calibrated)
-    known = model.known(TEXTS) > 0
+    known = model.columns(TEXTS).known > 0
     plain = predictor(parts).logits(TEXTS)
     expected = np.where(known[:, None], plain * np.array(scale) + np.array(shift), plain)
     np.testing.assert_allclose(model.logits(TEXTS), expected, atol=1e-4)
@@ -204,13 +207,13 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = predictor(parts)
     assert blocks._block < len(texts) / 3
     np.testing.assert_allclose(blocks.logits(texts), whole.logits(texts), atol=1e-5)
-    np.testing.assert_array_equal(blocks.known(texts), whole.known(texts))
-    assert blocks.predict(texts) == whole.predict(texts)
-    assert blocks.predict([]) == blocks.rank([]) == []
+    np.testing.assert_array_equal(blocks.columns(texts).known, whole.columns(texts).known)
+    assert assigned(blocks, texts) == assigned(whole, texts)
+    assert assigned(blocks, []) == []
     with pytest.raises(TextError, match="a string as document 20"):
-        blocks.predict([*texts[:20], None])
+        blocks.columns([*texts[:20], None])
     with pytest.raises(TextError, match="document 21, found the lone surrogate"):
-        blocks.predict([*texts[:21], "\ud800"])
+        blocks.columns([*texts[:21], "\ud800"])
 
 
 @given(
@@ -236,14 +239,13 @@ def many_labels(labels: int, task: Task = "multiple", views: int = 1) -> Content
 
 def test_no_more_labels_hold_than_anybody_reads() -> None:
     model = predictor(many_labels(3_000))
-    (answer,) = model.predict(["word"])
+    (answer,) = assigned(model, ["word"])
     assert answer == tuple(range(2_000, 3_000))  # the likeliest, in the order of the labels
-    (ranking,) = model.rank(["word"], k=2)
-    assert [label for label, _ in ranking.holding] == [
-        model.model.labels[column] for column in reversed(answer)
-    ]
-    assert ranking.best == ranking.holding[:2]
-    (nothing,) = model.predict([""])
+    found = model.columns(["word"], top=2)
+    assert found.assigned is not None
+    assert found.assigned.labels.tolist() == list(reversed(answer))
+    assert found.top_labels.tolist() == [found.assigned.labels[:2].tolist()]
+    (nothing,) = assigned(model, [""])
     assert nothing == tuple(range(1_000))  # all are as likely: the first
 
 

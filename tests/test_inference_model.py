@@ -28,6 +28,7 @@ from small_models import (
     NORMED,
     TEXTS,
     Head,
+    assigned,
     make_contents,
     predictor,
     restated_scores,
@@ -129,7 +130,7 @@ def test_float16_rows_are_summed_exactly() -> None:
 def test_what_is_unknown_gets_the_prior_and_says_so() -> None:
     model = MIXED_MODEL
     texts = ["", "qqqq", TEXTS[0]]
-    known = model.known(texts)
+    known = model.columns(texts).known
     assert known[0] == known[1] == 0
     assert known[2] > 10
     probabilities = model.probabilities(texts)
@@ -139,13 +140,13 @@ def test_what_is_unknown_gets_the_prior_and_says_so() -> None:
 
 def test_known_counts_distinct_features() -> None:
     model = predictor(make_contents(features=[WORDS]))
-    assert model.known(["card card unknownish game"]).tolist() == [2]
+    assert model.columns(["card card unknownish game"]).known.tolist() == [2]
 
 
 def test_one_label_a_document() -> None:
     model = MIXED_MODEL
     best = model.probabilities(TEXTS).argmax(axis=1)
-    assert model.predict(TEXTS) == best.tolist()
+    assert model.columns(TEXTS).label.tolist() == best.tolist()
     labels = [model.model.labels[column] for column in best]
     assert Model(model.model).predict(TEXTS).tolist() == labels
 
@@ -153,7 +154,7 @@ def test_one_label_a_document() -> None:
 def test_several_labels_a_document_follow_the_thresholds() -> None:
     parts = make_contents([NETWORK], task="multiple")
     model = predictor(parts)
-    for row, columns in zip(model.probabilities(TEXTS), model.predict(TEXTS), strict=True):
+    for row, columns in zip(model.probabilities(TEXTS), assigned(model, TEXTS), strict=True):
         assert columns == tuple(
             column
             for column, least in enumerate((0.5, 0.4, 0.3, 0.6))
@@ -161,7 +162,8 @@ def test_several_labels_a_document_follow_the_thresholds() -> None:
         )
     labels = Model(model.model).predict(TEXTS)
     assert labels.tolist() == [
-        tuple(model.model.labels[column] for column in columns) for columns in model.predict(TEXTS)
+        tuple(model.model.labels[column] for column in columns)
+        for columns in assigned(model, TEXTS)
     ]
 
 
@@ -178,7 +180,7 @@ def test_top_ranks_the_probabilities() -> None:
 
 @pytest.mark.parametrize("texts", ["one string", [None], ["fine", 3.5], ["\ud800"]])
 def test_what_is_not_text_is_refused(texts: Any) -> None:
-    for ask in (MIXED_MODEL.logits, MIXED_MODEL.known, MIXED_MODEL.predict):
+    for ask in (MIXED_MODEL.logits, MIXED_MODEL.counts, MIXED_MODEL.columns):
         with pytest.raises(TextError):
             ask(texts)
 
@@ -188,7 +190,7 @@ def test_any_iterable_of_texts_will_do() -> None:
     np.testing.assert_array_equal(MIXED_MODEL.logits(iter(TEXTS)), expected)
     np.testing.assert_array_equal(MIXED_MODEL.logits(np.array(TEXTS, object)), expected)
     assert MIXED_MODEL.logits([]).shape == (0, 4)
-    assert MIXED_MODEL.predict([]) == []
+    assert len(MIXED_MODEL.columns([])) == 0
 
 
 def test_a_normed_head_answers_finitely_for_nothing() -> None:

@@ -114,7 +114,7 @@ def test_the_model_answers_as_its_members_do(shape: list, seed: int) -> None:
     for row_type, tolerance in tolerances.items():
         parts = put_together(views, shares, row_type)
         model = Predictor(sealed.loads(sealed.dumps(parts)))
-        expected[model.known(NEW) == 0] = model.model.prior
+        expected[model.columns(NEW).known == 0] = model.model.prior
         found = model.logits(NEW)
         assert np.abs(found - expected).max() <= tolerance * max(1.0, np.abs(expected).max())
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from satchel import sealed
-from satchel.errors import LabelError, ModelFileError, SourceNotFoundError
+from satchel.errors import LabelError, ModelFileError, SettingError, SourceNotFoundError
 from satchel.features.packed import documents_of
 from satchel.inference.predictor import Predictor
 from satchel.inference.structure import Ensemble, Score, Task
@@ -34,7 +35,7 @@ class Model:
 
     Attributes:
         ensemble: The same: views, members, labels, and facts about the training.
-        predictor: The inference behind this class, with labels as text and as class indices.
+        predictor: The inference behind this class, with labels as their numbers in ``classes_``.
         classes_: The labels in the order of the columns of ``predict_proba``, an array of
             shape ``(n_classes,)`` in the type in which they were given: text (objects where a
             label is very long), int64, float64 or bool.
@@ -67,13 +68,17 @@ class Model:
             TextError: If a document is not text.
             PredictionError: If the logits of a document overflow.
         """
-        columns = self.predictor.predict(texts, threads=threads)
-        if self.task == "single":
-            labels: np.ndarray = self.classes_[np.array(columns, np.intp)]
+        found = self.predict_columns(texts, threads=threads)
+        if found.assigned is None:
+            labels: np.ndarray = self.classes_[found.label]
             return labels
-        rows = np.empty(len(columns), dtype=object)
-        predicted: Any = columns
-        rows[:] = [tuple(self._values[column] for column in each) for each in predicted]
+        numbers = found.assigned.labels.tolist()
+        bounds = pairwise(found.assigned.offsets.tolist())
+        rows = np.empty(len(found), dtype=object)
+        rows[:] = [
+            tuple(self._values[number] for number in sorted(numbers[start:stop]))
+            for start, stop in bounds
+        ]
         return rows
 
     def predict_proba(self, texts: Sequence[str], *, threads: int | None = None) -> np.ndarray:
@@ -121,10 +126,12 @@ class Model:
             TextError: If a document is not text.
             PredictionError: If the logits of a document overflow.
         """
-        value = dict(zip(self.ensemble.labels, self._values, strict=True))
+        if k < 1:
+            raise SettingError(f"expected k to be 1 or more, found {k}")
+        found = self.predict_columns(texts, top=k, threads=threads)
         return [
-            [(value[label], probability) for label, probability in ranking.best]
-            for ranking in self.predictor.rank(texts, k, threads)
+            [(self._values[number], probability) for number, probability in zip(*row, strict=True)]
+            for row in zip(found.top_labels.tolist(), found.top_probabilities.tolist(), strict=True)
         ]
 
     def warm_up(self) -> None:

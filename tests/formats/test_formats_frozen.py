@@ -15,8 +15,9 @@ from satchel import sealed
 from satchel.errors import ModelFileError
 from satchel.inference.predictor import Predictor
 from satchel.inference.structure import FORMAT
-from satchel.model import load
+from satchel.model import Model, load
 from satchel.sealed.compress import compress
+from satchel.sealed.labels import text_of
 from satchel.sealed.schema import CalibrationEntry
 from satchel.sealed.store import pack, read_contents
 
@@ -30,13 +31,12 @@ def test_a_frozen_model_answers_as_it_did(path: Path) -> None:
     expected = json.loads(path.with_suffix(".json").read_text(encoding="ascii"))
     assert hashlib.sha256(path.read_bytes()).hexdigest() == expected["sha256"]
     model = Predictor(sealed.read(path))
-    labels = model.model.labels
-    assert list(labels) == expected["labels"]
-    assert model.known(expected["texts"]).tolist() == expected["known"]
+    assert list(model.model.labels) == expected["labels"]
+    assert model.columns(expected["texts"]).known.tolist() == expected["known"]
     np.testing.assert_allclose(model.logits(expected["texts"]), expected["scores"], atol=1e-5)
     assert expected["predictions"] == [
-        labels[found] if isinstance(found, int) else [labels[each] for each in found]
-        for found in model.predict(expected["texts"])
+        [text_of(each) for each in found] if isinstance(found, tuple) else text_of(found)
+        for found in Model(model.model).predict(expected["texts"]).tolist()
     ]
 
 

@@ -55,7 +55,8 @@ def bag_inputs(model: Model, texts: Sequence[str]) -> dict[str, np.ndarray]:
     """
     inputs = {}
     names = input_names(model.ensemble)
-    for (ids_name, values_name), rows in zip(names, model.predictor.weighed(texts), strict=True):
+    weighed = model.ensemble.weighed(model.predictor.counts(texts))
+    for (ids_name, values_name), rows in zip(names, weighed, strict=True):
         inputs[ids_name], inputs[values_name] = padded(rows)
     return inputs
 

@@ -255,9 +255,7 @@ def explain(
         raise SettingError(f"expected top to be 0 or more, found {top}")
     model = predictor.model
     counts = predictor.counts([text])
-    documents = [
-        view.vocabulary.weigh(rows) for view, rows in zip(model.views, counts, strict=True)
-    ]
+    documents = model.weighed(counts)
     sums = [_bag_sum(view, document) for view, document in zip(model.views, documents, strict=True)]
     known = max(len(document.ids) for document in documents)
     prior = model.prior if known == 0 else None

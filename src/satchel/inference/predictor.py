@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 
@@ -25,21 +23,6 @@ _LARGEST = 1e38
 
 _BLOCK = 1 << 24
 """The most intermediate numbers for a block of documents: 64 MB."""
-
-
-class Ranking(NamedTuple):
-    """A model's most probable labels for one document.
-
-    Attributes:
-        best: The most probable labels with their probabilities, in descending order; ties in the
-            order of the labels.
-        holding: For the task ``multiple``, the assigned labels, in the same order; else empty.
-        known: How many distinct features of the document the model knows.
-    """
-
-    best: list[tuple[str, float]]
-    holding: list[tuple[str, float]]
-    known: int
 
 
 class Predictor:
@@ -116,33 +99,6 @@ class Predictor:
         """Return the probabilities of documents, float32 [n, classes]; see `logits`."""
         return self.model.probabilities(self.logits(texts, threads))
 
-    def predict(
-        self, texts: Iterable[str], threads: int | None = None
-    ) -> list[int] | list[tuple[int, ...]]:
-        """Return the label of each document as its number, from 0.
-
-        Args:
-            texts: The documents.
-            threads: How many threads may work on many documents; None for one per core.
-
-        Returns:
-            One number per document; for the task ``multiple``, a tuple of the numbers of the
-            assigned labels, ascending.
-
-        Raises:
-            TextError: A document is not text.
-            PredictionError: The weights of the model overflow.
-        """
-        found: list[int | tuple[int, ...]] = []
-        for block in self._column_blocks(texts, 0, threads):
-            if block.assigned is None:
-                found += block.label.tolist()
-                continue
-            labels = block.assigned.labels.tolist()
-            bounds = block.assigned.offsets.tolist()
-            found += [tuple(sorted(labels[start:stop])) for start, stop in pairwise(bounds)]
-        return found  # type: ignore[return-value]  # the task decides which of the two
-
     def columns(
         self, texts: Iterable[str], top: int | None = None, threads: int | None = None
     ) -> PredictionColumns:
@@ -161,76 +117,13 @@ class Predictor:
         """
         if top is not None and top < 1:
             raise SettingError(f"expected top to be 1 or more, or None, found {top}")
-        return joined_columns(list(self._column_blocks(texts, top or 0, threads)))
-
-    def _column_blocks(
-        self, texts: Iterable[str], top: int, threads: int | None
-    ) -> Iterator[PredictionColumns]:
-        """Yield the predictions, block by block; at least one block."""
-        for logits, known in self._blocks(documents_of(texts), threads):
-            yield columns_of(self.model.probabilities(logits), known, self.thresholds, top)
-
-    def rank(self, texts: Iterable[str], k: int = 1, threads: int | None = None) -> list[Ranking]:
-        """Return the most probable labels of each document.
-
-        Args:
-            texts: The documents.
-            k: How many labels; all of them if the model has fewer.
-            threads: How many threads may work on many documents; None for one per core.
-
-        Returns:
-            One ranking per document.
-
-        Raises:
-            SettingError: k is less than 1.
-            TextError: A document is not text.
-            PredictionError: The weights of the model overflow.
-        """
-        if k < 1:
-            raise SettingError(f"expected k to be 1 or more, found {k}")
-        rankings = []
-        for block in self._column_blocks(texts, k, threads):
-            best = zip(block.top_labels.tolist(), block.top_probabilities.tolist(), strict=True)
-            known = block.known.tolist()
-            if block.assigned is None:
-                rankings += [
-                    Ranking(self._named(*row), [], count)
-                    for row, count in zip(best, known, strict=True)
-                ]
-                continue
-            labels = block.assigned.labels.tolist()
-            probabilities = block.assigned.probabilities.tolist()
-            bounds = block.assigned.offsets.tolist()
-            rankings += [
-                Ranking(
-                    self._named(*row),
-                    self._named(labels[start:stop], probabilities[start:stop]),
-                    count,
-                )
-                for row, count, (start, stop) in zip(best, known, pairwise(bounds), strict=True)
+        blocks = self._blocks(documents_of(texts), threads)
+        return joined_columns(
+            [
+                columns_of(self.model.probabilities(logits), known, self.thresholds, top or 0)
+                for logits, known in blocks
             ]
-        return rankings
-
-    def _named(
-        self, columns: Sequence[int], probabilities: Sequence[float]
-    ) -> list[tuple[str, float]]:
-        names = [self.model.labels[column] for column in columns]
-        return list(zip(names, probabilities, strict=True))
-
-    def known(self, texts: Iterable[str]) -> np.ndarray:
-        """Return how many distinct features of each document the model knows, integer [n].
-
-        With 0 the prediction is the prior. With several views, this is the largest of their
-        counts.
-
-        Args:
-            texts: The documents.
-
-        Raises:
-            TextError: A document is not text.
-        """
-        known: np.ndarray = np.max([rows.lengths for rows in self.counts(texts)], axis=0)
-        return known
+        )
 
     def counts(self, texts: Iterable[str]) -> list[CSRMatrix]:
         """Return how often each known feature occurs in texts, for each view.
@@ -242,20 +135,6 @@ class Predictor:
             TextError: A document is not text.
         """
         return self._encoder.counts(documents_of(texts))
-
-    def weighed(self, texts: Iterable[str]) -> list[CSRMatrix]:
-        """Return the weighted and normalised values of the known features, for each view.
-
-        Args:
-            texts: The documents.
-
-        Raises:
-            TextError: A document is not text.
-        """
-        counts = self.counts(texts)
-        return [
-            view.vocabulary.weigh(rows) for view, rows in zip(self.model.views, counts, strict=True)
-        ]
 
     def explain(
         self,

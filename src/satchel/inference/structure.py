@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from satchel.features.csr import CSRMatrix
 from satchel.features.embedding_bag import View
 from satchel.inference.activations import ACTIVATIONS, ActivationName, sigmoid, softmax
 from satchel.version import __version__
@@ -267,6 +268,14 @@ class Ensemble:
                 logits = np.log(counts) - np.log(self.training.documents - counts)
         clipped: np.ndarray = np.clip(logits, -_LIMIT, _LIMIT).astype(np.float32)
         return clipped
+
+    def weighed(self, counts: Sequence[CSRMatrix]) -> list[CSRMatrix]:
+        """Return the weighted and normalised values of features from their counts, for each view.
+
+        Args:
+            counts: How often each feature occurs in each document, for each view.
+        """
+        return [view.vocabulary.weigh(rows) for view, rows in zip(self.views, counts, strict=True)]
 
     def logits(self, sums: Sequence[np.ndarray]) -> np.ndarray:
         """Return the logits of documents, before softmax or sigmoid.

@@ -187,7 +187,7 @@ def main() -> None:
             "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
             "labels": list(model.ensemble.labels),
             "texts": texts,
-            "known": model.predictor.known(texts).tolist(),
+            "known": model.predictor.columns(texts).known.tolist(),
             "scores": [[round(float(x), 6) for x in row] for row in model.predictor.logits(texts)],
             "predictions": model.predict(texts).tolist(),
         }

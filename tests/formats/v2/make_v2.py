@@ -20,6 +20,7 @@ from satchel.features.tokenizer import tokenize
 from satchel.inference.structure import History, Score, Training, Trial
 from satchel.model import load
 from satchel.sealed.assembly import Contents, ensemble_of
+from satchel.sealed.labels import text_of
 from satchel.sealed.schema import (
     CalibrationEntry,
     LayerEntry,
@@ -228,14 +229,14 @@ def main() -> None:
             "labels": list(labels),
             "classes": [model.classes_.dtype.kind, model.classes_.tolist()],
             "texts": texts,
-            "known": predictor.known(texts).tolist(),
+            "known": predictor.columns(texts).known.tolist(),
             "scores": [[round(float(x), 6) for x in row] for row in predictor.logits(texts)],
             "probabilities": [
                 [round(float(x), 6) for x in row] for row in model.predict_proba(texts)
             ],
             "predictions": [
-                labels[found] if isinstance(found, int) else [labels[each] for each in found]
-                for found in predictor.predict(texts)
+                [text_of(each) for each in found] if isinstance(found, tuple) else text_of(found)
+                for found in model.predict(texts).tolist()
             ],
             "answers": model.predict(texts).tolist(),
         }
